@@ -1,0 +1,3 @@
+"""Ringfence: a toll-fraud firewall for SIP trunks."""
+
+__version__ = "0.1.0"

@@ -1,17 +1,41 @@
-"""Via (RFC 3261 §20.42)."""
+"""Via: who sent a request over which transport, and where its response goes (RFC 3261 §18.2.2, §20.42; RFC 3581)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
+
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.grammar import (
+    HOST,
+    TOKEN,
+    TOKEN_CHARS,
+    host_port_bytes,
+    params_bytes,
+    parse_host,
+    parse_params,
+    parse_port,
+    text,
+    wire,
+)
+
+# Not re.IGNORECASE: it slows the match; "sip" in lower case is spelled out.
+_VIA = re.compile(
+    rb"[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([" + TOKEN_CHARS + rb"]+)[ \t]+"
+    rb"(" + HOST + rb")(?:[ \t]*:[ \t]*([0-9]{1,5}))?[ \t]*(;.*)?",
+    re.DOTALL,
+)
+_RECEIVED = re.compile(r"\[?([0-9A-Za-z:._-]{1,64})\]?", re.ASCII)
+_PORT = re.compile(rb"[0-9]{1,5}")
 
 
 class Via(msgspec.Struct, frozen=True):
     """One hop: who sent it and where the response goes."""
 
     transport: str
-    "Upper case: UDP, TCP, TLS."
+    "Upper case: UDP, TCP, TLS, or one that we don't know (RFC 4475 §3.1.1.10)."
     host: str
     "sent-by host, lower case, IPv6 without brackets."
     port: int | None
@@ -20,24 +44,51 @@ class Via(msgspec.Struct, frozen=True):
 
     @property
     def branch(self) -> str | None:
-        """The branch parameter; None for an RFC 2543 peer."""
-        raise NotImplementedError
+        """The branch parameter; None for an RFC 2543 peer. Refused when it isn't a token."""
+        branch = self.params.get("branch")
+        if (branch is None and "branch" in self.params) or (branch is not None and not TOKEN.fullmatch(wire(branch))):
+            raise SipParseError("bad branch")
+        return branch
 
     @property
     def received(self) -> str | None:
-        """Address from `received`, IPv6 without brackets (RFC 5118 §4.5)."""
-        raise NotImplementedError
+        """Address from `received`, IPv6 with or without brackets on the wire, without here (RFC 5118 §4.5)."""
+        received = self.params.get("received")
+        if received is None:
+            return None
+        match = _RECEIVED.fullmatch(received)
+        if match is None:
+            raise SipParseError("bad received parameter")
+        return match[1].lower()
 
     @property
     def rport(self) -> int | None:
-        """Port from `rport=`, None when absent or still empty (RFC 3581); `"rport" in via.params` tells that it was asked."""
-        raise NotImplementedError
+        """Port from `rport=`, None when absent or still empty (RFC 3581 §4); `"rport" in via.params`: it was asked."""
+        rport = self.params.get("rport")
+        if rport is None:
+            return None
+        if not _PORT.fullmatch(wire(rport)):
+            raise SipParseError("bad rport parameter")
+        return parse_port(wire(rport))
 
     def to_bytes(self) -> bytes:
         """`SIP/2.0/UDP host:port;branch=...`."""
-        raise NotImplementedError
+        start = b"SIP/2.0/" + self.transport.encode("ascii") + b" "
+        return start + host_port_bytes(self.host, self.port) + params_bytes(self.params)
+
+    def __hash__(self) -> int:
+        return hash((self.transport, self.host, self.port, self.params.get("branch")))
 
 
 def parse_via(value: bytes, offset: int = 0) -> Via:
     """Read exactly one Via value; raises SipParseError."""
-    raise NotImplementedError
+    match = _VIA.fullmatch(value)
+    if match is None:
+        raise SipParseError("bad Via", offset=offset)
+    transport, host, port, params = match.groups()
+    return Via(
+        text(transport).upper(),
+        parse_host(host, offset + match.start(2)),
+        parse_port(port, offset + match.start(2)),
+        parse_params(params, offset + match.start(4)) if params else {},
+    )

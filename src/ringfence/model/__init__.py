@@ -1,0 +1,59 @@
+"""The words of the house as types: attempt, destination, hit, charge, fact, command, verdict.
+
+Everything here is frozen data without behaviour beyond reading it. Instants are integer microseconds since
+1970-01-01T00:00:00Z; money is integer micro-units of the trunk's currency; durations carry their unit in the name.
+"""
+
+from ringfence.model.attempt import Attempt, Destination
+from ringfence.model.command import Alert, Command, Cut, Extend
+from ringfence.model.fact import (
+    Answered,
+    Attempted,
+    Challenged,
+    Contained,
+    Decided,
+    DialogChanged,
+    Ended,
+    Extended,
+    Fact,
+    PolicyChanged,
+    Released,
+    Strangers,
+    Tick,
+)
+from ringfence.model.meter import UNLIMITED, Charge, Hold, MeterKey, Reading
+from ringfence.model.time import SECOND, Instant
+from ringfence.model.verdict import Hit, Judgement, Outcome, Verdict
+
+__all__ = [
+    "SECOND",
+    "UNLIMITED",
+    "Alert",
+    "Answered",
+    "Attempt",
+    "Attempted",
+    "Challenged",
+    "Charge",
+    "Command",
+    "Contained",
+    "Cut",
+    "Decided",
+    "Destination",
+    "DialogChanged",
+    "Ended",
+    "Extend",
+    "Extended",
+    "Fact",
+    "Hit",
+    "Hold",
+    "Instant",
+    "Judgement",
+    "MeterKey",
+    "Outcome",
+    "PolicyChanged",
+    "Reading",
+    "Released",
+    "Strangers",
+    "Tick",
+    "Verdict",
+]

@@ -1,0 +1,138 @@
+"""What happened: the only thing that changes the engine's state, and what the ledger keeps, in order."""
+
+from typing import Literal
+
+import msgspec
+
+from ringfence.model.attempt import Attempt
+from ringfence.model.meter import Hold, Reading
+from ringfence.model.time import Instant
+from ringfence.model.verdict import Verdict
+
+
+class _Fact(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="fact"):
+    at: Instant
+    """When it happened."""
+
+
+class Attempted(_Fact, frozen=True, gc=False, kw_only=True, tag="attempted"):
+    """A call is asked for. Not journaled by itself: `Decided` embeds the attempt."""
+
+    attempt: Attempt
+
+
+class Decided(_Fact, frozen=True, gc=False, kw_only=True, tag="decided"):
+    """The verdict on an attempt, with all that is needed to decide it again, equal."""
+
+    attempt: Attempt
+    hold: Hold
+    reading: Reading
+    verdict: Verdict
+    policy: str
+    """Version (digest) of policy, decks and block lists."""
+    numbers: str
+    """Version of the number table."""
+    edge: bytes = b""
+    """The edge's record of the caller's leg (opaque here), so that a late answer after a crash still finds its way."""
+
+
+class Challenged(_Fact, frozen=True, gc=False, kw_only=True, tag="challenged"):
+    """The carrier answered 401/407: the caller will ask again; the hold is kept for a moment."""
+
+    id: str
+
+
+class Answered(_Fact, frozen=True, gc=False, kw_only=True, tag="answered"):
+    """A 2xx: money runs. Every forked 2xx is one, with a leg of its own."""
+
+    id: str
+    """The attempt's id."""
+    leg: str
+    """To tag of the answering leg."""
+    dialog: bytes = b""
+    """The edge's two-leg dialog record (opaque here)."""
+
+
+class DialogChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="dialog-changed"):
+    """A target refresh moved a contact."""
+
+    id: str
+    leg: str
+    dialog: bytes
+
+
+class Extended(_Fact, frozen=True, gc=False, kw_only=True, tag="extended"):
+    """The next increments of a live call's money were asked for before they began."""
+
+    hold: Hold
+    """id is `attempt#leg`."""
+    reading: Reading
+
+
+class Ended(_Fact, frozen=True, gc=False, kw_only=True, tag="ended"):
+    """An attempt or one of its legs is over."""
+
+    id: str
+    leg: str = ""
+    """Empty: the whole attempt (refused by the far side, cancelled, lost before an answer)."""
+    cause: str
+    """Slug: bye-caller, bye-callee, cancelled, rejected, no-answer, longest-call, money, operator, lost, ..."""
+    status: int = 0
+    """SIP status where one ended it."""
+
+
+class Contained(_Fact, frozen=True, gc=False, kw_only=True, tag="contained"):
+    """A restriction with an owner, a reason, an end and an undo."""
+
+    id: str
+    entity: Literal["trunk", "source", "tenant", "caller", "region", "prefix"]
+    name: str
+    klass: str = ""
+    """Confined to a destination class; empty for all."""
+    owner: str
+    why: str
+    until: Instant
+
+
+class Released(_Fact, frozen=True, gc=False, kw_only=True, tag="released"):
+    """A containment was undone."""
+
+    id: str
+    owner: str
+
+
+class PolicyChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="policy-changed"):
+    """Another policy is in force from here on."""
+
+    version: str
+    by: str
+
+
+class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
+    """What unknown addresses sent in ten seconds: one row a source address, and one for all that fell off the bound."""
+
+    listener: str
+    address: str
+    """Empty for the sum of those beyond the quota."""
+    requests: dict[str, int]
+    """Count by method; `malformed` for what did not parse."""
+
+
+class Tick(_Fact, frozen=True, gc=False, kw_only=True, tag="tick"):
+    """Time passed. Not journaled."""
+
+
+Fact = (
+    Attempted
+    | Decided
+    | Challenged
+    | Answered
+    | DialogChanged
+    | Extended
+    | Ended
+    | Contained
+    | Released
+    | PolicyChanged
+    | Strangers
+    | Tick
+)
