@@ -32,7 +32,7 @@ from ringfence.sip.grammar import HOST, escape, host_port_bytes, parse_host, par
 MAX_URI = 2048
 "Longest URI read (RFC 3261 names no limit; real ones stay under 300)."
 
-_UNRESERVED = rb"A-Za-z0-9_.!~*'()-"
+_UNRESERVED = rb"A-Za-z0-9_.!~*'()\-"
 _USER = _UNRESERVED + rb"&=+$,;?/%#"
 _PASSWORD = _UNRESERVED + rb"&=+$,%"
 _PARAM = _UNRESERVED + rb"\[\]/:&+$"
