@@ -1,0 +1,208 @@
+"""What the administrator set, resolved and typed: what rules, engine and edge read, and `policy` loads from its file.
+
+Defaults are here, beside the meaning and the unit of each field, and nowhere else. Profiles are already merged into
+their sources. Amounts of money are integer micro-units of the trunk's
+currency; clock times are minutes since local midnight.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from ringfence.model.attempt import DestinationClass, Zone
+from ringfence.numbers.plan import PlanSettings
+
+Mode = Literal["enforce", "observe", "off"]
+WhenDown = Literal["national_only", "refuse", "allow"]
+CallerIdPolicy = Literal["owned", "owned_or_forwarded", "substitute", "any"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all settings: immutable, keyword arguments only."""
+
+
+class Levels(Settings, frozen=True, kw_only=True):
+    """A cap with its alert below it; None switches a level off."""
+
+    expected: int | None = None
+    alert: int | None = None
+    block: int | None = None
+    carrier_cap: int | None = None
+    """What the carrier itself allows; the lint refuses a block level over it."""
+
+
+class CallRate(Settings, frozen=True, kw_only=True):
+    """Calls per second as a token bucket; rates may be fractions."""
+
+    expected: float | None = None
+    alert: float | None = None
+    block: float | None = None
+    burst: int = 1
+    """How many may come at once after a pause."""
+    pace_ms: int = 0
+    """How long a call may be delayed rather than refused."""
+
+
+class CallWindows(Settings, frozen=True, kw_only=True):
+    """Attempts in rolling windows, never reset at midnight."""
+
+    per_minute: Levels = Levels()
+    per_hour: Levels = Levels()
+    per_day: Levels = Levels()
+
+
+class Spend(Settings, frozen=True, kw_only=True):
+    """Money in rolling windows (24 hours, 30 days), micro-units; calls in progress count."""
+
+    per_day: int | None = None
+    per_month: int | None = None
+
+
+class Window(Settings, frozen=True, kw_only=True):
+    """Opening hours: days (0 = Monday), minutes since local midnight; `until` at or before `since` ends next day."""
+
+    days: frozenset[int]
+    since: int
+    until: int
+
+
+class Caps(Settings, frozen=True, kw_only=True):
+    """Every cap that one entity may have, for all calls or for one destination class."""
+
+    concurrent: Levels = Levels()
+    calls_per_second: CallRate = CallRate()
+    calls: CallWindows = CallWindows()
+    spend: Spend = Spend()
+
+
+class Bounds(Settings, frozen=True, kw_only=True):
+    """What a trunk, source or tenant may do: caps, destinations, hours."""
+
+    caps: Caps = Caps()
+    class_caps: dict[DestinationClass, Caps] = msgspec.field(default_factory=dict)
+    permit: frozenset[str] | None = None
+    """Regions (`GB`) and prefixes (`+4420`); None: no limit of its own (a trunk without one permits its home only)."""
+    special: frozenset[str] = frozenset()
+    """Special kinds of number permitted by name: premium, shared_cost, personal, satellite, iprs, upt, global."""
+    hours: dict[DestinationClass, tuple[Window, ...]] = msgspec.field(default_factory=dict)
+    max_call_s: dict[DestinationClass, int] = msgspec.field(default_factory=dict)
+    """Longest duration by class, seconds."""
+
+
+class Trunk(Settings, frozen=True, kw_only=True):
+    """A billable way out to a carrier."""
+
+    name: str
+    listen: str
+    carrier_addresses: tuple[str, ...]
+    """Networks in CIDR form; signalling from elsewhere isn't the carrier."""
+    send_to: tuple[str, ...]
+    """SIP URIs in order of preference."""
+    dial_format: str = "+E164"
+    tech_prefix: str = ""
+    from_format: str = "+E164"
+    bounds: Bounds = Bounds()
+    unlisted: frozenset[str] = frozenset()
+    """Regions abroad whose unlisted ranges are permitted."""
+    risk_alert: int | None = 60
+    risk_block: int | None = None
+    max_price_per_min: int | None = None
+    shared_cost_ceiling: int | None = None
+    """Everyday shared-cost numbers at home pass under this price per minute."""
+    currency: str = "USD"
+    when_down: WhenDown = "national_only"
+    ring_limit_s: int = 180
+    session_timer_s: int = 1800
+    """Session-Expires inserted where the far side supports RFC 4028; 0 = never."""
+
+
+class Source(Settings, frozen=True, kw_only=True):
+    """A party that may originate."""
+
+    name: str
+    zone: Zone
+    listen: str
+    addresses: tuple[str, ...]
+    directions: frozenset[Literal["out", "in"]] = frozenset({"out"})
+    trunks: tuple[str, ...] = ()
+    plan: PlanSettings
+    """How its dialled strings are read."""
+    caller_ids: tuple[tuple[str, str], ...] = ()
+    """Owned numbers as inclusive ranges of E.164 digits of equal length."""
+    caller_id_policy: CallerIdPolicy = "owned"
+    caller_id: str | None = None
+    """E.164 digits put in where the caller ID isn't owned and the policy substitutes, and on emergency calls."""
+    bounds: Bounds = Bounds()
+    per_caller: Caps = Caps()
+    """Caps of each extension."""
+    tenant: str | None = None
+    mode: Literal["enforce", "observe"] = "enforce"
+    deliver_to: str | None = None
+    """host:port that inbound calls go to; None: the source's only address."""
+    dids: frozenset[str] = frozenset()
+    """E.164 digits of inbound numbers that are this source's; with none it takes every number of its trunks."""
+
+
+class Tenant(Settings, frozen=True, kw_only=True):
+    """A customer whose sources share caps."""
+
+    name: str
+    home_country: str
+    time_zone: str
+    bounds: Bounds = Bounds()
+
+
+class Listen(Settings, frozen=True, kw_only=True):
+    """A socket."""
+
+    name: str
+    host: str
+    port: int
+    advertise_host: str
+    advertise_port: int
+    transport: Literal["udp"] = "udp"
+
+
+class PermitException(Settings, frozen=True, kw_only=True):
+    """A destination permitted for somebody until a day."""
+
+    what: str
+    """`+371…` number or prefix, or a region."""
+    source: str | None = None
+    trunk: str | None = None
+    owner: str
+    why: str
+    until: int
+    """First instant at which it no longer holds."""
+
+
+class Ledger(Settings, frozen=True, kw_only=True):
+    """Where facts are kept."""
+
+    path: str = "state/ledger.db"
+    durability: Literal["process", "power"] = "process"
+    keep_days: int = 90
+    messages: bool = True
+    """Keep SIP messages in segment files beside the ledger."""
+    stranger_rows_per_10s: int = 100
+
+
+class Policy(Settings, frozen=True, kw_only=True):
+    """Everything, resolved; `version` is a digest over the policy and every file it names."""
+
+    version: str
+    home_country: str
+    time_zone: str
+    holidays: frozenset[str] = frozenset()
+    """ISO dates on which opening hours are closed."""
+    listens: dict[str, Listen]
+    trunks: dict[str, Trunk]
+    sources: dict[str, Source]
+    tenants: dict[str, Tenant] = msgspec.field(default_factory=dict)
+    exceptions: tuple[PermitException, ...] = ()
+    rule_modes: dict[str, Mode] = msgspec.field(default_factory=dict)
+    """By rule slug, where it isn't the default."""
+    ledger: Ledger = Ledger()
+    control: str = "state/control.sock"
+    max_calls: int = 20_000
+    """Bound of calls in progress that the edge holds."""
