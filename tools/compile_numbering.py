@@ -39,7 +39,7 @@ MAGIC = b"RFNUM1\n"
 MAX_DIGITS = 15
 """ITU-T E.164 §6: a number has at most fifteen digits; longer ones in the metadata are left out."""
 
-OUTPUT = Path(__file__).parents[1] / "src/ringfence/numbers/numbering.bin"
+OUTPUT = Path(__file__).parents[1] / "src/ringfence/numbers/data/numbering.bin"
 
 KINDS = (
     ("premium_rate", "premium"),
@@ -361,7 +361,7 @@ def formats_of(metadata: PhoneMetadata) -> list[list[str]]:
     for rule in metadata.number_format:
         template = rule.format
         if rule.national_prefix_formatting_rule:
-            template = re.sub(r"\\1", lambda _, r=rule: r.national_prefix_formatting_rule, template, count=1)
+            template = re.sub(r"(\\\d)", rule.national_prefix_formatting_rule, template, count=1)
         leading = rule.leading_digits_pattern[-1] if rule.leading_digits_pattern else ""
         result.append([leading, rule.pattern, template])
     return result
