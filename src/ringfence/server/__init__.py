@@ -1,0 +1,1 @@
+"""The processes: puts the rooms together, keeps the clock, answers the control socket."""
