@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -119,6 +119,11 @@ class Breakpoints:
     def label(self, digits: str) -> Label:
         """The label of a number of at most MAX_DIGITS digits; UNKNOWN where there is none."""
         return self.rows[bisect_right(self.starts, digits) - 1][len(digits)]
+
+    def rows_under(self, prefix: str) -> list[Row]:
+        """The rows that numbers beginning with `prefix` can have."""
+        first = bisect_right(self.starts, prefix.rstrip("0")) - 1
+        return self.rows[first : max(first + 1, bisect_left(self.starts, _successor(prefix)))]
 
     def rewritten(self, rewrites: Iterable[Rewrite]) -> Breakpoints:
         """The same with overlay rows applied; a longer prefix wins over a shorter one."""

@@ -6,6 +6,7 @@ A request is `{"do": "status", ...arguments}`; the answer is `{"ok": true, "resu
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -34,6 +35,7 @@ class ControlServer:
         self.path = path
         self._handlers = handlers
         self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Listen. Raises ControlError where another process answers at the path."""
@@ -41,7 +43,7 @@ class ControlServer:
         _remove_stale(self.path)
         old = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, str(self.path), limit=MAX_LINE)
+            self._server = await asyncio.start_unix_server(self._connected, str(self.path), limit=MAX_LINE)
         except OSError as error:
             raise ControlError(
                 f"control socket {self.path}: {error.strerror}; choose another `control` path"
@@ -54,7 +56,16 @@ class ControlServer:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        open_now = dict(self._connections)
+        for writer in open_now:
+            writer.close()
+        await asyncio.gather(*open_now.values(), return_exceptions=True)
         self.path.unlink(missing_ok=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer), name="control")
+        self._connections[writer] = task
+        task.add_done_callback(lambda _: self._connections.pop(writer, None))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -67,6 +78,8 @@ class ControlServer:
             pass  # The peer left, or sent a line over MAX_LINE: nothing of ours depends on it.
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     def answer(self, line: bytes) -> bytes:
         """The answer to one request line."""
