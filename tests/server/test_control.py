@@ -62,11 +62,12 @@ def test_no_guard_says_how_to_start_one(tmp_path: Path) -> None:
 def test_a_second_guard_is_refused_and_a_stale_socket_is_not(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
 
-    def second() -> None:
-        asyncio.run(ControlServer(path, {}).start())
+    def second() -> Any:
+        with pytest.raises(ControlError, match="another guard answers"):
+            asyncio.run(ControlServer(path, {}).start())
+        return ask(path, "echo", first="still there")
 
-    with pytest.raises(ControlError, match="another guard answers"):
-        serving(path, second)
+    assert serving(path, second) == {"first": "still there"}
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(path))
     stale.close()

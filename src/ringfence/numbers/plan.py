@@ -130,7 +130,9 @@ class DialPlan:
 
     def _outside_with_symbol(self, text: str) -> str:
         """The outside prefix, if a pause or a star code follows it: there the digits alone don't show it."""
-        return next((p for p in self._outside if text.startswith(p) and text[len(p) : len(p) + 1] in ",*#" and text != p), "")
+        return next(
+            (p for p in self._outside if text.startswith(p) and text[len(p) : len(p) + 1] in ",*#" and text != p), ""
+        )
 
     def _symbols_outside(self, text: str, flags: Flags, trace: Trace) -> Number:
         hide = _HIDE.match(text)
