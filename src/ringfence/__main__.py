@@ -1,0 +1,5 @@
+"""`python -m ringfence`."""
+
+from ringfence.cli.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""`ringfence`: one file a command."""

@@ -1,0 +1,37 @@
+"""The command line: which commands exist, and what the exit code means.
+
+0 done and nothing wrong; 1 done, and something was found (a refused call, an invalid chain, a lint); 2 could not be
+done: wrong usage, a file that can't be read, no guard running. Errors go to stderr in one line a mistake.
+"""
+
+import sys
+
+from cyclopts import App, CycloptsError
+
+import ringfence
+from ringfence.errors import RingfenceError
+
+app = App(
+    name="ringfence",
+    help="A toll-fraud firewall for SIP trunks: every outbound call is decided before it costs money.",
+    version=ringfence.__version__,
+    result_action="return_value",
+    exit_on_error=False,
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit."""
+    try:
+        result = app(arguments)
+    except CycloptsError:
+        sys.exit(2)  # The usage error is printed already.
+    except RingfenceError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()  # `ringfence log | head`: the reader has seen enough.
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(result if isinstance(result, int) else 0)
