@@ -225,7 +225,7 @@ class Nodes:
         return labels
 
 
-def kind_node(nodes: Nodes, metadata: PhoneMetadata, depth: int) -> int:
+def kind_node(nodes: Nodes, metadata: Any, depth: int) -> int:
     """One region's automaton, labelled with the kind of number."""
 
     def language(desc: Any) -> int:
@@ -255,7 +255,7 @@ def code_node(nodes: Nodes, code: int, regions: tuple[str, ...]) -> int:
     parts: list[int] = []
     leading: list[bool] = []
     for region in regions:
-        metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+        metadata: Any = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         leading.append(len(regions) > 1 and metadata.leading_digits is not None)
         parts.append(nodes.beginning(metadata.leading_digits, depth) if leading[-1] else 0)
         parts.append(kind_node(nodes, metadata, depth))
@@ -271,7 +271,7 @@ def code_node(nodes: Nodes, code: int, regions: tuple[str, ...]) -> int:
 
 def short_node(nodes: Nodes, region: str) -> int:
     """One region's short numbers, labelled with their kind (`shortnumberinfo.expected_cost_for_region`)."""
-    metadata = PhoneMetadata.short_metadata_for_region(region)
+    metadata: Any = PhoneMetadata.short_metadata_for_region(region)
     if metadata is None:
         return 0
 
@@ -355,7 +355,7 @@ def packed(breakpoints: list[tuple[str, Row]]) -> list[Any]:
     return [list(labels), [list(row) for row in rows], [start for start, _ in breakpoints], index]
 
 
-def formats_of(metadata: PhoneMetadata) -> list[list[str]]:
+def formats_of(metadata: Any) -> list[list[str]]:
     """How a national number is dialled: [leading digits, whole pattern, template with the national prefix]."""
     result = []
     for rule in metadata.number_format:
@@ -369,7 +369,7 @@ def formats_of(metadata: PhoneMetadata) -> list[list[str]]:
 
 def region_data(region: str) -> list[Any]:
     """The fields of `ringfence.numbers.table.RegionData`, in order."""
-    metadata = PhoneMetadata.metadata_for_region(region)
+    metadata: Any = PhoneMetadata.metadata_for_region(region)
     code = metadata.country_code
     general = metadata.general_desc
     main = COUNTRY_CODE_TO_REGION_CODE[code][0] == region
@@ -395,7 +395,7 @@ def compile_payload() -> bytes:
     codes = {str(code): list(regions) for code, regions in sorted(COUNTRY_CODE_TO_REGION_CODE.items())}
     lengths = {}
     for code, regions in codes.items():
-        metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(code), regions[0])
+        metadata: Any = PhoneMetadata.metadata_for_region_or_calling_code(int(code), regions[0])
         lengths[code] = list(metadata.general_desc.possible_length)
     regions_in_order = sorted(phonenumbers.SUPPORTED_REGIONS)
     regions_packed = {region: msgspec.msgpack.encode(region_data(region)) for region in regions_in_order}

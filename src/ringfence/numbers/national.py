@@ -120,13 +120,17 @@ class National:
 def _exact(table: Breakpoints, kind: str) -> list[str]:
     """All strings of one type in a small table."""
     found = []
-    for i, (start, row) in enumerate(zip(table.starts, table.rows, strict=True)):
-        past = table.starts[i + 1] if i + 1 < len(table.starts) else ""
+    for start, past, row in zip(table.starts, [*table.starts[1:], None], table.rows, strict=True):
         for size, label in enumerate(row):
-            if label.type == kind and len(start) <= size:
-                end = int(past[:size].ljust(size, "0")) + (len(past) > size) if past else 10**size
-                found += [str(n).zfill(size) for n in range(int(start.ljust(size, "0")), end)]
+            if label.type == kind:
+                end = 10**size if past is None else _ceiling(past, size)
+                found += [str(n).zfill(size) for n in range(_ceiling(start, size), end)]
     return found
+
+
+def _ceiling(prefix: str, size: int) -> int:
+    """The first number of `size` digits that isn't before `prefix`."""
+    return int(prefix[:size].ljust(size, "0")) + (len(prefix) > size)
 
 
 @cache

@@ -58,6 +58,7 @@ class DialPlan:
         self._home: National = national(settings.home)
         self._code = self._home.code
         self._outside = tuple(sorted(settings.outside, key=len, reverse=True))
+        self._outside_pause = re.compile(f"({'|'.join(self._outside) or '(?!)'})(?:,+.|[*#].)", re.DOTALL)
         self._emergency = self._home.emergency.union(settings.emergency)
         self._area = self._code + settings.area.removeprefix(self._home.data.ndd)
         self._table = overlay.table()
@@ -107,44 +108,30 @@ class DialPlan:
         _note(trace, "phone-context", f"+{found.context} makes it a number of {main_region(code)}", found.text)
         return _plan_of(main_region(code), found.context[len(code) :])._symbols(found.text, found.flags, trace)
 
-    def _symbols(self, text: str, flags: Flags, trace: Trace) -> Number:
+    def _symbols(self, text: str, flags: Flags, trace: Trace, *, outside: bool = False) -> Number:
         """Hide-caller codes, plus signs and pauses, until only digits are left."""
         text = text.lstrip(",")
         hide = _HIDE.match(text)
-        if hide and hide.end() < len(text):
+        if hide and hide.end() < len(text) and "clir" not in flags:
             text, flags = text[hide.end() :], (*flags, "clir")
-            _note(trace, "hide-caller", f"dropped {hide[0]}", text)
+            _note(trace, "hide-caller", f"took {hide[0]} off", text)
         if text[:1] in ("*", "#"):
             return reject("feature_code", flags=flags)
         if text[:1] == "+":
             return self._after_plus(text, flags, trace)
-        outside = self._outside_with_symbol(text)
-        if outside:
-            _note(trace, "outside", f"took the outside prefix {outside}", text[len(outside) :].lstrip(","))
-            inner = text[len(outside) :].lstrip(",")
-            return self._symbols_outside(inner, (*flags, "outside"), trace)
+        prefix = "" if outside else self._outside_with_symbol(text)
+        if prefix:
+            _note(trace, "outside", f"took the outside prefix {prefix}", text[len(prefix) :])
+            return self._symbols(text[len(prefix) :], (*flags, "outside"), trace, outside=True)
         digits, flags = _cut(text, flags, trace)
         if not digits.isdigit():
             return reject("invalid_char" if digits else "empty", flags=flags)
-        return self._dialled(digits, flags, trace)
+        return (self._external if outside else self._dialled)(digits, flags, trace)
 
     def _outside_with_symbol(self, text: str) -> str:
         """The outside prefix, if a pause or a star code follows it: there the digits alone don't show it."""
-        return next(
-            (p for p in self._outside if text.startswith(p) and text[len(p) : len(p) + 1] in ",*#" and text != p), ""
-        )
-
-    def _symbols_outside(self, text: str, flags: Flags, trace: Trace) -> Number:
-        hide = _HIDE.match(text)
-        if hide and hide.end() < len(text):
-            text, flags = text[hide.end() :], (*flags, "clir")
-            _note(trace, "hide-caller", f"dropped {hide[0]}", text)
-        if text[:1] in ("*", "#"):
-            return reject("feature_code", flags=flags)
-        digits, flags = _cut(text, flags, trace)
-        if not digits.isdigit():
-            return reject("invalid_char" if digits else "empty", flags=flags)
-        return self._external(digits, flags, trace)
+        match = self._outside_pause.match(text)
+        return match[1] if match else ""
 
     def _after_plus(self, text: str, flags: Flags, trace: Trace) -> Number:
         digits, flags = _cut(text.lstrip("+"), flags, trace)
