@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The real peers that the end-to-end tests and the benchmark talk to: SIPp, SIPVicious, faketime, Kamailio.
+# Debian's packages, installed as root only; run again it does nothing. Exit code 1: they are missing and can't be installed.
+set -euo pipefail
+
+packages=(sip-tester sipvicious faketime kamailio)
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=""
+    [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+    echo "The end-to-end tests need: apt install ${missing[*]}   (run it as root; nothing was installed)" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+# A package must not start its daemon on this machine: the tests start what they need, on free ports of loopback.
+# Exit code 101 is invoke-rc.d's word for "not allowed" (deb-systemd-invoke asks the same file).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+fi
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
