@@ -30,6 +30,8 @@ HOST_PORT = re.compile(rb"(" + HOST + rb")(?::([0-9]{1,5}))?")
 
 # `;name`, `;name=value` with white space around `;` and `=`. Values: token, host, [IPv6] or a quoted string.
 _PARAM = re.compile(rb";[ \t]*([" + TOKEN_CHARS + rb"]+)[ \t]*(?:=[ \t]*(" + QUOTED + rb"|[!#-+\--:=?-~]+)[ \t]*)?")
+# The same without white space and quotes, which is what nearly everyone sends: read by splitting.
+_PLAIN_PARAMS = re.compile(rb"(?:;[" + TOKEN_CHARS + rb"]+(?:=[!#-+\--:=?-~]+)?)*")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
 
 
@@ -99,6 +101,9 @@ def parse_params(raw: bytes, offset: int = 0) -> dict[str, str | None]:
 
     A name given twice is refused (RFC 3261 §7.3.1): which of two tags counts must not depend on the reader.
     """
+    plain = _PLAIN_PARAMS.fullmatch(raw)
+    if plain is not None:
+        return _plain_params(raw, offset)
     params: dict[str, str | None] = {}
     position, end = 0, len(raw)
     while position < end:
@@ -110,6 +115,17 @@ def parse_params(raw: bytes, offset: int = 0) -> dict[str, str | None]:
             raise SipParseError("parameter given twice", offset=offset + position)
         params[name] = None if match[2] is None else text(match[2])
         position = match.end()
+    return params
+
+
+def _plain_params(raw: bytes, offset: int) -> dict[str, str | None]:
+    params: dict[str, str | None] = {}
+    for piece in raw[1:].decode("ascii").split(";"):
+        name, equals, value = piece.partition("=")
+        name = name.lower()
+        if name in params:
+            raise SipParseError("parameter given twice", offset=offset)
+        params[name] = value if equals else None
     return params
 
 

@@ -1,146 +1,469 @@
-"""SIP messages: `parse(data) -> Request | Response`, lazily read fields, edits that leave other lines alone."""
+"""SIP messages: `parse(data) -> Request | Response`, lazily read fields, edits that leave other lines alone.
+
+Theory. A message is its start line, its header lines in order of arrival, and its body. A line is kept as it came,
+beside the long lower-case name of its header; everything else is read from the lines when asked for and remembered.
+So an unknown header passes byte for byte, and a field that nobody asks for costs nothing.
+
+What is decided at once, because two readers could otherwise see two messages (each has a test):
+
+- Caps on size, lines and line length before any line is looked at.
+- Lines end in CRLF. A CR or LF elsewhere, or a NUL, is refused. A folded line is joined with one space (§7.3.1).
+- Headers that may stand once do, the required ones are there, CSeq names the request's method.
+- Content-Length over what came is refused, under it the rest is cut off; none on a datagram means all of it (§18.3).
+"""
 
 from __future__ import annotations
 
-from typing import Self
+import re
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
-from ringfence.sip.address import Address
-from ringfence.sip.uri import Uri
-from ringfence.sip.via import Via
+from ringfence.sip.address import Address, cut_address, parse_address, split_values, tag_of
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.grammar import TOKEN_CHARS, WS, parse_params, text
+from ringfence.sip.headers import (
+    COMPACT,
+    LISTS,
+    MAX_HEADERS,
+    MAX_LINE,
+    MAX_MESSAGE,
+    REQUIRED,
+    SINGLE,
+    header_name,
+    spelled,
+)
+from ringfence.sip.uri import Uri, parse_uri
+from ringfence.sip.via import Via, parse_via
+
+_REQUEST = re.compile(rb"([" + TOKEN_CHARS + rb"]{1,64}) ([!-~\x80-\xff]+) ([Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3})")
+_RESPONSE = re.compile(rb"([Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3}) ([1-6][0-9][0-9])(?: ([^\r\n]*))?")
+_CSEQ = re.compile(rb"([0-9]{1,10})[ \t]+([" + TOKEN_CHARS + rb"]{1,64})")
+_CALL_ID = re.compile(rb"[!-~]+")
+_PLAIN_TAG = re.compile(rb'(?:"[^"\\\\]*")?[ \t]*<[^<>"]*>;tag=([' + TOKEN_CHARS + rb"]+)")
+"What nearly everyone sends; all else takes the long way."
+_NUMBER = re.compile(rb"[0-9]{1,10}")
+_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_MAX_CSEQ = 2**31
+
+T = TypeVar("T")
 
 
 class Message:
     """A request or a response. Edit only your own `copy()`. Header names are str in any case or compact form."""
 
+    __slots__ = ("_cache", "_lines", "_names", "_start", "body")
+
     body: bytes
+
+    def __init__(self, start: bytes, names: list[str], lines: list[bytes], body: bytes) -> None:
+        self._start = start
+        self._names = names
+        self._lines = lines
+        self._cache: dict[str, Any] = {}
+        self.body = body
+
+    # Fields, read when asked for.
 
     @property
     def start_line(self) -> bytes:
-        raise NotImplementedError
+        """The first line, without CRLF."""
+        return self._start
 
     @property
     def call_id(self) -> str:
-        raise NotImplementedError
+        """Call-ID as spelled; case matters (§20.8)."""
+        value = self._required("call-id")
+        if not _CALL_ID.fullmatch(value):
+            raise SipParseError("bad Call-ID")
+        return value.decode("ascii")
 
     @property
     def cseq(self) -> tuple[int, str]:
-        raise NotImplementedError
+        """(number under 2**31, method)."""
+        return self._cached("cseq", _cseq)
 
     @property
     def from_(self) -> Address:
-        raise NotImplementedError
+        """The From header."""
+        return self._cached("from", parse_address)
 
     @property
     def to(self) -> Address:
-        raise NotImplementedError
+        """The To header."""
+        return self._cached("to", parse_address)
 
     @property
     def from_tag(self) -> str | None:
-        raise NotImplementedError
+        """Tag of From, without reading its URI."""
+        return _tag(self._required("from"))
 
     @property
     def to_tag(self) -> str | None:
-        raise NotImplementedError
+        """Tag of To, without reading its URI."""
+        return _tag(self._required("to"))
 
     @property
     def top_via(self) -> Via:
-        raise NotImplementedError
+        """The newest hop."""
+        return self._cached("via", parse_via)
 
     @property
     def vias(self) -> list[Via]:
-        raise NotImplementedError
+        """All hops, newest first."""
+        return [parse_via(value) for value in self.all("via")]
 
     @property
     def max_forwards(self) -> int | None:
-        raise NotImplementedError
+        """0 to 255 (§20.22); None where a peer of RFC 2543 left it out."""
+        value = self.first("max-forwards")
+        if value is None:
+            return None
+        if not _NUMBER.fullmatch(value) or int(value) > 255:
+            raise SipParseError("bad Max-Forwards")
+        return int(value)
 
     @property
     def contacts(self) -> list[Address]:
         """Empty for `Contact: *`."""
-        raise NotImplementedError
+        values = self.all("contact")
+        return [] if values == [b"*"] else [parse_address(value) for value in values]
 
     @property
     def routes(self) -> list[Address]:
-        raise NotImplementedError
+        """The Route set still to go."""
+        return [parse_address(value) for value in self.all("route")]
 
     @property
     def record_routes(self) -> list[Address]:
-        raise NotImplementedError
+        """Proxies that stay in the dialog, newest first."""
+        return [parse_address(value) for value in self.all("record-route")]
+
+    # Headers by name.
 
     def first(self, name: str) -> bytes | None:
         """First value; of a list header the first element."""
-        raise NotImplementedError
+        name = _long(name)
+        if name not in self._names:
+            return None
+        value = _value(self._lines[self._names.index(name)])
+        return split_values(value)[0] if name in LISTS and b"," in value else value
 
     def all(self, name: str) -> list[bytes]:
-        raise NotImplementedError
+        """All values in order; comma lists are split."""
+        name = _long(name)
+        values = [_value(line) for here, line in zip(self._names, self._lines, strict=True) if here == name]
+        if name not in LISTS:
+            return values
+        return [element for value in values for element in split_values(value)]
 
     def has(self, name: str) -> bool:
-        raise NotImplementedError
+        """Whether a header of this name is there, empty or not."""
+        return _long(name) in self._names
 
     def tokens(self, name: str) -> frozenset[str]:
         """Lower case, but methods (Allow) as spelled."""
-        raise NotImplementedError
+        found = [text(value) for value in self.all(name) if value]
+        return frozenset(found) if name.lower() == "allow" else frozenset(token.lower() for token in found)
 
     def headers(self) -> list[tuple[str, bytes]]:
         """(lower-case long name, value) of each line in order."""
-        raise NotImplementedError
+        return [(name, _value(line)) for name, line in zip(self._names, self._lines, strict=True)]
+
+    def _required(self, name: str) -> bytes:
+        value = self.first(name)
+        if value is None:
+            raise SipParseError(f"no {text(spelled(name))}")
+        return value
+
+    def _cached(self, name: str, read: Callable[[bytes], T]) -> T:
+        found: T | None = self._cache.get(name)
+        if found is None:
+            found = self._cache[name] = read(self._required(name))
+        return found
+
+    # Edits, on a copy.
 
     def copy(self) -> Self:
-        raise NotImplementedError
+        """A message that can be edited without touching this one."""
+        other = self.__class__.__new__(self.__class__)
+        other._start = self._start
+        other._names = self._names.copy()
+        other._lines = self._lines.copy()
+        other._cache = self._cache.copy()
+        other.body = self.body
+        return other
 
     def prepend(self, name: str, value: bytes) -> None:
-        raise NotImplementedError
+        """A line before the first of this name, or as the first of all."""
+        long = _long(name)
+        self._insert(self._names.index(long) if long in self._names else 0, long, value)
 
     def append(self, name: str, value: bytes) -> None:
-        raise NotImplementedError
+        """A line after the last of this name, or as the last of all."""
+        long = _long(name)
+        at = len(self._names)
+        if long in self._names:
+            at -= self._names[::-1].index(long)
+        self._insert(at, long, value)
 
     def set(self, name: str, value: bytes) -> None:
-        raise NotImplementedError
+        """One line of this name with this value, where the first stood or as the last of all."""
+        long = _long(name)
+        if long not in self._names:
+            self._insert(len(self._names), long, value)
+            return
+        at = self._names.index(long)
+        if self._names.count(long) > 1:
+            self.remove(long)
+            self._insert(at, long, value)
+        else:
+            self._rewrite(at, value)
 
     def remove(self, name: str) -> None:
-        raise NotImplementedError
+        """No line of this name."""
+        long = _long(name)
+        if long in self._names:
+            kept = [(here, line) for here, line in zip(self._names, self._lines, strict=True) if here != long]
+            self._names = [here for here, _ in kept]
+            self._lines = [line for _, line in kept]
+            self._cache.pop(long, None)
 
     def pop_first(self, name: str) -> bytes | None:
-        raise NotImplementedError
+        """Take away the first value of a header and return it; None if there is none."""
+        long = _long(name)
+        if long not in self._names:
+            return None
+        at = self._names.index(long)
+        values = self._values_at(at)
+        if len(values) > 1:
+            self._rewrite(at, b", ".join(values[1:]))
+        else:
+            del self._names[at], self._lines[at]
+            self._cache.pop(long, None)
+        return values[0]
 
     def replace_first(self, name: str, value: bytes) -> None:
-        raise NotImplementedError
+        """Put another first value in; raises SipParseError where there is none."""
+        self._required(name)
+        at = self._names.index(_long(name))
+        self._rewrite(at, b", ".join([value, *self._values_at(at)[1:]]))
 
     def set_body(self, body: bytes, content_type: bytes | None = None) -> None:
-        raise NotImplementedError
+        """Another body, with its length."""
+        self.body = body
+        if content_type is not None:
+            self.set("content-type", content_type)
+        self.set("content-length", b"%d" % len(body))
+
+    def _values_at(self, at: int) -> list[bytes]:
+        value = _value(self._lines[at])
+        return split_values(value) if self._names[at] in LISTS else [value]
+
+    def _insert(self, at: int, long: str, value: bytes) -> None:
+        self._names.insert(at, long)
+        self._lines.insert(at, _line(long, value))
+        self._cache.pop(long, None)
+
+    def _rewrite(self, at: int, value: bytes) -> None:
+        long = self._names[at]
+        self._lines[at] = _line(long, value)
+        self._cache.pop(long, None)
+
+    # The whole.
 
     def to_bytes(self) -> bytes:
-        raise NotImplementedError
+        """The message on the wire; a missing Content-Length is added."""
+        if "content-length" not in self._names:
+            self.set("content-length", b"%d" % len(self.body))
+        return b"\r\n".join((self._start, *self._lines, b"", self.body))
 
     def validate(self) -> None:
         """Read every structural header now; raises SipParseError."""
-        raise NotImplementedError
+        _ = (self.call_id, self.cseq, self.from_, self.to, self.from_tag, self.to_tag, self.max_forwards)
+        _ = (self.vias, self.contacts, self.routes, self.record_routes)
 
 
 class Request(Message):
-    method: str
+    """A request; `method` as spelled, case matters (§7.1)."""
 
-    @property
-    def uri_raw(self) -> bytes:
-        raise NotImplementedError
+    __slots__ = ("method", "uri_raw")
+
+    method: str
+    uri_raw: bytes
 
     @property
     def uri(self) -> Uri:
-        raise NotImplementedError
+        """The Request-URI."""
+        found: Uri | None = self._cache.get("uri")
+        if found is None:
+            found = self._cache["uri"] = parse_uri(self.uri_raw, offset=len(self.method) + 1)
+        return found
 
     def set_uri(self, raw: bytes) -> None:
-        raise NotImplementedError
+        """Another Request-URI."""
+        self.uri_raw = raw
+        self._start = b"%b %b SIP/2.0" % (self.method.encode("ascii"), raw)
+        self._cache.pop("uri", None)
 
     def with_uri(self, raw: bytes) -> Self:
         """A copy with another Request-URI."""
-        raise NotImplementedError
+        other = self.copy()
+        other.set_uri(raw)
+        return other
+
+    def copy(self) -> Self:
+        """A request that can be edited without touching this one."""
+        other = super().copy()
+        other.method = self.method
+        other.uri_raw = self.uri_raw
+        return other
+
+    def validate(self) -> None:
+        """Read every structural header and the Request-URI now; raises SipParseError."""
+        super().validate()
+        _ = self.uri
 
 
 class Response(Message):
+    """A response."""
+
+    __slots__ = ("reason", "status")
+
     status: int
     reason: str
+
+    def copy(self) -> Self:
+        """A response that can be edited without touching this one."""
+        other = super().copy()
+        other.status = self.status
+        other.reason = self.reason
+        return other
 
 
 def parse(data: bytes) -> Request | Response:
     """Read one whole message (a datagram or a frame); raises SipParseError."""
-    raise NotImplementedError
+    if len(data) > MAX_MESSAGE:
+        raise SipParseError("message too large", status=513)
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")  # RFC 3261 §7.5
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        raise SipParseError("no empty line after the headers", offset=len(data))
+    start, *lines = _split(head)
+    names = _names(lines)
+    message = _start(start, names, lines, body)
+    _check_once(names)
+    message.body = _cut_body(message, body)
+    return message
+
+
+def _split(head: bytes) -> list[bytes]:
+    """Start line and header lines, caps checked first, folds joined."""
+    ends = head.count(b"\n")
+    if ends > MAX_HEADERS:
+        raise SipParseError("too many headers", status=513)
+    lines = head.split(b"\r\n")
+    if len(lines) != ends + 1 or head.count(b"\r") != ends or b"\x00" in head:
+        raise SipParseError("CR, LF or NUL inside a line")
+    if b"\n " in head or b"\n\t" in head:
+        if lines[1][:1] in (b" ", b"\t"):
+            raise SipParseError("folded start line")
+        lines = _FOLD.sub(b" ", head).split(b"\r\n")
+    if len(head) > MAX_LINE and len(max(lines, key=len)) > MAX_LINE:
+        raise SipParseError("line too long", status=513)
+    return lines
+
+
+def _names(lines: list[bytes]) -> list[str]:
+    names = []
+    for line in lines:
+        colon = line.find(b":")
+        if colon < 0:
+            raise SipParseError("header without a colon")
+        names.append(header_name(line[:colon]))
+    return names
+
+
+def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> Request | Response:
+    match = _REQUEST.fullmatch(start)
+    if match is not None:
+        _check_version(match[3])
+        request = Request(start, names, lines, body)
+        request.method = match[1].decode("ascii")
+        request.uri_raw = match[2]
+        _check_required(request)
+        if request.cseq[1] != request.method:
+            raise SipParseError("CSeq names another method")
+        return request
+    match = _RESPONSE.fullmatch(start)
+    if match is None:
+        raise SipParseError("bad start line")
+    _check_version(match[1])
+    response = Response(start, names, lines, body)
+    response.status = int(match[2])
+    response.reason = text(match[3] or b"")
+    _check_required(response)
+    _ = response.cseq
+    return response
+
+
+def _check_version(version: bytes) -> None:
+    if version[4:] != b"2.0":
+        raise SipParseError("SIP version not supported", status=505)
+
+
+def _check_required(message: Message) -> None:
+    names = message._names
+    for name in REQUIRED:
+        if name not in names:
+            raise SipParseError(f"no {text(spelled(name))}")
+
+
+def _check_once(names: list[str]) -> None:
+    if len(set(names)) == len(names):
+        return
+    seen = set()
+    for name in names:
+        if name in seen and name in SINGLE:
+            raise SipParseError(f"{text(spelled(name))} given twice")
+        seen.add(name)
+
+
+def _cut_body(message: Message, body: bytes) -> bytes:
+    value = message.first("content-length")
+    if value is None:
+        return body
+    if not _NUMBER.fullmatch(value):
+        raise SipParseError("bad Content-Length")
+    length = int(value)
+    if length > len(body):
+        raise SipParseError("Content-Length over what came")
+    return body[:length]
+
+
+def _cseq(value: bytes) -> tuple[int, str]:
+    match = _CSEQ.fullmatch(value)
+    if match is None or int(match[1]) >= _MAX_CSEQ:
+        raise SipParseError("bad CSeq")
+    return int(match[1]), match[2].decode("ascii")
+
+
+def _tag(value: bytes) -> str | None:
+    match = _PLAIN_TAG.fullmatch(value)
+    if match is not None:
+        return match[1].decode("ascii")
+    params = cut_address(value)[2]
+    return tag_of(parse_params(params)) if params else None
+
+
+def _long(name: str) -> str:
+    name = name.lower()
+    return COMPACT.get(name, name)
+
+
+def _value(line: bytes) -> bytes:
+    return line[line.index(b":") + 1 :].strip(WS)
+
+
+def _line(long: str, value: bytes) -> bytes:
+    return spelled(long) + b": " + value
