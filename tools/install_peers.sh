@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The real peers that the end-to-end tests and the benchmark talk to: SIPp, SIPVicious, faketime, Kamailio.
-# Debian's packages, installed as root only; run again it does nothing. Exit code 1: they are missing and can't be installed.
+# Debian's packages, installed as root only; run again it does nothing. Exit code 3: they are missing and this user may not
+# install them; any other failure has its own.
 set -euo pipefail
 
 packages=(sip-tester sipvicious faketime kamailio)
@@ -13,7 +14,7 @@ done
 
 if [ "$(id -u)" != 0 ]; then
     echo "The end-to-end tests need: apt install ${missing[*]}   (run it as root; nothing was installed)" >&2
-    exit 1
+    exit 3
 fi
 export DEBIAN_FRONTEND=noninteractive
 # A package must not start its daemon on this machine: the tests start what they need, on free ports of loopback.
