@@ -127,11 +127,11 @@ def family(pid: int) -> list[int]:
 
 
 def _cpu_s(pid: int) -> float:
+    """CPU time of one process, ended threads included, from its own clock (clock_getcpuclockid(3)); 0 where gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return time.clock_gettime_ns(~pid << 3 | 2) / 1e9
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:

@@ -1,0 +1,165 @@
+"""A guard started for a test or a benchmark: a policy file in a directory of its own, `ringfence serve`, and its state.
+
+Everybody has an address of its own on loopback, so that who is a stranger is told by address as in life: the PBX calls
+from PBX, the carrier answers at CARRIER, and 127.0.0.1 is nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ringfence.server import control
+from ringfence.testing.process import Process, ProcessError, free_ports
+from ringfence.testing.wire import Address, host_port
+
+GUARD, PBX, CARRIER, STRANGER = "127.0.0.1", "127.0.1.1", "127.0.2.1", "127.0.3.1"
+
+_POLICY = """
+[site]
+home_country = "US"
+time_zone = "America/New_York"
+
+[listen.inside]
+bind = "{inside}"
+
+[listen.outside]
+bind = "{outside}"
+
+[trunk.carrier]
+listen = "outside"
+carrier_addresses = ["{carrier_host}"]
+send_to = [{send_to}]
+permit = ["US", "CA", "GB"]
+billing = {{ rates = "rates.csv", currency = "USD" }}
+{trunk}
+
+[source.pbx]
+zone = "internal"
+listen = "inside"
+addresses = ["{pbx_host}"]
+directions = ["out", "in"]
+deliver_to = "{pbx}"
+trunks = ["carrier"]
+caller_ids = ["+12125550100-+12125550199"]
+caller_id = "+12125550100"
+{source}
+
+[ledger]
+path = "state/ledger.db"
+{ledger}
+
+[control]
+socket = "control.sock"
+"""
+
+RATES = (
+    "prefix,connect_fee,price_per_min,first_s,next_s,valid_from\n1,0,0.006,6,6,2020-01-01\n44,0,0.012,1,1,2020-01-01\n"
+)
+
+
+def policy_text(
+    inside: Address,
+    outside: Address,
+    pbx: Address,
+    carriers: Sequence[Address],
+    *,
+    trunk: str = "",
+    source: str = "",
+    ledger: str = "",
+) -> str:
+    """The policy of a small site; `trunk`, `source` and `ledger` are further TOML lines of those tables."""
+    return _POLICY.format(
+        inside=host_port(inside),
+        outside=host_port(outside),
+        pbx=host_port(pbx),
+        pbx_host=pbx[0],
+        carrier_host=carriers[0][0],
+        send_to=", ".join(f'"sip:{host_port(carrier)}"' for carrier in carriers),
+        trunk=trunk,
+        source=source,
+        ledger=ledger,
+    )
+
+
+class Guard:
+    """A guard that can be stopped, killed and started again on the same ports and state. A context manager."""
+
+    def __init__(
+        self,
+        directory: Path,
+        pbx: Address,
+        *carriers: Address,
+        trunk: str = "",
+        source: str = "",
+        ledger: str = "",
+        host: str = GUARD,
+    ) -> None:
+        self.directory = directory
+        inside, outside = free_ports(2, host)
+        self.inside: Address = (host, inside)
+        """Where the PBX sends."""
+        self.outside: Address = (host, outside)
+        """Where the carrier sends."""
+        self.policy = directory / "policy.toml"
+        self.control = directory / "control.sock"
+        text = policy_text(self.inside, self.outside, pbx, carriers, trunk=trunk, source=source, ledger=ledger)
+        self.policy.write_text(text)
+        (directory / "rates.csv").write_text(RATES)
+        self._process: Process | None = None
+        self._starts = 0
+
+    def __enter__(self) -> Guard:
+        if self._process is None:
+            self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.end()
+
+    @property
+    def process(self) -> Process:
+        """The running process. Raises ProcessError before `start`."""
+        if self._process is None:
+            raise ProcessError("the guard wasn't started")
+        return self._process
+
+    def start(
+        self,
+        *wrapper: str | Path,
+        program: Sequence[str | Path] = (sys.executable, "-m", "ringfence"),
+        environment: dict[str, str] | None = None,
+        ready: bool = True,
+    ) -> Process:
+        """Start it, behind a wrapper such as faketime, and wait for its readiness line."""
+        self._starts += 1
+        command = [*wrapper, *program, "serve", "--policy", self.policy]
+        self._process = Process(command, self.directory, f"guard{self._starts}", environment)
+        if ready:
+            self._process.until(lambda: READY in self.process.said(), "readiness line", timeout_s=30.0)
+        return self._process
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """One command over the control socket."""
+        return control.ask(self.control, do, **arguments)
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `ringfence` with these arguments in the guard's directory."""
+        command = [sys.executable, "-m", "ringfence", *arguments]
+        return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, timeout=60, check=False)
+
+    def status(self) -> Any:
+        """`ringfence status --json`. Raises ProcessError where it fails."""
+        done = self.cli("status", "--control", str(self.control), "--json")
+        if done.returncode != 0:
+            raise ProcessError(f"status: {done.stderr}\n{self.process.tail()}")
+        return json.loads(done.stdout)
+
+
+READY = "ready"
+"""What the readiness line has and no line before it."""
