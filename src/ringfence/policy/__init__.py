@@ -1,0 +1,1 @@
+"""The policy file: read whole with every error at once, judged for what is unwise, explained and documented."""

@@ -1,0 +1,533 @@
+"""Every key of the policy file: what it may be, its default, what it means.
+
+Reading, JSON Schema (`schema.py`) and docs/policy.md (`reference.py`) all come from these tables. Defaults are those of
+the settings structs (`model/settings.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ringfence.model.settings import CallRate, Ledger, Levels, Listen, Policy, Source, Spend, Trunk
+from ringfence.numbers.settings import PlanSettings
+from ringfence.policy.errors import PolicyError
+from ringfence.policy.kinds import Either, Key, ListOf, MapOf, Table
+from ringfence.policy.leaves import (
+    DAY,
+    DESTINATION,
+    E164,
+    HOME,
+    HOURS,
+    MOMENT,
+    MONEY,
+    NAME,
+    NETWORK,
+    NUMBER_RANGE,
+    RATE,
+    REGION,
+    SEND_TO,
+    TIME_ZONE,
+    address,
+    choice,
+    flag,
+    integer,
+    or_off,
+    pattern,
+    text,
+)
+from ringfence.policy.tree import Node
+
+CLASSES = ("domestic", "international", "special")
+"""Destination classes that can be limited: emergency calls are never refused or cut, unusable numbers always are."""
+
+SPECIAL = ("premium", "shared_cost", "personal", "satellite", "iprs", "upt", "global")
+FORMAT = pattern('"+E164", "E164", "national" or digits before E164 such as "011E164"', r"(\+|[0-9]{0,8})E164|national")
+TOTAL = "total"
+
+CALLS = integer(0, 1_000_000, "calls")
+DIGITS = pattern("digits", "[0-9]{1,15}")
+
+
+def _ordered(node: Node, values: dict[str, Any]) -> Iterator[PolicyError]:
+    """Alert, block and carrier's cap must not contradict each other."""
+    for low, high, why in (
+        ("alert", "block", "the alert would never come before the refusal"),
+        ("block", "carrier_cap", "the carrier would refuse before we do"),
+        ("alert", "carrier_cap", "the alert would never come"),
+    ):
+        if values.get(low) is None or values.get(high) is None or values[low] <= values[high]:
+            continue
+        if (low, high) == ("alert", "carrier_cap") and values.get("block") is not None:
+            continue  # one of the two above says it already
+        text = f"is {values[low]:g}, over {high} = {values[high]:g}: {why}"
+        yield node.value[low].error(text, f"write a number up to {values[high]:g}")
+
+
+LEVELS = Table(
+    doc="A cap with its alert below it. A level that is left out is off.",
+    keys=(
+        Key(name="expected", kind=CALLS, doc="What is usual. Shown beside the present value; refuses nothing."),
+        Key(name="alert", kind=CALLS, doc="From here on people are told; the call goes on. At most `block`."),
+        Key(name="block", kind=CALLS, doc="The most there may be: a call over it is refused. At most `carrier_cap`."),
+        Key(name="carrier_cap", kind=CALLS, doc="What the carrier itself allows. Only compared with the others."),
+    ),
+    build=lambda values: Levels(**values),
+    check=_ordered,
+    defaults=Levels,
+)
+CALL_RATE = Table(
+    doc="Calls per second: a token bucket, exact at any moment. A level that is left out is off.",
+    keys=(
+        Key(name="expected", kind=RATE, doc="What is usual. Shown beside the present value; refuses nothing."),
+        Key(name="alert", kind=RATE, doc="From here on people are told. At most `block`."),
+        Key(
+            name="block", kind=RATE, doc="The sustained rate that is let through, calls per second; may be a fraction."
+        ),
+        Key(name="burst", kind=integer(1, 100_000, "calls"), doc="How many calls may come at once after a pause."),
+        Key(
+            name="pace_ms",
+            kind=integer(0, 2000, "milliseconds"),
+            doc="How long a call over the rate may wait rather than be refused, milliseconds.",
+        ),
+    ),
+    build=lambda values: CallRate(**values),
+    check=_ordered,
+    defaults=CallRate,
+)
+SPEND = Table(
+    doc="Money in rolling windows; calls in progress count with what they have reserved.",
+    keys=(
+        Key(name="per_day", kind=MONEY, doc="The most in any 24 hours, units of the trunk's currency."),
+        Key(name="per_month", kind=MONEY, doc="The most in any 30 days, units of the trunk's currency."),
+    ),
+    build=lambda values: Spend(**values),
+    defaults=Spend,
+)
+
+COUNTS = (
+    Key(name="concurrent", kind=LEVELS, doc="Calls in progress at once.", default="no cap"),
+    Key(name="calls_per_second", kind=CALL_RATE, doc="New calls per second.", default="no cap"),
+    Key(name="calls_per_minute", kind=LEVELS, doc="New calls in any 60 seconds.", default="no cap"),
+    Key(name="calls_per_hour", kind=LEVELS, doc="New calls in any 60 minutes.", default="no cap"),
+    Key(
+        name="calls_per_day",
+        kind=LEVELS,
+        doc="New calls in any 24 hours; nothing is reset at midnight.",
+        default="no cap",
+    ),
+)
+CLASS_CAPS = Table(doc="Caps on the calls of one destination class, beside those on all calls.", keys=COUNTS)
+PER_CALLER = Table(
+    doc="Caps of each extension of a source.",
+    keys=(
+        *COUNTS,
+        Key(
+            name="spend",
+            kind=MapOf((TOTAL,), SPEND),
+            doc="Money each extension may spend: `spend.total`.",
+            default="no cap",
+        ),
+    ),
+)
+MAX_CALL = integer(1, 604_800, "seconds")
+
+BOUNDS = (
+    Key(
+        name="permit",
+        kind=Either(HOME, ListOf(DESTINATION)),
+        doc='Countries and prefixes that may be called; everything else is refused. `"home"`: the home country only.',
+        default='a trunk: `"home"`; elsewhere no limit of its own',
+    ),
+    Key(
+        name="special",
+        kind=ListOf(choice(*SPECIAL)),
+        doc="Special kinds of number that may be called; they need `permit` as well. All others of them are refused.",
+        default="none",
+    ),
+    *COUNTS,
+    Key(
+        name="spend",
+        kind=MapOf((TOTAL, *CLASSES), SPEND),
+        doc="Money, by destination class, so that fraud to one class can't stop the others' calls, and in `total`.",
+        default="no cap",
+    ),
+    Key(
+        name="class",
+        kind=MapOf(CLASSES, CLASS_CAPS),
+        doc="Caps on one destination class: `class.international.concurrent` and so on.",
+        default="no caps",
+    ),
+    Key(
+        name="hours",
+        kind=Either(HOURS, MapOf(CLASSES, HOURS)),
+        doc="When calls may be made, in the time zone of the tenant or site: one text for all classes or a table by "
+        "class. Windows are parted by commas; days are `Mon-Fri`, `Sat Sun` or `daily`; a window may pass midnight. "
+        "Closed on `site.holidays`.",
+        default="always",
+    ),
+    Key(
+        name="max_call_s",
+        kind=Either(MAX_CALL, MapOf(CLASSES, MAX_CALL)),
+        doc="Longest call, seconds, for all classes or by class; it is cut then.",
+        default="no limit",
+    ),
+)
+
+SITE = Table(
+    doc="What holds everywhere. Required, in the main file.",
+    keys=(
+        Key(name="home_country", kind=REGION, doc="Where numbers without a country code belong.", required=True),
+        Key(
+            name="time_zone", kind=TIME_ZONE, doc="The zone of opening hours and of days without a zone.", required=True
+        ),
+        Key(name="holidays", kind=ListOf(DAY), doc="Days on which opening hours are closed.", default="none"),
+        Key(
+            name="risks",
+            kind=text("the path of a CSV file"),
+            doc="Your own risk scores, a CSV file (prefix or country, score, source, date) over the shipped "
+            "ones; the path is relative to the file that names it.",
+            default="none",
+        ),
+        Key(
+            name="max_calls",
+            kind=integer(1, 1_000_000, "calls"),
+            doc="Calls in progress the edge holds at most; more are refused as overload.",
+        ),
+    ),
+    defaults=Policy,
+)
+LISTEN = Table(
+    doc="A socket that SIP comes in on and goes out of, by name.",
+    keys=(
+        Key(
+            name="bind",
+            kind=address(names=False),
+            doc="Address and port of this machine; without a port 5060; port 0 takes a free one.",
+            required=True,
+        ),
+        Key(
+            name="advertise",
+            kind=address(names=True),
+            doc="What we write into Via, Record-Route and Contact: behind NAT the outer address. Required "
+            "when `bind` is 0.0.0.0 or [::].",
+            default="the address of `bind`",
+        ),
+        Key(name="transport", kind=choice("udp"), doc="How SIP is carried."),
+    ),
+    defaults=Listen,
+)
+BILLING = Table(
+    doc="What calls on a trunk cost.",
+    keys=(
+        Key(
+            name="rates",
+            kind=text("the path of a CSV file"),
+            doc="The carrier's rate deck, a CSV file; the path is relative to the file that names it.",
+            required=True,
+        ),
+        Key(name="currency", kind=pattern("a currency of three capital letters", "[A-Z]{3}"), doc="For display."),
+    ),
+    defaults=Trunk,
+)
+TRUNK = Table(
+    doc="A billable way out to a carrier, by name.",
+    keys=(
+        Key(name="listen", kind=NAME, doc="The `[listen]` it is reached through.", required=True),
+        Key(
+            name="carrier_addresses",
+            kind=ListOf(NETWORK, least=1),
+            doc="Where the carrier's signalling comes from; anything else is a stranger.",
+            required=True,
+        ),
+        Key(
+            name="send_to",
+            kind=ListOf(SEND_TO, least=1),
+            doc="Where calls go, in order of preference; the next one is taken when one doesn't answer.",
+            required=True,
+        ),
+        Key(name="dial_format", kind=FORMAT, doc="How the carrier wants the called number written."),
+        Key(
+            name="tech_prefix",
+            kind=pattern("at most 15 of the characters 0-9 * # +", "[0-9*#+]{1,15}"),
+            doc="Put before the called number for the carrier.",
+            default="none",
+        ),
+        Key(name="from_format", kind=FORMAT, doc="How the carrier wants the caller ID written."),
+        *BOUNDS,
+        Key(
+            name="unlisted",
+            kind=ListOf(REGION),
+            doc="Countries abroad whose unlisted number ranges may be called.",
+            default="none",
+        ),
+        Key(
+            name="block_lists",
+            kind=ListOf(text("the path of a CSV file")),
+            doc="CSV files of numbers and prefixes that are refused; paths are relative to the file that names them.",
+            default="none",
+        ),
+        Key(
+            name="risk_alert",
+            kind=or_off(integer(0, 100)),
+            doc="Risk of a destination (0 to 100) from which people are told.",
+        ),
+        Key(
+            name="risk_block",
+            kind=or_off(integer(0, 100)),
+            doc="Risk of a destination (0 to 100) from which calls are refused.",
+            default="off",
+        ),
+        Key(
+            name="max_price_per_min",
+            kind=MONEY,
+            doc="Calls dearer than this per minute are refused, and calls whose price isn't known.",
+            default="no ceiling",
+        ),
+        Key(
+            name="shared_cost_ceiling",
+            kind=MONEY,
+            doc="Everyday shared-cost numbers at home (0845, 0180) pass up to this price per minute.",
+            default="they are refused",
+        ),
+        Key(
+            name="billing",
+            kind=Either(choice("flat"), BILLING),
+            doc='What calls cost; `"flat"`: nothing by the minute, so no money is counted.',
+            default='`"flat"`',
+        ),
+        Key(
+            name="when_down",
+            kind=choice("national_only", "refuse", "allow"),
+            doc="What happens to new calls while the engine or the ledger can't answer. Emergency calls always pass.",
+        ),
+        Key(name="ring_limit_s", kind=integer(10, 600, "seconds"), doc="Longest ringing, seconds."),
+        Key(
+            name="session_timer_s",
+            kind=or_off(integer(90, 86_400, "seconds")),
+            doc="Session-Expires put in where the far side supports session timers (RFC 4028), seconds.",
+        ),
+    ),
+    defaults=Trunk,
+)
+PLAN = Table(
+    doc="How a source dials.",
+    keys=(
+        Key(name="outside", kind=ListOf(DIGITS), doc="Digits dialled for an outside line.", default="none"),
+        Key(name="outside_required", kind=flag(), doc="Refuse a number dialled without them."),
+        Key(
+            name="ext_len",
+            kind=ListOf(integer(1, 15, "digits"), least=2),
+            doc="Shortest and longest internal extension, digits: `[3, 4]`.",
+            default="none",
+        ),
+        Key(name="area", kind=DIGITS, doc="Area code put before local numbers.", default="none"),
+        Key(
+            name="extra_idd",
+            kind=ListOf(DIGITS),
+            doc="International prefixes the PBX accepts beside the home country's.",
+            default="none",
+        ),
+        Key(
+            name="emergency",
+            kind=ListOf(pattern("digits", "[0-9]{1,15}")),
+            doc="Emergency numbers beside the home country's, dialled exactly so.",
+            default="none",
+        ),
+        Key(name="e164_noplus", kind=flag(), doc="A string that is no home number may be E.164 without its plus."),
+        Key(name="vanity", kind=flag(), doc="Letters are digits of a telephone keypad."),
+    ),
+    defaults=PlanSettings,
+)
+PARTY = (
+    Key(
+        name="zone",
+        kind=choice("internal", "remote", "vendor"),
+        doc="Where it stands: in the house, elsewhere, or somebody else's.",
+        required=True,
+    ),
+    Key(name="listen", kind=NAME, doc="The `[listen]` it comes in on.", required=True),
+    Key(name="directions", kind=ListOf(choice("out", "in"), least=1), doc="What it may do.", default='`["out"]`'),
+    Key(name="trunks", kind=ListOf(NAME, least=1), doc="The trunks it may use, in order of preference.", required=True),
+    Key(name="tenant", kind=NAME, doc="The `[tenant]` whose caps it shares.", default="none"),
+    Key(
+        name="home_country",
+        kind=REGION,
+        doc="Where its numbers without a country code belong.",
+        default="the tenant's or site's",
+    ),
+    Key(name="plan", kind=PLAN, doc="How it dials.", default="the home country's plan, no outside line"),
+    Key(name="caller_ids", kind=ListOf(NUMBER_RANGE), doc="The numbers it may show as caller.", default="none"),
+    Key(
+        name="caller_id_policy",
+        kind=choice("owned", "owned_or_forwarded", "substitute", "any"),
+        doc="What happens to a caller ID outside `caller_ids`: refused; refused unless the call is forwarded from a "
+        "live inbound one; replaced by `caller_id`; passed as it is.",
+    ),
+    Key(
+        name="caller_id",
+        kind=E164,
+        doc="Put in where the caller ID isn't owned and is substituted, and on emergency calls.",
+        default="none",
+    ),
+    *BOUNDS,
+    Key(name="per_caller", kind=PER_CALLER, doc="Caps of each extension.", default="no caps"),
+    Key(
+        name="mode",
+        kind=choice("enforce", "observe"),
+        doc="observe: everything is judged and recorded, nothing refused.",
+    ),
+)
+SOURCE = Table(
+    doc="A party that may originate calls, by name; known by the address it comes from.",
+    keys=(
+        Key(
+            name="addresses",
+            kind=ListOf(NETWORK, least=1),
+            doc="Where it sends from; no two sources or carriers of one `[listen]` overlap.",
+            required=True,
+        ),
+        Key(
+            name="profile",
+            kind=NAME,
+            doc="The `[profile]` it takes every key from that it doesn't have.",
+            default="none",
+        ),
+        *PARTY,
+        Key(
+            name="deliver_to",
+            kind=address(names=True),
+            doc="Where inbound calls go, host and port (5060 without one).",
+            default="its only address",
+        ),
+        Key(
+            name="dids",
+            kind=ListOf(NUMBER_RANGE),
+            doc="Inbound numbers that are its own; ranges of at most 10,000.",
+            default="every number of its trunks",
+        ),
+    ),
+    defaults=Source,
+)
+PROFILE = Table(
+    doc="Keys that sources take over by name. A table in the source is merged with the profile's, key by key; "
+    "a list or value replaces the profile's.",
+    keys=tuple(
+        Key(name=key.name, kind=key.kind, doc=key.doc, default=key.default or ("none" if key.required else ""))
+        for key in PARTY
+    ),
+    defaults=Source,
+)
+TENANT = Table(
+    doc="A customer whose sources share caps, by name.",
+    keys=(
+        Key(
+            name="home_country",
+            kind=REGION,
+            doc="Where its numbers without a country code belong.",
+            default="the site's",
+        ),
+        Key(name="time_zone", kind=TIME_ZONE, doc="The zone of its opening hours.", default="the site's"),
+        *BOUNDS,
+    ),
+)
+EXCEPTION = Table(
+    doc="A destination permitted for somebody until a day. It ends by itself.",
+    keys=(
+        Key(name="what", kind=DESTINATION, doc="A number, prefix or country.", required=True),
+        Key(name="source", kind=NAME, doc="Only for this source.", default="every source"),
+        Key(name="trunk", kind=NAME, doc="Only on this trunk.", default="every trunk"),
+        Key(name="owner", kind=text("who answers for it"), doc="Who answers for it.", required=True),
+        Key(name="why", kind=text("the reason"), doc="The reason, or a ticket.", required=True),
+        Key(
+            name="until",
+            kind=MOMENT,
+            doc="The last day on which it holds, or the moment it ends; in the site's time zone if it names none.",
+            required=True,
+        ),
+    ),
+)
+RULE = Table(
+    doc="How one rule acts, by its slug.",
+    keys=(
+        Key(
+            name="mode",
+            kind=choice("enforce", "observe", "off"),
+            doc="enforce refuses; observe records and lets pass; off doesn't look.",
+            required=True,
+        ),
+    ),
+)
+LEDGER = Table(
+    doc="Where facts and decisions are kept. Main file only.",
+    keys=(
+        Key(
+            name="path",
+            kind=text("a path"),
+            doc="The database file, relative to the directory the guard is started in.",
+        ),
+        Key(
+            name="durability",
+            kind=choice("process", "power"),
+            doc="process: what was answered survives a crash of the guard, at most 100 ms are lost in a power failure; "
+            "power: nothing is lost, each commit waits for the disk.",
+        ),
+        Key(name="keep_days", kind=integer(1, 3650, "days"), doc="How long facts are kept, days."),
+        Key(name="messages", kind=flag(), doc="Keep SIP messages in segment files beside the ledger."),
+        Key(
+            name="stranger_rows_per_10s",
+            kind=integer(0, 100_000, "rows"),
+            doc="Unknown addresses that get a row of their own in ten seconds; the rest is summed up.",
+        ),
+    ),
+    build=lambda values: Ledger(**values),
+    defaults=Ledger,
+)
+CONTROL = Table(
+    doc="How the guard is commanded. Main file only.",
+    keys=(
+        Key(
+            name="socket",
+            kind=text("a path", longest=100),
+            doc="The control socket, relative to the directory the guard is started in; for its owner only.",
+            default="`state/control.sock`",
+        ),
+    ),
+)
+
+NAMED: dict[str, Table] = {
+    "listen": LISTEN,
+    "trunk": TRUNK,
+    "profile": PROFILE,
+    "source": SOURCE,
+    "tenant": TENANT,
+    "rules": RULE,
+}
+"""Sections of named tables: `[trunk.carrier]`."""
+
+SINGLE: dict[str, Table] = {"site": SITE, "ledger": LEDGER, "control": CONTROL}
+"""Sections that are there once, in the main file."""
+
+INCLUDE = Key(
+    name="include",
+    kind=ListOf(text("a path, which may have * in it")),
+    doc="More files, relative to this one: `tenants/*.toml`. They hold named tables and exceptions, nothing else.",
+    default="none",
+)
+
+RULE_SLUGS = (
+    "unverified-source",
+    "caller-id-not-owned",
+    "unusable-number",
+    "contained",
+    "destination-not-permitted",
+    "special-kind",
+    "high-risk",
+    "outside-hours",
+    "price-over-ceiling",
+    "concurrent-calls",
+    "calls-per-window",
+    "calls-per-second",
+    "spend",
+    "longest-call",
+)
