@@ -60,7 +60,7 @@ class DialPlan:
         self._outside = tuple(sorted(settings.outside, key=len, reverse=True))
         self._outside_pause = re.compile(f"({'|'.join(self._outside) or '(?!)'})(?:,+.|[*#].)", re.DOTALL)
         self._emergency = self._home.emergency.union(settings.emergency)
-        self._area = self._code + settings.area.removeprefix(self._home.data.ndd)
+        self._area = settings.area.removeprefix(self._home.data.ndd)
         self._table = overlay.table()
         self._codes = numbering()
 
@@ -249,9 +249,10 @@ class DialPlan:
 
     def _national(self, digits: str, flags: Flags, trace: Trace) -> Number:
         """A number of the home country: local, national, or with the country code but no plus."""
-        if self.settings.area and not self._home.has_trunk_prefix(digits) and self._valid(self._area + digits):
-            _note(trace, "local", f"put the area code {self.settings.area} before it", self._area + digits)
-            return self._known(self._area + digits, flags, trace)
+        local = "" if self._home.has_trunk_prefix(digits) else self._local(digits)
+        if local:
+            _note(trace, "local", f"put the area code {self.settings.area} before it", local)
+            return self._known(local, flags, trace)
         nsn, carrier = self._home.strip(digits)
         if carrier:
             flags = (*flags, "carrier")
@@ -260,6 +261,13 @@ class DialPlan:
         if self._valid(self._code + nsn):
             return self._known(self._code + nsn, flags, trace)
         return self._unusual_national(digits, nsn, flags, trace)
+
+    def _local(self, digits: str) -> str:
+        """The number this is in the area of the source, or empty; Argentina's 15 goes where it belongs."""
+        if not self._area:
+            return ""
+        stripped = self._code + self._home.strip(self._area + digits)[0]
+        return next((e164 for e164 in (self._code + self._area + digits, stripped) if self._valid(e164)), "")
 
     def _unusual_national(self, digits: str, nsn: str, flags: Flags, trace: Trace) -> Number:
         if nsn != digits and self._valid(self._code + digits):
@@ -275,6 +283,10 @@ class DialPlan:
             if self._valid(self._code + rest):
                 _note(trace, "national", f"it already has the country code {self._code}", self._code + rest)
                 return self._known(self._code + rest, (*flags, "home_cc_noplus"), trace)
+        local = self._local(digits)
+        if local:
+            _note(trace, "local", f"put the area code {self.settings.area} before it", local)
+            return self._known(local, flags, trace)
         return self._unknown(self._code + nsn, flags)
 
     def _international(self, digits: str, flags: Flags, trace: Trace) -> Number:

@@ -7,10 +7,11 @@ import re
 
 import msgspec
 
+from ringfence.errors import RingfenceError
 from ringfence.numbers.table import numbering
 
 
-class PlanError(ValueError):
+class PlanError(RingfenceError, ValueError):
     """The settings of a dial plan don't make sense; the text names each field and what is allowed."""
 
 

@@ -20,12 +20,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from ringfence.errors import RingfenceError
+
 MAGIC = b"RFNUM1\n"
 MAX_DIGITS = 15
 """ITU-T E.164 §6."""
 
 
-class NumberingError(ValueError):
+class NumberingError(RingfenceError, ValueError):
     """The compiled numbering file can't be used."""
 
 

@@ -73,7 +73,7 @@ def decode(text: str, vanity: bool) -> Dialled | Refused | Sos:
     text = _inside_brackets(text.strip())
     scheme = _SCHEME.match(text)
     if scheme is None:
-        return _plain(text, vanity)
+        return (_subscriber if ";phone-context=" in text else _plain)(text, vanity)
     kind = scheme[1].lower()
     if kind == "urn":
         return Sos(text.lower()) if _SOS.fullmatch(text) else Refused("not_a_number")
