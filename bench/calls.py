@@ -85,7 +85,7 @@ max_price_per_min = 0.25
 concurrent = { expected = 5000, alert = 8000, block = 9000 }
 calls_per_second = { alert = 8000, block = 9000, burst = 9000 }
 calls_per_minute = { alert = 500000, block = 540000 }
-calls_per_day = { alert = 8000000, block = 9000000 }
+calls_per_day = { alert = 900000, block = 1000000 }
 spend = { domestic = { per_day = 1000000, per_month = 9000000 }, international = { per_day = 400 } }
 max_call_s = { domestic = 7200, international = 3600 }
 """

@@ -57,9 +57,10 @@ path = "state/ledger.db"
 socket = "control.sock"
 """
 
-RATES = (
-    "prefix,connect_fee,price_per_min,first_s,next_s,valid_from\n1,0,0.006,6,6,2020-01-01\n44,0,0.012,1,1,2020-01-01\n"
-)
+RATES = """prefix,name,connect_fee,price_per_min,first_increment_s,next_increment_s,valid_from
+1,United States and Canada,0,0.006,6,6,
+44,United Kingdom,0,0.012,1,1,
+"""
 
 
 def policy_text(
