@@ -42,14 +42,24 @@ def test_midnight_is_no_border() -> None:
     assert window.read(midnight + 1) == 5
 
 
-def test_a_refund_takes_the_newest_and_never_more_than_is_there() -> None:
+def test_a_refund_leaves_what_others_added_where_it_was() -> None:
     window = RollingWindow(60)
     window.add(3, 0)
     window.add(4, 10 * SECOND)
-    window.refund(5)
-    assert window.read(10 * SECOND) == 2
-    window.refund(100)
-    assert window.read(10 * SECOND) == 0
+    window.refund(2, 0)
+    assert window.read(10 * SECOND) == 5
+    assert window.read(61 * SECOND) == 4
+    window.refund(100, 10 * SECOND)
+    assert window.read(61 * SECOND) == 0
+
+
+def test_a_refund_of_what_is_out_of_the_window_takes_nothing() -> None:
+    window = RollingWindow(60)
+    window.add(3, 0)
+    window.add(4, 100 * SECOND)
+    window.read(100 * SECOND)
+    window.refund(3, 0)
+    assert window.read(100 * SECOND) == 4
 
 
 def test_time_that_steps_back_counts_as_the_newest() -> None:
@@ -58,3 +68,14 @@ def test_time_that_steps_back_counts_as_the_newest() -> None:
     window.add(1, 50 * SECOND)
     assert window.read(160 * SECOND) == 2
     assert window.read(161 * SECOND) == 0
+
+
+@given(STEPS)
+def test_loads_what_it_dumped(steps: list[tuple[int, int]]) -> None:
+    window, copy, now = RollingWindow(60), RollingWindow(60), 0
+    for step, amount in steps:
+        now += step
+        window.add(amount, now)
+    copy.load(window.dump())
+    for later in (0, 20 * SECOND, 61 * SECOND):
+        assert copy.read(now + later) == window.read(now + later)

@@ -3,9 +3,10 @@
 Theory. A window of W seconds is kept as buckets of W/60. An amount stays in the sum until every instant of its bucket
 is a whole window in the past, so the sum is at least what fell into the last W seconds: a refusal may come up to one
 bucket early, an overshoot is impossible. Nothing happens at midnight, since no bucket knows what a day is.
-"""
 
-from collections import deque
+What is given back leaves the bucket it was put into. Taken from any other, it would shorten the time for which
+somebody else's amount counts.
+"""
 
 from ringfence.model.time import SECOND, Instant
 
@@ -20,31 +21,47 @@ class RollingWindow:
 
     def __init__(self, window_s: int) -> None:
         self._bucket_us = window_s * SECOND // BUCKETS
-        self._buckets: deque[list[int]] = deque()
+        self._buckets: list[int] = []
+        """Number and amount of each bucket that isn't empty, alternating, oldest first."""
         self.total = 0
 
     def read(self, now: Instant) -> int:
         """The sum at `now`; buckets that are wholly out of the window are dropped."""
-        oldest = now // self._bucket_us - BUCKETS
-        while self._buckets and self._buckets[0][0] < oldest:
-            self.total -= self._buckets.popleft()[1]
+        buckets = self._buckets
+        if buckets:
+            oldest = now // self._bucket_us - BUCKETS
+            while buckets and buckets[0] < oldest:
+                self.total -= buckets[1]
+                del buckets[:2]
         return self.total
 
     def add(self, amount: int, now: Instant) -> None:
         """Count `amount` at `now`; an earlier instant than the newest counts as the newest."""
         index = now // self._bucket_us
-        if self._buckets and self._buckets[-1][0] >= index:
-            self._buckets[-1][1] += amount
+        buckets = self._buckets
+        if buckets and buckets[-2] >= index:
+            buckets[-1] += amount
         else:
-            self._buckets.append([index, amount])
+            buckets += (index, amount)
         self.total += amount
 
-    def refund(self, amount: int) -> None:
-        """Give back what wasn't used, newest bucket first; never more than is there."""
-        for bucket in reversed(self._buckets):
-            given = min(amount, bucket[1])
-            bucket[1] -= given
-            self.total -= given
-            amount -= given
-            if not amount:
+    def refund(self, amount: int, at: Instant) -> None:
+        """Give back what was added at `at` and not used; nothing where that is out of the window already."""
+        index = at // self._bucket_us
+        buckets = self._buckets
+        for place in range(len(buckets) - 2, -1, -2):
+            if buckets[place] <= index:
+                if buckets[place] == index:
+                    given = min(amount, buckets[place + 1])
+                    buckets[place + 1] -= given
+                    self.total -= given
                 return
+
+    def dump(self) -> list[int]:
+        """All that it holds, for a snapshot."""
+        return list(self._buckets)
+
+    def load(self, buckets: list[int]) -> None:
+        """Take over what `dump` gave."""
+        self._buckets = list(buckets)
+        self.total = sum(buckets[1::2])

@@ -32,9 +32,9 @@ class Charge(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     meter: MeterKey
     amount: int
-    limit: int
+    limit: int = UNLIMITED
     """Granted only if observed + amount stays at or under it (UNLIMITED: only counted)."""
-    enforced: bool
+    enforced: bool = True
     """False in observe mode and for emergency calls: charged and reported, never a reason to refuse."""
     alert: int = UNLIMITED
     """At or over this level the verdict carries an alert hit."""
@@ -60,6 +60,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     granted: bool
     at: Instant
     observed: tuple[int, ...]
-    """Per charge, in order: the meter's value including this charge as it is (granted) or would have been."""
+    """Per charge, in order: the meter's value including this charge as it is (granted) or would have been; for a rate
+    meter the delay in microseconds that would keep to the rate."""
     delay_us: int = 0
     """How long the call has to be paced (rate meters), microseconds."""

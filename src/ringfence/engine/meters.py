@@ -1,0 +1,284 @@
+"""The meters in memory: all charges of an attempt are granted together, or none is.
+
+    reserve   a hold is asked for; asked for again under its id (a 401 retry, the next trunk) it replaces itself, and
+              what was spent for good (attempts, rate) isn't charged twice
+    extend    more money for a call that is up; a fork's hold is taken even if it isn't granted: that call exists
+    move      the hold of an attempt becomes that of its first answered leg
+    settle    slots come back, money settles at the real price
+
+Every answer says what each meter would have shown, so that a refusal explains itself and can be decided again.
+`now` doesn't run backwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ringfence.engine.bucket import TokenBucket
+from ringfence.engine.window import RollingWindow
+from ringfence.model.meter import Charge, Hold, MeterKey, Reading
+from ringfence.model.time import Instant
+
+MAX_CALLERS = 20_000
+"""Extensions with meters of their own. A From user is a claim: who invents more of them shares one meter per source."""
+SWEEP = 50
+"""Callers that are looked at in a tick for being idle."""
+
+
+class Gauge:
+    """How many calls are in progress."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def read(self, now: Instant) -> int:
+        """The present number."""
+        return self.total
+
+    def add(self, amount: int, now: Instant) -> None:
+        """One more or less."""
+        self.total += amount
+
+
+Counter = Gauge | RollingWindow
+
+
+class Held(msgspec.Struct, gc=False):
+    """What one id holds."""
+
+    charges: tuple[Charge, ...]
+    paid: list[tuple[Instant, int]]
+    """When how much money was reserved; each money meter of `charges` has it."""
+    expires: Instant
+    """0: not by itself."""
+    spent: frozenset[MeterKey] = frozenset()
+    """Meters of an earlier reservation that were charged for good."""
+
+    @property
+    def money(self) -> int:
+        """All that is reserved, micro-units."""
+        return sum(amount for _, amount in self.paid)
+
+
+class Meters:
+    """Every meter of one node, and who holds what of them."""
+
+    def __init__(self) -> None:
+        self._counters: dict[MeterKey, Counter] = {}
+        self._buckets: dict[MeterKey, TokenBucket] = {}
+        self._holds: dict[str, Held] = {}
+        self._callers: dict[str, set[MeterKey]] = {}
+        self._sweep: deque[str] = deque()
+
+    def read(self, key: MeterKey, now: Instant) -> int:
+        """What a meter shows; 0 for a token bucket."""
+        counter = self._counters.get(key)
+        return counter.read(now) if counter is not None else 0
+
+    def held(self, hold_id: str) -> Held | None:
+        """What an id holds."""
+        return self._holds.get(hold_id)
+
+    def reserve(self, hold: Hold, *, now: Instant) -> Reading:
+        """Add all charges, or none if an enforced one would exceed; replaces what the id held before."""
+        spent = self._withdraw(hold.id, now)
+        reading = self._ask(hold, spent, now)
+        self._enter(hold, reading, spent)
+        return reading
+
+    def extend(self, hold: Hold, *, now: Instant) -> Reading:
+        """More money for an id that holds already; a new id is a fork and is taken in any case."""
+        held = self._holds.get(hold.id)
+        reading = self._ask(hold, frozenset(), now)
+        if held is None:
+            self._take(hold, frozenset(), now)
+        elif reading.granted:
+            self._pay(held, hold.charges, now)
+        return reading
+
+    def adopt(self, hold: Hold, reading: Reading) -> None:
+        """Recovery: what was decided then holds now."""
+        self._enter(hold, reading, self._withdraw(hold.id, reading.at))
+
+    def adopt_extension(self, hold: Hold, reading: Reading) -> None:
+        """Recovery: the same for an extension."""
+        held = self._holds.get(hold.id)
+        if held is None:
+            self._take(hold, frozenset(), reading.at)
+        elif reading.granted:
+            self._pay(held, hold.charges, reading.at)
+
+    def move(self, old_id: str, new_id: str) -> bool:
+        """Hand a hold over to another id, where it no longer expires; False if there is none."""
+        held = self._holds.pop(old_id, None)
+        if held is None:
+            return False
+        held.expires = 0
+        self._holds[new_id] = held
+        return True
+
+    def keep_until(self, hold_id: str, expires: Instant) -> None:
+        """Let a hold expire at another time."""
+        held = self._holds.get(hold_id)
+        if held is not None:
+            held.expires = expires
+
+    def settle(self, hold_id: str, *, now: Instant, cost_micros: int = 0) -> None:
+        """The end of a hold: its slots come back, its money becomes `cost_micros`."""
+        held = self._holds.pop(hold_id, None)
+        if held is None:
+            return
+        self._refund(held, held.money - cost_micros, now)
+        self._free_slots(held, now)
+
+    def _ask(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> Reading:
+        granted, delay, observed = True, 0, []
+        counters = self._counters
+        for charge in hold.charges:
+            key = charge.meter
+            if key.quantity == "rate":
+                value = 0 if spent and key in spent else self._bucket(key).wait_us(charge, now)
+                if charge.enforced:
+                    granted = granted and value <= charge.pace_us
+                    delay = max(delay, value)
+            else:
+                counter = counters.get(key) or self._counter(key)
+                value = counter.read(now) + (0 if spent and key in spent else charge.amount)
+                if value > charge.limit and charge.enforced:
+                    granted = False
+            observed.append(value)
+        return Reading(granted, now, tuple(observed), delay if granted else 0)
+
+    def _enter(self, hold: Hold, reading: Reading, spent: frozenset[MeterKey]) -> None:
+        if reading.granted:
+            self._take(hold, spent, reading.at)
+        elif spent:
+            self._holds[hold.id] = Held((), [], hold.expires, spent)
+
+    def _take(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> None:
+        money = 0
+        for charge in hold.charges:
+            key = charge.meter
+            if spent and key in spent:
+                continue
+            if key.quantity == "rate":
+                self._bucket(key).take(charge, now)
+                continue
+            (self._counters.get(key) or self._counter(key)).add(charge.amount, now)
+            if key.quantity == "money":
+                money = charge.amount
+        paid = [(now, money)] if money else []
+        self._holds[hold.id] = Held(hold.charges, paid, hold.expires, spent)
+
+    def _pay(self, held: Held, charges: tuple[Charge, ...], now: Instant) -> None:
+        for charge in charges:
+            self._counter(charge.meter).add(charge.amount, now)
+        if charges:
+            held.paid.append((now, charges[0].amount))
+
+    def _withdraw(self, hold_id: str, now: Instant) -> frozenset[MeterKey]:
+        """Take back what an id holds; gives the meters that stay charged."""
+        held = self._holds.pop(hold_id, None)
+        if held is None:
+            return frozenset()
+        self._refund(held, held.money, now)
+        self._free_slots(held, now)
+        return held.spent.union(c.meter for c in held.charges if c.meter.quantity in ("attempts", "rate"))
+
+    def _refund(self, held: Held, amount: int, now: Instant) -> None:
+        """Give money back, what was reserved last first; a negative amount is owed and charged now."""
+        windows = [self._counter(c.meter) for c in held.charges if c.meter.quantity == "money"]
+        if amount < 0:
+            for window in windows:
+                window.add(-amount, now)
+            return
+        for at, paid in reversed(held.paid):
+            back = min(amount, paid)
+            for window in windows:
+                if isinstance(window, RollingWindow):
+                    window.refund(back, at)
+            amount -= back
+
+    def _free_slots(self, held: Held, now: Instant) -> None:
+        for charge in held.charges:
+            if charge.meter.quantity == "calls":
+                self._counter(charge.meter).add(-charge.amount, now)
+
+    def _counter(self, key: MeterKey) -> Counter:
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = Gauge() if key.quantity == "calls" else RollingWindow(key.window_s)
+            self._counters[key] = counter
+            self._remember(key)
+        return counter
+
+    def _bucket(self, key: MeterKey) -> TokenBucket:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = TokenBucket()
+            self._remember(key)
+        return bucket
+
+    # Callers are named by what a PBX claims, so their number is bounded.
+
+    def caller(self, source: str, extension: str) -> str:
+        """The name of a caller's meters: its own, or where there is no room for another the one of all others."""
+        name = f"{source}/{extension[:64]}"
+        if name in self._callers or len(self._callers) < MAX_CALLERS:
+            return name
+        return f"{source}/*"
+
+    def _remember(self, key: MeterKey) -> None:
+        if key.scope != "caller":
+            return
+        if key.name not in self._callers:
+            self._callers[key.name] = set()
+            self._sweep.append(key.name)
+        self._callers[key.name].add(key)
+
+    def sweep(self, now: Instant) -> None:
+        """Forget some callers whose meters are all empty."""
+        for _ in range(min(SWEEP, len(self._sweep))):
+            name = self._sweep.popleft()
+            if any(self._in_use(key, now) for key in self._callers[name]):
+                self._sweep.append(name)
+                continue
+            for key in self._callers.pop(name):
+                self._counters.pop(key, None)
+                self._buckets.pop(key, None)
+
+    def _in_use(self, key: MeterKey, now: Instant) -> bool:
+        bucket = self._buckets.get(key)
+        return self.read(key, now) != 0 or (bucket is not None and bucket.tat > now)
+
+    # Snapshots.
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "gauges": [(key, c.total) for key, c in self._counters.items() if isinstance(c, Gauge)],
+            "windows": [(key, c.dump()) for key, c in self._counters.items() if isinstance(c, RollingWindow)],
+            "buckets": [(key, bucket.tat) for key, bucket in self._buckets.items()],
+            "holds": list(self._holds.items()),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what `dump` gave."""
+        for key, total in msgspec.convert(state["gauges"], list[tuple[MeterKey, int]]):
+            self._counter(key).add(total, 0)
+        for key, buckets in msgspec.convert(state["windows"], list[tuple[MeterKey, list[int]]]):
+            window = self._counter(key)
+            if isinstance(window, RollingWindow):
+                window.load(buckets)
+        for key, tat in msgspec.convert(state["buckets"], list[tuple[MeterKey, int]]):
+            self._bucket(key).tat = tat
+        self._holds = dict(msgspec.convert(state["holds"], list[tuple[str, Held]]))
+
+    def __iter__(self) -> Iterator[MeterKey]:
+        return iter(self._counters)
