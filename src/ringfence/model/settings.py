@@ -1,7 +1,7 @@
 """What the administrator set, resolved and typed: what rules, engine and edge read, and `policy` loads from its file.
 
 Defaults are here, beside the meaning and the unit of each field, and nowhere else. Profiles are already merged into
-their sources. Amounts of money are integer micro-units of the trunk's
+their sources, files (decks, block lists, risks) already read. Amounts of money are integer micro-units of the trunk's
 currency; clock times are minutes since local midnight.
 """
 
@@ -10,7 +10,10 @@ from typing import Literal
 import msgspec
 
 from ringfence.model.attempt import DestinationClass, Zone
-from ringfence.numbers.plan import PlanSettings
+from ringfence.numbers.blocklist import BlockList
+from ringfence.numbers.deck import RateDeck
+from ringfence.numbers.risk import RiskTable
+from ringfence.numbers.settings import PlanSettings
 
 Mode = Literal["enforce", "observe", "off"]
 WhenDown = Literal["national_only", "refuse", "allow"]
@@ -104,11 +107,13 @@ class Trunk(Settings, frozen=True, kw_only=True):
     bounds: Bounds = Bounds()
     unlisted: frozenset[str] = frozenset()
     """Regions abroad whose unlisted ranges are permitted."""
+    block_lists: tuple[BlockList, ...] = ()
     risk_alert: int | None = 60
     risk_block: int | None = None
     max_price_per_min: int | None = None
     shared_cost_ceiling: int | None = None
     """Everyday shared-cost numbers at home pass under this price per minute."""
+    deck: RateDeck | None = None
     currency: str = "USD"
     when_down: WhenDown = "national_only"
     ring_limit_s: int = 180
@@ -195,6 +200,8 @@ class Policy(Settings, frozen=True, kw_only=True):
     time_zone: str
     holidays: frozenset[str] = frozenset()
     """ISO dates on which opening hours are closed."""
+    risks: RiskTable | None = None
+    """The operator's own scores over the shipped ones; None: only those."""
     listens: dict[str, Listen]
     trunks: dict[str, Trunk]
     sources: dict[str, Source]

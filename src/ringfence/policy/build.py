@@ -1,0 +1,197 @@
+"""From a document without mistakes to the settings that rules, engine and edge read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ringfence.model.settings import (
+    Bounds,
+    CallWindows,
+    Caps,
+    Ledger,
+    Levels,
+    Listen,
+    PermitException,
+    Policy,
+    Source,
+    Spend,
+    Tenant,
+    Trunk,
+)
+from ringfence.model.time import SECOND, Instant
+from ringfence.numbers.settings import PlanSettings
+from ringfence.policy.document import Document
+from ringfence.policy.keys_limits import CLASSES, TOTAL
+from ringfence.policy.tariffs import Tariffs
+
+DEFAULT_PORT = 5060
+
+Values = dict[str, Any]
+
+
+def build(document: Document, tariffs: Tariffs) -> Policy:
+    """The policy, as yet without a version."""
+    site = document.single["site"].values
+    tenants = {name: _tenant(name, entry.values, site) for name, entry in document.named["tenant"].items()}
+    return Policy(
+        version="",
+        home_country=site["home_country"],
+        time_zone=site["time_zone"],
+        holidays=frozenset(day.isoformat() for day in site.get("holidays", ())),
+        listens={name: _listen(name, entry.values) for name, entry in document.named["listen"].items()},
+        trunks={name: _trunk(name, entry.values, site, tariffs) for name, entry in document.named["trunk"].items()},
+        sources={name: _source(name, entry.values, site, tenants) for name, entry in document.named["source"].items()},
+        risks=next(iter(tariffs.risks), None),
+        tenants=tenants,
+        exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.exceptions),
+        rule_modes={slug: entry.values["mode"] for slug, entry in document.named["rules"].items()},
+        **_optional(document, site),
+    )
+
+
+def _optional(document: Document, site: Values) -> Values:
+    """Keys of single sections, where they are given."""
+    values = _only(site, "max_calls")
+    if "ledger" in document.single:
+        values["ledger"] = Ledger(**document.single["ledger"].values)
+    if "control" in document.single:
+        values.update(_renamed(document.single["control"].values, socket="control"))
+    return values
+
+
+def _listen(name: str, values: Values) -> Listen:
+    host, port = values["bind"]
+    port = DEFAULT_PORT if port is None else port
+    advertised, advertised_port = values.get("advertise", (host, None))
+    return Listen(
+        name=name,
+        host=host,
+        port=port,
+        advertise_host=advertised,
+        advertise_port=port if advertised_port is None else advertised_port,
+        **_only(values, "transport"),
+    )
+
+
+def _trunk(name: str, values: Values, site: Values, tariffs: Tariffs) -> Trunk:
+    billing = values.get("billing", "flat")
+    return Trunk(
+        name=name,
+        bounds=_bounds(values, site["home_country"]),
+        unlisted=frozenset(values.get("unlisted", ())),
+        deck=tariffs.decks.get(name),
+        block_lists=tariffs.block_lists.get(name, ()),
+        **({} if billing == "flat" else _only(billing, "currency")),
+        **_only(
+            values,
+            *("listen", "carrier_addresses", "send_to", "dial_format", "tech_prefix", "from_format", "risk_alert"),
+            *("risk_block", "max_price_per_min", "shared_cost_ceiling", "when_down", "ring_limit_s"),
+        ),
+        **_timer(values),
+    )
+
+
+def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant]) -> Source:
+    tenant = tenants.get(values.get("tenant", ""))
+    home = values.get("home_country") or (tenant.home_country if tenant else site["home_country"])
+    return Source(
+        name=name,
+        plan=PlanSettings(home=home, **values.get("plan", {})),
+        directions=frozenset(values.get("directions", ("out",))),
+        bounds=_bounds(values, home),
+        per_caller=_caps(values.get("per_caller", {})),
+        dids=frozenset(number for first, last in values.get("dids", ()) for number in _numbers(first, last)),
+        deliver_to=_deliver_to(values),
+        **_only(values, "zone", "listen", "addresses", "trunks", "caller_ids", "caller_id_policy"),
+        **_only(values, "caller_id", "tenant", "mode"),
+    )
+
+
+def _tenant(name: str, values: Values, site: Values) -> Tenant:
+    own = {"home_country": site["home_country"], "time_zone": site["time_zone"], **values}
+    home = own["home_country"]
+    return Tenant(name=name, home_country=home, time_zone=own["time_zone"], bounds=_bounds(values, home))
+
+
+def _bounds(values: Values, home: str) -> Bounds:
+    permit = values.get("permit")
+    return Bounds(
+        caps=_caps(values),
+        class_caps=_class_caps(values),
+        permit=frozenset((home,)) if permit == "home" else None if permit is None else frozenset(permit),
+        special=frozenset(values.get("special", ())),
+        hours=_by_class(values.get("hours", {})),
+        max_call_s=_by_class(values.get("max_call_s", {})),
+    )
+
+
+def _by_class(value: Any) -> Any:
+    """A table by class as it is; a plain value for every class."""
+    return value if isinstance(value, dict) else dict.fromkeys(CLASSES, value)
+
+
+def _caps(values: Values, spend: Spend | None = None) -> Caps:
+    return Caps(
+        calls=CallWindows(
+            per_minute=values.get("calls_per_minute", Levels()),
+            per_hour=values.get("calls_per_hour", Levels()),
+            per_day=values.get("calls_per_day", Levels()),
+        ),
+        spend=spend or values.get("spend", {}).get(TOTAL, Spend()),
+        **_only(values, "concurrent", "calls_per_second"),
+    )
+
+
+def _class_caps(values: Values) -> Any:
+    counts, spend = values.get("class", {}), values.get("spend", {})
+    return {
+        klass: _caps(counts.get(klass, {}), spend.get(klass, Spend()))
+        for klass in CLASSES
+        if klass in counts or klass in spend
+    }
+
+
+def _exception(values: Values, time_zone: str) -> PermitException:
+    return PermitException(
+        what=values["what"],
+        owner=values["owner"],
+        why=values["why"],
+        until=instant(values["until"], time_zone),
+        **_only(values, "source", "trunk"),
+    )
+
+
+def instant(moment: date | datetime, time_zone: str) -> Instant:
+    """The first instant at which something ends: after the whole of a day, or at a moment (local without offset)."""
+    zone = ZoneInfo(time_zone)
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=zone) + timedelta(days=1)
+    elif moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return int(moment.timestamp()) * SECOND
+
+
+def _numbers(first: str, last: str) -> list[str]:
+    return [str(number) for number in range(int(first), int(last) + 1)]
+
+
+def _deliver_to(values: Values) -> str | None:
+    if "deliver_to" not in values:
+        return None
+    host, port = values["deliver_to"]
+    return f"[{host}]:{port or DEFAULT_PORT}" if ":" in host else f"{host}:{port or DEFAULT_PORT}"
+
+
+def _timer(values: Values) -> Values:
+    """`off` is 0 to the edge."""
+    return {"session_timer_s": values["session_timer_s"] or 0} if "session_timer_s" in values else {}
+
+
+def _renamed(values: Values, **names: str) -> Values:
+    return {names[key]: value for key, value in values.items()}
+
+
+def _only(values: Values, *keys: str) -> Values:
+    return {key: values[key] for key in keys if key in values}

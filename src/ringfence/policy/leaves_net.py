@@ -1,0 +1,99 @@
+"""Networks, addresses of sockets, SIP URIs of carriers."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from ringfence.policy.kinds import Leaf, Wrong
+from ringfence.policy.leaves import as_text, shown
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.uri import Uri, parse_uri
+
+Address = tuple[str, int | None]
+"""Host without brackets, and port."""
+
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*", re.ASCII)
+_CIDR = "an address or network such as 192.0.2.10, 198.51.100.0/28 or 2001:db8::/48"
+
+
+def network(value: Any) -> str:
+    """An address or network in canonical CIDR form."""
+    string = as_text(value, _CIDR)
+    try:
+        return str(ip_network(string))
+    except ValueError:
+        raise Wrong(f"must be {_CIDR}, not {shown(value)}", _network_hint(string)) from None
+
+
+def _network_hint(string: str) -> str:
+    try:
+        return f'bits are set after the prefix: write "{ip_network(string, strict=False)}"'
+    except ValueError:
+        name = _HOST.fullmatch(string) and not _numeric(string)
+        return "names aren't resolved here: write addresses" if name else ""
+
+
+NETWORK = Leaf(_CIDR, network, {"type": "string"})
+
+
+def address(*, names: bool) -> Leaf:
+    """`host`, `host:port` or `[v6]:port`; host names only if `names`. Reads as an Address."""
+    says = "an address such as 192.0.2.1:5060 or [2001:db8::1]:5060" + (" or a host name" if names else "")
+
+    def parse(value: Any) -> Address:
+        host, port = _split(as_text(value, says))
+        bad_port = port is not None and not (port.isascii() and port.isdecimal() and int(port[:6]) < 65536)
+        if bad_port or not (_is_ip(host) or (names and _HOST.fullmatch(host) and not _numeric(host))):
+            raise Wrong(f"must be {says}, not {shown(value)}")
+        return (str(ip_address(host)) if _is_ip(host) else host.lower()), None if port is None else int(port)
+
+    return Leaf(says, parse, {"type": "string"})
+
+
+def _split(string: str) -> tuple[str, str | None]:
+    """Host and port; an IPv6 address without brackets has no port."""
+    if string.startswith("["):
+        host, bracket, rest = string[1:].partition("]")
+        if bracket and ":" in host and (not rest or rest.startswith(":")):
+            return host, rest[1:] if rest else None
+        return "", None
+    if string.count(":") > 1:
+        return string, None
+    host, colon, port = string.partition(":")
+    return host, port if colon else None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host
+
+
+def _numeric(host: str) -> bool:
+    return host.replace(".", "").isdecimal()
+
+
+_SEND_TO = "a SIP URI such as sip:sbc.carrier.example:5060"
+
+
+def _send_to(value: Any) -> str:
+    uri = _uri(as_text(value, _SEND_TO))
+    if uri is None or uri.scheme not in ("sip", "sips") or uri.user is not None or uri.headers:
+        raise Wrong(f"must be {_SEND_TO}, not {shown(value)}", "scheme, host and port, without a user")
+    if uri.scheme == "sips" or (uri.params.get("transport") or "udp").lower() != "udp":
+        raise Wrong(f"only UDP is spoken toward carriers so far, not {shown(value)}", "leave out transport, write sip:")
+    return str(uri)
+
+
+def _uri(string: str) -> Uri | None:
+    try:
+        return parse_uri(string.encode("utf-8"))
+    except SipParseError:
+        return None
+
+
+SEND_TO = Leaf(_SEND_TO, _send_to, {"type": "string", "pattern": "^sip:"})

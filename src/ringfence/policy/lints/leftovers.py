@@ -1,0 +1,111 @@
+"""Doors left open: observe mode, exceptions, behaviour when down, things nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ringfence.policy.lints.base import DAY, Found, Lint, Subject
+
+SOON = 14 * DAY
+
+
+def _observe_mode(subject: Subject) -> Iterator[Found]:
+    for name, source in subject.policy.sources.items():
+        if source.mode == "observe":
+            yield Found(
+                f"source.{name}.mode", f"nothing is refused to source {name}: it is only observed", 'write "enforce"'
+            )
+    for slug, mode in subject.policy.rule_modes.items():
+        if mode != "enforce":
+            yield Found(
+                f"rules.{slug}.mode", f"rule {slug} is {_MODES[mode]}", 'write "enforce", or remove the section'
+            )
+
+
+_MODES = {"observe": "only observed: it refuses nothing", "off": "off"}
+
+
+def _exception_ends(subject: Subject) -> Iterator[Found]:
+    for index, exception in enumerate(subject.policy.exceptions, 1):
+        left = exception.until - subject.now
+        if 0 < left <= SOON:
+            text = f"the exception for {exception.what} ends in {left // DAY} days ({exception.owner}: {exception.why})"
+            yield Found(f"exception[{index}].until", text, "ask its owner whether it is still needed")
+
+
+def _exception_expired(subject: Subject) -> Iterator[Found]:
+    for index, exception in enumerate(subject.policy.exceptions, 1):
+        if exception.until <= subject.now:
+            text = f"the exception for {exception.what} has ended and is ignored ({exception.owner}: {exception.why})"
+            yield Found(f"exception[{index}].until", text, "remove it")
+
+
+def _open_when_down(subject: Subject) -> Iterator[Found]:
+    for name, trunk in subject.policy.trunks.items():
+        if trunk.when_down == "allow":
+            text = f"trunk {name} lets every call pass while nothing can be decided"
+            yield Found(f"trunk.{name}.when_down", text, 'write "national_only"')
+
+
+def _tenant_time_zone(subject: Subject) -> Iterator[Found]:
+    policy = subject.policy
+    for name, tenant in policy.tenants.items():
+        has_own = f"tenant.{name}.time_zone" in subject.loaded.places
+        if tenant.home_country != policy.home_country and not has_own:
+            text = (
+                f"tenant {name} is in {tenant.home_country}, and its opening hours are in the site's {policy.time_zone}"
+            )
+            yield Found(f"tenant.{name}.home_country", text, "write time_zone")
+
+
+def _unused(subject: Subject) -> Iterator[Found]:
+    policy = subject.policy
+    sources = policy.sources.values()
+    used = {f"trunk.{name}" for source in sources for name in source.trunks}
+    used |= {f"listen.{source.listen}" for source in sources}
+    used |= {f"listen.{trunk.listen}" for trunk in policy.trunks.values()}
+    used |= {f"tenant.{source.tenant}" for source in sources if source.tenant}
+    have = [("trunk", list(policy.trunks)), ("listen", list(policy.listens)), ("tenant", list(policy.tenants))]
+    for key in (f"{section}.{name}" for section, names in have for name in names):
+        if key not in used:
+            yield Found(key, f"nothing uses {key}", "remove it, or name it where it was meant")
+
+
+LINTS = (
+    Lint(
+        code="POL-401",
+        slug="observe-mode",
+        why="Observe mode is for the first week; forgotten, it is an open trunk.",
+        find=_observe_mode,
+    ),
+    Lint(
+        code="POL-402",
+        slug="exception-ends-soon",
+        why="Calls that somebody relies on will be refused from then on.",
+        find=_exception_ends,
+    ),
+    Lint(
+        code="POL-403",
+        slug="exception-expired",
+        why="It does nothing, and who reads the file may believe that it does.",
+        find=_exception_expired,
+    ),
+    Lint(
+        code="POL-404",
+        slug="open-when-down",
+        why="Whoever can bring the guard down gets an open trunk (F6).",
+        find=_open_when_down,
+    ),
+    Lint(
+        code="POL-405",
+        slug="tenant-time-zone",
+        why="Opening hours in the wrong zone are open at night.",
+        find=_tenant_time_zone,
+    ),
+    Lint(
+        code="POL-406",
+        slug="unused",
+        why="What nothing uses was meant for something: a name may be wrong.",
+        find=_unused,
+    ),
+)

@@ -1,0 +1,170 @@
+"""From a path to a policy, with every mistake at once; and again, when a file has changed.
+
+    files ─ parse (tree) ─ read sections (document) ─ contradictions (check) ─ rates, block lists (tariffs) ─ build
+
+Nothing stops at the first mistake: each stage works on what the one before it could read, and a policy is built only
+when there is no mistake at all.
+
+The version is a digest over the resolved policy, defaults included, and the bytes of each rate deck and block list.
+Spelling, order, comments and the way it is cut into files don't change it; what changes a decision does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from ringfence.model.settings import Policy
+from ringfence.policy import files
+from ringfence.policy.build import build
+from ringfence.policy.check import contradictions
+from ringfence.policy.document import Document, Entry, read_document
+from ringfence.policy.errors import PolicyError, PolicyErrors
+from ringfence.policy.keys import INCLUDE, NAMED
+from ringfence.policy.kinds import MISSING
+from ringfence.policy.tariffs import Cache, Tariffs, read_tariffs
+from ringfence.policy.tree import Node, parse, walk
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy with where it came from."""
+
+    policy: Policy
+    places: dict[str, str]
+    """Dotted key to `file:line`; a key that a source has from its profile has the profile's place."""
+    files: dict[str, str]
+    """Every file that was read, to the SHA-256 of its bytes."""
+    kept: tuple[PolicyError, ...] = ()
+    """After a reload: mistakes in included files, which go on in the version before."""
+
+    def where(self, key: str) -> str:
+        """`file:line` of a dotted key, or of the table where it has its default; empty for one in no file."""
+        while key and key not in self.places:
+            key = key.rpartition(".")[0]
+        return self.places.get(key, "")
+
+
+def load(path: str) -> Policy:
+    """The policy of a file and those it includes. Raises PolicyErrors with all that is wrong."""
+    return Loader(path).load().policy
+
+
+class Loader:
+    """Loads a policy, and loads it again so that one bad included file doesn't hold up the others."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._good: dict[str, files.File] = {}
+        self._trees: dict[str, tuple[str, Node]] = {}
+        self._tables: Cache = {}
+
+    def load(self) -> Loaded:
+        """Read every file. Raises PolicyErrors."""
+        return self._load({})
+
+    def reload(self) -> Loaded:
+        """Read every file again; an included file that has mistakes stays as it was, with its mistakes in `kept`.
+
+        Raises PolicyErrors, and changes nothing, where the main file is to blame or a file has no version before.
+        """
+        kept: list[PolicyError] = []
+        instead: dict[str, files.File] = {}
+        while True:
+            try:
+                loaded = self._load(instead)
+                return msgspec.structs.replace(loaded, kept=tuple(kept))
+            except PolicyErrors as failed:
+                blamed = {e.path for e in failed.errors if e.path in self._good} - {self._path, *instead}
+                if not blamed:
+                    raise PolicyErrors([*kept, *failed.errors]) from None
+                kept += [error for error in failed.errors if error.path in blamed]
+                instead.update((path, self._good[path]) for path in blamed)
+
+    def _load(self, instead: dict[str, files.File]) -> Loaded:
+        problems: list[PolicyError] = []
+        main = files.read(self._path)
+        root = self._tree(main)
+        read = {self._path: main}
+        for path, node in self._included(root, problems).items():
+            self._include(path, node, instead, read, problems)
+        document = read_document(root, [self._tree(read[path]) for path in read if path != self._path], problems)
+        problems += contradictions(document)
+        tariffs = read_tariffs(document, problems, self._tables)
+        if problems:
+            raise PolicyErrors(problems)
+        self._good = read
+        self._trees = {path: self._trees[path] for path in read}
+        self._tables = {key: table for key, table in self._tables.items() if key[1] in tariffs.files.values()}
+        return _loaded(document, tariffs, read)
+
+    def _included(self, root: Node, problems: list[PolicyError]) -> dict[str, Node]:
+        """Path of every included file to the pattern that names it."""
+        node = root.value.get(INCLUDE.name)
+        if node is None or INCLUDE.kind.read(node, problems) is MISSING:
+            return {}
+        found: dict[str, Node] = {}
+        for pattern in node.value:
+            for path in files.matching(files.beside(self._path, pattern.value)):
+                found.setdefault(path, pattern)
+        found.pop(self._path, None)
+        return found
+
+    def _include(
+        self,
+        path: str,
+        node: Node,
+        instead: dict[str, files.File],
+        read: dict[str, files.File],
+        problems: list[PolicyError],
+    ) -> None:
+        try:
+            file = instead.get(path) or files.read(path)
+            self._tree(file)
+            read[path] = file
+        except PolicyErrors as failed:
+            unread = (e for e in failed.errors if not e.line and path not in self._good)
+            problems.extend(node.error(f"{error.path}: {error.message}", error.hint) for error in unread)
+            problems.extend(e for e in failed.errors if e.line or path in self._good)
+
+    def _tree(self, file: files.File) -> Node:
+        """The parsed file; one that hasn't changed isn't parsed again."""
+        digest, tree = self._trees.get(file.path, ("", None))
+        if tree is None or digest != file.sha256:
+            tree = parse(file.text, file.path)
+            self._trees[file.path] = file.sha256, tree
+        return tree
+
+
+def _loaded(document: Document, tariffs: Tariffs, read: dict[str, files.File]) -> Loaded:
+    policy = build(document, tariffs)
+    digests = {path: file.sha256 for path, file in read.items()}
+    return Loaded(
+        policy=msgspec.structs.replace(policy, version=_version(policy, tariffs)),
+        places=_places(document),
+        files={**digests, **tariffs.files},
+    )
+
+
+def _version(policy: Policy, tariffs: Tariffs) -> str:
+    """SHA-256, hexadecimal, over the settings and the files of rates and block lists."""
+    replace = msgspec.structs.replace
+    bare = {name: replace(trunk, deck=None, block_lists=()) for name, trunk in policy.trunks.items()}
+    settings = replace(policy, trunks=bare, risks=None)
+    digest = hashlib.sha256(msgspec.json.encode(settings, order="deterministic"))
+    digest.update(msgspec.json.encode(tariffs.used, order="deterministic"))
+    return digest.hexdigest()
+
+
+def _places(document: Document) -> dict[str, str]:
+    singles = document.single.items()
+    named = ((f"{section}.{name}", e) for section in NAMED for name, e in document.named[section].items())
+    numbered = ((f"exception[{index}]", entry) for index, entry in enumerate(document.exceptions, 1))
+    return dict(_places_of([*singles, *named, *numbered]))
+
+
+def _places_of(entries: Iterable[tuple[str, Entry]]) -> Iterable[tuple[str, str]]:
+    for start, entry in entries:
+        for key, node in walk(entry.node, start):
+            yield key, f"{node.path}:{node.line}"

@@ -1,0 +1,210 @@
+"""Each lint finds what it is for, names the place, and keeps silent about the example and a near miss."""
+
+from pathlib import Path
+
+import pytest
+
+from ringfence.numbers import overlay
+from ringfence.policy import Loader
+from ringfence.policy.lint import LINTS, Finding, lint
+from ringfence.policy.lints.destinations import witness
+
+EXAMPLE = Path(__file__).parents[2] / "examples"
+TEXT = (EXAMPLE / "policy.toml").read_text(encoding="utf-8")
+NOW = 1_798_761_600_000_000  # 2027-01-01
+SOURCE_B = (
+    "\n[source.b]\nprofile='office'\nzone='vendor'\nlisten='inside'\naddresses=['10.0.0.1']\ntrunks=['carrier']\n"
+)
+TRUNK_B = (
+    "\n[trunk.b]\nlisten='outside'\ncarrier_addresses=['192.0.2.1']\nsend_to=['sip:192.0.2.1']\n"
+    "concurrent={block=1}\nspend={total={per_day=1}}\nmax_price_per_min=1\nmax_call_s=60\nbilling={rates='rates.csv'}\n"
+)
+EXCEPTION = "\n[[exception]]\nwhat='LV'\nowner='noc'\nwhy='x'\nuntil="
+LINE = 'zone = "internal"\n'
+
+
+def findings(tmp_path: Path, text: str, before: str | None = None) -> tuple[Finding, ...]:
+    (tmp_path / "rates.csv").write_text((EXAMPLE / "rates.csv").read_text())
+    path = tmp_path / "policy.toml"
+    old = None
+    if before is not None:
+        path.write_text(before)
+        old = Loader(str(path)).load().policy
+    path.write_text(text)
+    return lint(Loader(str(path)).load(), now=NOW, before=old)
+
+
+def test_example_is_wise(tmp_path: Path) -> None:
+    assert findings(tmp_path, TEXT) == ()
+
+
+def edit(old: str, new: str) -> str:
+    assert old in TEXT
+    return TEXT.replace(old, new)
+
+
+CONCURRENT = "concurrent = { expected = 2, alert = 4, block = 5, carrier_cap = 10 }"
+INTERNATIONAL = "international = { per_day = 20, per_month = 200 }\n"
+TRUNKS = 'trunks = ["carrier"]'
+BOTH = edit(TRUNKS, 'trunks = ["carrier", "b"]') + TRUNK_B
+
+CASES: list[tuple[str, str, str, str]] = [
+    ("no-concurrent-cap", edit(CONCURRENT, ""), "trunk.carrier.concurrent", "no cap on calls in progress"),
+    (
+        "alert-without-block",
+        edit("alert = 4, block = 5, carrier_cap", "alert = 4, carrier_cap"),
+        "trunk.carrier.concurrent.alert",
+        "trunk.carrier.concurrent alerts at 4 and never refuses",
+    ),
+    (
+        "alert-without-block",
+        edit("concurrent = { alert = 3, block = 4 }", "calls_per_second = { alert = 0.5 }"),
+        "source.pbx.per_caller.calls_per_second.alert",
+        "alerts at 0.5 and never refuses",
+    ),
+    (
+        "expected-over-alert",
+        edit("expected = 2", "expected = 5"),
+        "trunk.carrier.concurrent.expected",
+        "over its alert level of 4",
+    ),
+    ("no-spend-cap", edit(INTERNATIONAL, ""), "trunk.carrier.spend", "any amount on calls abroad"),
+    (
+        "spend-without-rates",
+        edit(LINE, LINE + "spend = { total = { per_day = 5 } }\n")
+        .replace('billing = { rates = "rates.csv", currency = "USD" }', "")
+        .replace("max_price_per_min = 0.25", "")
+        .replace("[trunk.carrier.spend]\ndomestic = { per_day = 50, per_month = 500 }", "")
+        .replace(INTERNATIONAL, "")
+        .replace("special = { per_day = 5, per_month = 20 }", ""),
+        "source.pbx.spend",
+        "calls on trunk carrier have no price",
+    ),
+    (
+        "month-under-day",
+        edit("per_day = 20, per_month = 200", "per_day = 20, per_month = 19"),
+        "trunk.carrier.spend.international.per_month",
+        "less in a month than in a day",
+    ),
+    (
+        "no-price-ceiling",
+        edit("max_price_per_min = 0.25", ""),
+        "trunk.carrier.max_price_per_min",
+        "at any price per minute",
+    ),
+    ("no-longest-call", edit("international = 3600", ""), "trunk.carrier.max_call_s", "may last for ever"),
+    ("permits-high-risk", edit('"GB"]', '"GB", "CU", "+371", "+1876"]'), "trunk.carrier.permit", "+371 (30), CU (35)"),
+    (
+        "trunks-disagree",
+        BOTH,
+        "trunk.carrier.permit",
+        "is refused GB on trunk b and gets it on trunk carrier: for instance +44",
+    ),
+    (
+        "trunks-disagree",
+        edit(TRUNKS, 'trunks = ["carrier", "b"]') + TRUNK_B + "permit=['US','CA','GB']\nspecial=['satellite']",
+        "trunk.b.special",
+        "is refused satellite numbers on trunk carrier",
+    ),
+    (
+        "permit-in-vain",
+        edit(LINE, LINE + 'permit = ["US", "FR", "+4420"]\n'),
+        "source.pbx.permit",
+        "permits FR, which no trunk",
+    ),
+    (
+        "broad-addresses",
+        edit('carrier_addresses = ["127.0.0.1"]', 'carrier_addresses = ["203.0.113.0/24", "198.51.0.0/16"]'),
+        "trunk.carrier.carrier_addresses",
+        "anybody in 198.51.0.0/16",
+    ),
+    (
+        "broad-addresses",
+        edit('addresses = ["127.0.0.1"]\ndirections', 'addresses = ["9.0.0.0/16"]\ndirections'),
+        "source.pbx.addresses",
+        "anybody in 9.0.0.0/16",
+    ),
+    ("any-caller-id", edit('"owned" ', '"any" '), "source.pbx.caller_id_policy", "any caller ID"),
+    (
+        "no-caller-ids",
+        edit('caller_ids = ["+12125550100-+12125550199"]', ""),
+        "source.pbx.caller_ids",
+        "every call of it is refused",
+    ),
+    (
+        "caller-id-not-own",
+        edit('caller_id = "+12125550100"', 'caller_id = "+12125550200"'),
+        "source.pbx.caller_id",
+        "+12125550200",
+    ),
+    ("no-emergency-caller-id", edit('caller_id = "+12125550100"', ""), "source.pbx.caller_id", "none to call back"),
+    (
+        "vendor-originates",
+        TEXT + SOURCE_B + "caller_ids=['+12125550100']\ncaller_id='+12125550100'",
+        "source.b.directions",
+        "is a vendor and may place calls",
+    ),
+    ("observe-mode", edit(LINE, LINE + 'mode = "observe"\n'), "source.pbx.mode", "nothing is refused to source pbx"),
+    ("observe-mode", TEXT + "\n[rules.spend]\nmode = 'off'", "rules.spend.mode", "rule spend is off"),
+    ("exception-ends-soon", TEXT + EXCEPTION + "2027-01-13", "exception[1].until", "ends in 13 days (noc: x)"),
+    ("exception-expired", TEXT + EXCEPTION + "2026-12-30", "exception[1].until", "has ended and is ignored"),
+    ("open-when-down", edit('"national_only"', '"allow"'), "trunk.carrier.when_down", "lets every call pass"),
+    (
+        "tenant-time-zone",
+        edit(LINE, LINE + 'tenant = "t"\n') + "\n[tenant.t]\nhome_country = 'GB'",
+        "tenant.t.home_country",
+        "the site's America/New_York",
+    ),
+    ("unused", TEXT + TRUNK_B, "trunk.b", "nothing uses trunk.b"),
+]
+
+
+@pytest.mark.parametrize(("slug", "text", "key", "said"), [pytest.param(*c, id=f"{c[0]}-{c[2]}") for c in CASES])
+def test_finds(tmp_path: Path, slug: str, text: str, key: str, said: str) -> None:
+    found = [f for f in findings(tmp_path, text) if f.slug == slug]
+    assert [f.key for f in found if said in f.text] == [key], found
+    assert all(f.place.rpartition(":")[2].isdigit() for f in found)
+
+
+def test_broader_than_before(tmp_path: Path) -> None:
+    narrow = edit('carrier_addresses = ["127.0.0.1"]', 'carrier_addresses = ["203.0.113.0/29", "203.0.113.8/29"]')
+    broad = narrow.replace("203.0.113.0/29", "203.0.112.0/24")
+    (found,) = findings(tmp_path, broad, before=narrow)
+    assert (found.slug, found.key) == ("broader-than-before", "trunk.carrier.carrier_addresses")
+    assert "more than before: 203.0.112.0/24" in found.text
+    merged = narrow.replace('"203.0.113.0/29", "203.0.113.8/29"', '"203.0.113.0/28"')
+    assert findings(tmp_path, merged, before=narrow) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT + EXCEPTION + "2027-01-15",  # more than 14 days
+        edit(TRUNKS, 'trunks = ["carrier", "b"]') + TRUNK_B + "permit=['US','CA','GB']",
+        edit(LINE, LINE + 'tenant = "t"\n') + "\n[tenant.t]\nhome_country = 'GB'\ntime_zone = 'Europe/London'",
+        edit(LINE, LINE + 'permit = ["US", "+4420"]\n'),
+        TEXT + SOURCE_B + "directions=['in']\ndids=['+12125550199']".replace("199", "150"),
+    ],
+    ids=["later", "trunks-agree", "own-zone", "part-of-permitted", "vendor-inbound"],
+)
+def test_near_miss(tmp_path: Path, text: str) -> None:
+    text = text.replace('directions = ["out", "in"]', 'directions = ["out"]').replace(
+        'deliver_to = "127.0.0.1:5070"', ""
+    )
+    assert findings(tmp_path, text) == ()
+
+
+def test_every_lint_has_a_case() -> None:
+    assert {each.slug for each in LINTS} - {case[0] for case in CASES} == {"broader-than-before"}
+
+
+def test_codes_are_unique() -> None:
+    assert len({each.code for each in LINTS}) == len({each.slug for each in LINTS}) == len(LINTS)
+
+
+@pytest.mark.parametrize("what", ["GB", "+447", "+371", "+1876", "LV", "US", "+12125550100", "KZ", "VA"])
+def test_witness_is_an_ordinary_number_there(what: str) -> None:
+    number = witness(what)
+    label = overlay.table().label(number)
+    assert label.type in ("fixed", "mobile", "fixed_or_mobile")
+    assert number.startswith(what[1:]) if what.startswith("+") else label.region == what
