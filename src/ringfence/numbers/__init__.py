@@ -1,7 +1,7 @@
 """Numbers: from a dialled string to a destination, its price and its risk."""
 
 from ringfence.numbers.blocklist import BlockList, Listed
-from ringfence.numbers.calling import calling_code, is_domestic
+from ringfence.numbers.calling import calling_code, counts_as, is_domestic
 from ringfence.numbers.csvtext import TableError
 from ringfence.numbers.deck import Rate, RateDeck
 from ringfence.numbers.number import REASONS, SHORT_TYPES, TYPES, Number
@@ -30,6 +30,7 @@ __all__ = [
     "Step",
     "TableError",
     "calling_code",
+    "counts_as",
     "is_domestic",
     "numbering",
 ]

@@ -14,6 +14,7 @@ from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, 
 from ringfence.policy.leaves_net import NETWORK, SEND_TO, address
 from ringfence.policy.leaves_number import DESTINATION, E164, NUMBER_RANGE, REGION
 from ringfence.policy.leaves_time import DAY, MOMENT, TIME_ZONE
+from ringfence.rules import SLUGS, UNVERIFIED
 
 FORMAT = pattern('"+E164", "E164", "national" or digits before E164 such as "011E164"', r"(\+|[0-9]{0,8})E164|national")
 DIGITS = pattern("digits", "[0-9]{1,15}")
@@ -359,19 +360,5 @@ INCLUDE = Key(
     default="none",
 )
 
-RULE_SLUGS = (
-    "unverified-source",
-    "caller-id-not-owned",
-    "unusable-number",
-    "contained",
-    "destination-not-permitted",
-    "special-kind",
-    "high-risk",
-    "outside-hours",
-    "price-over-ceiling",
-    "concurrent-calls",
-    "calls-per-window",
-    "calls-per-second",
-    "spend",
-    "longest-call",
-)
+RULE_SLUGS = tuple(slug for slug in SLUGS if slug != UNVERIFIED.slug)
+"""Rules that have a mode. Who sends has to be known for anything else to be judged, so that rule has none."""

@@ -1,0 +1,315 @@
+"""The engine: what an attempt is, whether it may go, what it holds, and what has to be done while calls are up.
+
+    live       apply(Attempted) → judge → meters.reserve → conclude → journal → apply(Decided)
+    recovery   recover(fact) for snapshot and tail, in order; commands are thrown away; then reconcile
+    replay     the live path without journal
+
+`judge` and `conclude` change nothing. `now` is an argument and doesn't run backwards.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import assert_never
+
+import msgspec
+
+from ringfence.engine.containments import Containments
+from ringfence.engine.destinations import digits_of
+from ringfence.engine.judging import Judge
+from ringfence.engine.live import (
+    Leg,
+    Live,
+    cut_leg,
+    ends_at,
+    leg_id,
+    next_paid_s,
+    pays_at,
+    wakes_at,
+)
+from ringfence.engine.meters import Held, Meters
+from ringfence.engine.verdicts import EMERGENCY, conclude, refuses
+from ringfence.model import (
+    SECOND,
+    Alert,
+    Answered,
+    Attempt,
+    Attempted,
+    Challenged,
+    Charge,
+    Command,
+    Contained,
+    Cut,
+    Decided,
+    DialogChanged,
+    Ended,
+    Extend,
+    Extended,
+    Fact,
+    Hold,
+    Instant,
+    Judgement,
+    PolicyChanged,
+    Reading,
+    Released,
+    Strangers,
+    Tick,
+    Verdict,
+)
+from ringfence.model.settings import Policy
+
+RETRY_WITHIN_US = 40 * SECOND
+"""How long the hold of a challenged attempt waits for the caller's second INVITE."""
+ALERT_EVERY_US = 60 * SECOND
+"""The same rule at the same place of the policy tells people at most once in so long."""
+SWEEP_EVERY_US = SECOND
+
+
+class Engine:
+    """The state of one node under one policy."""
+
+    def __init__(self, policy: Policy, node: str) -> None:
+        self.policy = policy
+        self.node = node
+        self.meters = Meters()
+        self.containments = Containments()
+        self.calls: dict[str, Live] = {}
+        self._judge = Judge(policy, node, self.meters, self.containments)
+        self._agenda: list[tuple[Instant, str]] = []
+        self._alerted: dict[tuple[str, str], Instant] = {}
+        self._swept: Instant = 0
+
+    # Deciding.
+
+    def judge(self, attempt: Attempt, *, now: Instant) -> Judgement:
+        """All rules' hits, and the hold to ask for; changes nothing."""
+        return self._judge.judge(attempt, now)
+
+    def conclude(self, judgement: Judgement, reading: Reading) -> Verdict:
+        """The verdict; changes nothing."""
+        return conclude(judgement, reading)
+
+    def decide_again(self, decided: Decided) -> tuple[Hold, Verdict]:
+        """What this engine, brought to the state before a recorded decision, decides on the recorded reading."""
+        judgement = self.judge(decided.attempt, now=decided.at)
+        return judgement.hold, conclude(judgement, decided.reading)
+
+    def ask_more(self, hold: Hold, *, now: Instant) -> Extended:
+        """Carry out an Extend: the fact to apply and to keep."""
+        return Extended(at=now, hold=hold, reading=self.meters.extend(hold, now=now))
+
+    # Facts.
+
+    def apply(self, fact: Fact, *, now: Instant) -> tuple[Command, ...]:
+        """Take note of what happened; gives what has to be done about it."""
+        match fact:
+            case Decided():
+                return self._decided(fact, now)
+            case Answered():
+                return self._answered(fact, now)
+            case Extended():
+                return self._extended(fact, now)
+            case Ended():
+                return self._ended(fact, now)
+            case Challenged():
+                return self._challenged(fact, now)
+            case Contained():
+                self.containments.add(fact)
+            case Released():
+                self.containments.release(fact.id)
+            case Tick():
+                return self._tick(now)
+            case Attempted() | DialogChanged() | PolicyChanged() | Strangers():
+                pass
+            case _:
+                assert_never(fact)
+        return ()
+
+    def recover(self, fact: Fact) -> None:
+        """Apply a fact of the past, and let hold again what was held after it."""
+        if isinstance(fact, Decided):
+            self.meters.adopt(fact.hold, fact.reading)
+        elif isinstance(fact, Extended):
+            self.meters.adopt_extension(fact.hold, fact.reading)
+        self.apply(fact, now=fact.at)
+
+    def reconcile(self, *, now: Instant) -> tuple[Command, ...]:
+        """After recovery: what should have been done meanwhile."""
+        for live in self.calls.values():
+            self._wake(live)
+        return self._tick(now)
+
+    def use(self, policy: Policy) -> None:
+        """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration."""
+        self.policy = policy
+        self._judge = Judge(policy, self.node, self.meters, self.containments)
+        for live in self.calls.values():
+            limit = self._judge.longest(live.attempt, live.since)
+            live.max_call_s = min((s for s in (limit, live.max_call_s) if s), default=0)
+            self._wake(live)
+
+    def due(self) -> Instant | None:
+        """When a Tick is wanted."""
+        return self._agenda[0][0] if self._agenda else None
+
+    # Each kind of fact.
+
+    def _decided(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
+        verdict, attempt = fact.verdict, fact.attempt
+        if verdict.outcome == "allow":
+            self.calls[attempt.id] = live = _live(fact)
+            self._wake(live)
+        else:
+            self.calls.pop(attempt.id, None)
+            self.meters.settle(attempt.id, now=now)
+        return self._alerts(fact, now)
+
+    def _alerts(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
+        told: list[Command] = []
+        for hit in fact.verdict.hits:
+            if hit.severity == "info" or (refuses(hit) and fact.verdict.outcome == "allow"):
+                continue
+            key = hit.rule, hit.where
+            if hit.rule == EMERGENCY or self._alerted.get(key, -ALERT_EVERY_US) + ALERT_EVERY_US <= now:
+                self._alerted[key] = now
+                told.append(Alert(fact.attempt.id, hit))
+        return tuple(told)
+
+    def _answered(self, fact: Answered, now: Instant) -> tuple[Command, ...]:
+        live = self.calls.get(fact.id)
+        if live is None:
+            return (Cut(fact.id, fact.leg, "unknown", "answered, but never allowed"),)
+        if live.leg(fact.leg) is not None:
+            return ()
+        own = leg_id(fact.id, fact.leg)
+        first = self.meters.move(fact.id, own) or self.meters.held(own) is not None
+        leg = Leg(fact.leg, fact.at, live.price.billed_s(0) if live.price is not None else 0)
+        live.legs.append(leg)
+        live.expires = 0
+        self._wake(live)
+        return () if first else (self._fork(live, leg, now),)
+
+    def _fork(self, live: Live, leg: Leg, now: Instant) -> Command:
+        """A second answer to the same attempt is a second call."""
+        money = live.price.cost_micros(0) if live.price is not None else 0
+        charges = [c for c in self._charges(live, money) if c.meter.quantity in ("calls", "money")]
+        leg.asked_s = leg.paid_s
+        return Extend(Hold(leg_id(live.attempt.id, leg.tag), self.node, tuple(charges), 0))
+
+    def _extended(self, fact: Extended, now: Instant) -> tuple[Command, ...]:
+        attempt_id, _, tag = fact.hold.id.partition("#")
+        live = self.calls.get(attempt_id)
+        leg = live.leg(tag) if live is not None else None
+        if live is None or leg is None:
+            self.meters.settle(fact.hold.id, now=now)
+            return ()
+        asked, leg.asked_s = leg.asked_s, 0
+        if fact.reading.granted:
+            leg.paid_s = max(asked, leg.paid_s)
+            self._wake(live)
+            return self._due_now(live, now)
+        if live.price is not None and asked > next_paid_s(live.price, leg, least=True):
+            return (self._extend(live, leg, least=True),)
+        return (cut_leg(live, leg, "money", self._why_refused(live, fact)),)
+
+    def _why_refused(self, live: Live, fact: Extended) -> str:
+        told = [
+            due.rule.find(due.limit._replace(charge=charge), observed, "block").text
+            for charge, observed in zip(fact.hold.charges, fact.reading.observed, strict=True)
+            for due in self._judge.dues(live.attempt, live.klass)
+            if due.charge.meter == charge.meter and observed > charge.limit
+        ]
+        return told[0] if told else "a cap is reached"
+
+    def _ended(self, fact: Ended, now: Instant) -> tuple[Command, ...]:
+        live = self.calls.get(fact.id)
+        if live is None:
+            return ()
+        for leg in [leg for leg in live.legs if fact.leg in ("", leg.tag)]:
+            own = leg_id(fact.id, leg.tag)
+            self.meters.settle(own, now=now, cost_micros=live.cost_micros(leg, fact.at))
+            live.legs.remove(leg)
+        if not live.legs:
+            self.meters.settle(fact.id, now=now)
+            del self.calls[fact.id]
+        return ()
+
+    def _challenged(self, fact: Challenged, now: Instant) -> tuple[Command, ...]:
+        live = self.calls.get(fact.id)
+        if live is not None and not live.legs:
+            live.expires = fact.at + RETRY_WITHIN_US
+            self.meters.keep_until(fact.id, live.expires)
+            self._wake(live)
+        return ()
+
+    # Time.
+
+    def _tick(self, now: Instant) -> tuple[Command, ...]:
+        commands: list[Command] = []
+        while self._agenda and self._agenda[0][0] <= now:
+            _, call_id = heappop(self._agenda)
+            live = self.calls.get(call_id)
+            if live is not None:
+                commands += self._due_now(live, now)
+                self._wake(live)
+        self.containments.expire(now)
+        if now >= self._swept + SWEEP_EVERY_US:
+            self._swept = now
+            self.meters.sweep(now)
+        return tuple(commands)
+
+    def _due_now(self, live: Live, now: Instant) -> tuple[Command, ...]:
+        if not live.legs:
+            if not live.expires or live.expires > now:
+                return ()
+            live.expires = 0
+            return (Cut(live.attempt.id, "", "lost", "neither answered nor ended in time"),)
+        return tuple(command for leg in live.legs if not leg.cut for command in self._leg_due(live, leg, now))
+
+    def _leg_due(self, live: Live, leg: Leg, now: Instant) -> list[Command]:
+        end, pay = ends_at(live, leg), pays_at(live, leg)
+        if end is not None and end <= now:
+            return [cut_leg(live, leg, "longest-call", f"longest duration of {live.max_call_s} s reached")]
+        return [self._extend(live, leg, least=False)] if pay is not None and pay <= now else []
+
+    def _extend(self, live: Live, leg: Leg, least: bool) -> Extend:
+        price = live.price
+        if price is None:
+            raise ValueError("a call without a price has nothing to extend")
+        leg.asked_s = next_paid_s(price, leg, least)
+        amount = price.cost_micros(leg.asked_s) - price.cost_micros(leg.paid_s)
+        charges = tuple(c for c in self._charges(live, amount) if c.meter.quantity == "money")
+        return Extend(Hold(leg_id(live.attempt.id, leg.tag), self.node, charges, 0))
+
+    def _charges(self, live: Live, money: int) -> tuple[Charge, ...]:
+        """The charges of a call under the policy of now, on the meters it was charged on first."""
+        own = self.meters.held(live.attempt.id) or self._first_hold(live)
+        limits = {due.charge.meter: due.charge for due in self._judge.dues(live.attempt, live.klass)}
+        found = (limits.get(c.meter, c) for c in (own.charges if own is not None else ()))
+        return tuple(msgspec.structs.replace(c, amount=money) if c.meter.quantity == "money" else c for c in found)
+
+    def _first_hold(self, live: Live) -> Held | None:
+        return next((held for leg in live.legs if (held := self.meters.held(leg_id(live.attempt.id, leg.tag)))), None)
+
+    def _wake(self, live: Live) -> None:
+        at = wakes_at(live)
+        if at is not None:
+            heappush(self._agenda, (at, live.attempt.id))
+        if len(self._agenda) > 4 * len(self.calls) + 1000:
+            self._agenda = [(at, call_id) for call_id, live in self.calls.items() if (at := wakes_at(live)) is not None]
+            heapify(self._agenda)
+
+
+def _live(fact: Decided) -> Live:
+    verdict = fact.verdict
+    return Live(
+        attempt=fact.attempt,
+        klass=verdict.destination.klass,
+        price=verdict.destination.price,
+        max_call_s=verdict.max_call_s,
+        since=fact.at,
+        expires=fact.hold.expires,
+        emergency=verdict.emergency,
+        e164=digits_of(verdict.destination.number),
+        legs=[],
+    )

@@ -1,0 +1,182 @@
+"""Judging an attempt: who it is, where it goes, what every rule says of it, and what it would hold.
+
+identity ── unknown ──► one hit, no hold
+   │
+destination (number, class, risk, price) ── emergency ──► no rule refuses; charged, never limited
+   │
+every rule, in the order of reasons ── an enforced block hit ──► no hold
+   │
+the charges of trunk, source, tenant, class and extension as one hold
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+
+from ringfence.engine.charges import Charges, Due
+from ringfence.engine.containments import Containments
+from ringfence.engine.destinations import destination_of, digits_of, usable
+from ringfence.engine.meters import Meters
+from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses
+from ringfence.model import SECOND, Attempt, Destination, Hit, Hold, Instant, Judgement
+from ringfence.model.attempt import DestinationClass
+from ringfence.model.settings import Policy, Source, Trunk
+from ringfence.numbers import OutgoingFormat, RiskTable
+from ringfence.rules import LONGEST, RULES, UNVERIFIED
+from ringfence.rules.base import Case
+from ringfence.rules.caller_id_not_owned import send_caller
+from ringfence.rules.longest_call import longest
+
+ANSWER_GRACE_US = 60 * SECOND
+"""How long after the ring limit a hold that heard nothing is given up."""
+
+outgoing = cache(OutgoingFormat)
+
+
+class Judge:
+    """Judges under one policy."""
+
+    def __init__(self, policy: Policy, node: str, meters: Meters, containments: Containments) -> None:
+        self._policy = policy
+        self._node = node
+        self._meters = meters
+        self._containments = containments
+        self._charges = Charges(policy)
+        self._risks = policy.risks if policy.risks is not None else RiskTable()
+        modes = policy.rule_modes
+        self._cuts = modes.get(LONGEST.slug, "enforce") == "enforce"
+        self._rules = [
+            (rule, modes.get(rule.slug, "enforce") == "enforce") for rule in RULES if modes.get(rule.slug) != "off"
+        ]
+
+    def judge(self, attempt: Attempt, now: Instant) -> Judgement:
+        """The judgement; the hold has no charges where a rule refuses already."""
+        unknown = UNVERIFIED.find_unknown(self._policy, attempt)
+        if unknown is not None:
+            return self._without_charges(attempt, NOWHERE, (unknown.hit(UNVERIFIED.slug, enforced=True),), now)
+        case = self._case(attempt, now)
+        if case.destination.klass == "emergency":
+            return self._judged(case, (_emergency(case),), self._free(case, now))
+        hits = self._hits(case)
+        if any(refuses(hit) for hit in hits):
+            return self._without_charges(attempt, case.destination, hits, now)
+        return self._judged(case, hits, self._dues_with_money(case))
+
+    def longest(self, attempt: Attempt, now: Instant) -> int:
+        """The longest duration that holds for an attempt, seconds; 0 = none."""
+        if UNVERIFIED.find_unknown(self._policy, attempt) is not None:
+            return 0
+        return self._longest(self._case(attempt, now))
+
+    def _longest(self, case: Case) -> int:
+        cuts = self._cuts and case.source.mode == "enforce" and case.destination.klass != "emergency"
+        return longest(case)[0] if cuts else 0
+
+    def dues(self, attempt: Attempt, klass: DestinationClass) -> tuple[Due, ...]:
+        """The charges of such a call under this policy; none where source or trunk are gone."""
+        if UNVERIFIED.find_unknown(self._policy, attempt) is not None or attempt.source is None:
+            return ()
+        caller = self._meters.caller(attempt.source, attempt.extension)
+        return self._charges.of(attempt.source, attempt.trunk, klass) + self._charges.of_caller(attempt.source, caller)
+
+    def _case(self, attempt: Attempt, now: Instant) -> Case:
+        source, trunk = self._policy.sources[attempt.source or ""], self._policy.trunks[attempt.trunk]
+        destination = destination_of(attempt.dialled, source, trunk, self._risks, now)
+        return Case(
+            policy=self._policy,
+            attempt=attempt,
+            source=source,
+            trunk=trunk,
+            tenant=self._policy.tenants[source.tenant] if source.tenant is not None else None,
+            destination=destination,
+            contained=self._containments.covering(attempt, source, destination, now),
+            now=now,
+        )
+
+    def _hits(self, case: Case) -> tuple[Hit, ...]:
+        enforcing = case.source.mode == "enforce"
+        return tuple(
+            finding.hit(rule.slug, enforced and enforcing)
+            for rule, enforced in self._rules
+            for finding in rule.find(case)
+        )
+
+    def _dues_with_money(self, case: Case) -> list[Due]:
+        price = case.destination.price
+        costs = price is not None and bool(price.price_micros_per_min or price.connect_fee_micros)
+        money = price.cost_micros(0) if price is not None and costs else 0
+        return [
+            due._replace(charge=msgspec.structs.replace(due.charge, amount=money)) if _is_money(due) else due
+            for due in self.dues(case.attempt, case.destination.klass)
+            if costs or not _is_money(due)
+        ]
+
+    def _free(self, case: Case, now: Instant) -> list[Due]:
+        """Charges of an emergency call: counted, never a reason to refuse or to wait."""
+        return [
+            due._replace(charge=msgspec.structs.replace(due.charge, enforced=False))
+            for due in self.dues(case.attempt, "emergency")
+            if not _is_money(due)
+        ]
+
+    def _judged(self, case: Case, hits: tuple[Hit, ...], dues: list[Due]) -> Judgement:
+        expires = case.now + case.trunk.ring_limit_s * SECOND + ANSWER_GRACE_US
+        emergency = case.destination.klass == "emergency"
+        return Judgement(
+            attempt=case.attempt,
+            destination=case.destination,
+            hits=hits,
+            hold=Hold(case.attempt.id, self._node, tuple([due.charge for due in dues]), expires),
+            charge_rules=tuple([due.rule.slug for due in dues]),
+            charge_where=tuple([due.limit.where for due in dues]),
+            emergency=emergency,
+            send_user=_send_user(case.destination, case.source, case.trunk),
+            send_caller=_send_caller(case),
+            max_call_s=self._longest(case),
+            ring_limit_s=case.trunk.ring_limit_s,
+        )
+
+    def _without_charges(
+        self, attempt: Attempt, destination: Destination, hits: tuple[Hit, ...], now: Instant
+    ) -> Judgement:
+        return Judgement(
+            attempt=attempt,
+            destination=destination,
+            hits=hits,
+            hold=Hold(attempt.id, self._node, (), now),
+            charge_rules=(),
+            charge_where=(),
+            emergency=False,
+            send_user="",
+            send_caller=None,
+            max_call_s=0,
+            ring_limit_s=0,
+        )
+
+
+def _is_money(due: Due) -> bool:
+    return due.charge.meter.quantity == "money"
+
+
+def _emergency(case: Case) -> Hit:
+    number = case.destination.number.e164 or case.attempt.dialled
+    return Hit(
+        rule=EMERGENCY, severity="alert", text=f"emergency call to {number} from {case.source.name}", enforced=False
+    )
+
+
+def _send_user(destination: Destination, source: Source, trunk: Trunk) -> str:
+    """The judged number in the trunk's own format; empty where there is none to send."""
+    number = destination.number
+    if not usable(number):
+        return ""
+    if number.rejected:
+        number = number._replace(status="ok", e164=digits_of(number))
+    return outgoing(trunk.dial_format, source.plan.home, trunk.tech_prefix).number(number)
+
+
+def _send_caller(case: Case) -> str | None:
+    digits = send_caller(case)
+    return outgoing(case.trunk.from_format, case.source.plan.home).digits(digits) if digits else None

@@ -1,0 +1,109 @@
+"""From a judgement and the meters' answer to a verdict: pure, so that a recorded decision can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.model.attempt import Attempt, Destination
+from ringfence.model.meter import Charge, Reading
+from ringfence.model.verdict import Hit, Judgement, Outcome, Severity, Verdict
+from ringfence.numbers import Number
+from ringfence.rules import CAP_RULES, RULES, UNVERIFIED
+from ringfence.rules.base import Limit, Named
+
+NOWHERE = Destination(number=Number("reject", "", "", "", "not_a_number"), klass="unusable", risk=0, price=None)
+"""Of an attempt that isn't looked at."""
+EMERGENCY = "emergency"
+
+_NAMED: dict[str, Named] = {rule.slug: rule for rule in (UNVERIFIED, *RULES, *CAP_RULES)}
+_CAPS = {rule.slug: rule for rule in CAP_RULES}
+
+
+def conclude(judgement: Judgement, reading: Reading) -> Verdict:
+    """The verdict, with every hit: those of the rules in their order, then those of the meters."""
+    hits = (*judgement.hits, *_cap_hits(judgement, reading))
+    deciding = next((hit for hit in hits if refuses(hit)), None) if not judgement.emergency else None
+    if deciding is not None:
+        return refusal(judgement, hits, deciding)
+    return Verdict(
+        outcome="allow",
+        reason=EMERGENCY if judgement.emergency else "",
+        text="emergency call" if judgement.emergency else "allowed",
+        sip_status=0,
+        public_text="",
+        hits=hits,
+        destination=judgement.destination,
+        emergency=judgement.emergency,
+        send_user=judgement.send_user,
+        send_caller=judgement.send_caller,
+        delay_us=reading.delay_us,
+        max_call_s=judgement.max_call_s,
+        ring_limit_s=judgement.ring_limit_s,
+    )
+
+
+def refusal(judgement: Judgement, hits: tuple[Hit, ...], deciding: Hit) -> Verdict:
+    """A refusal, by the first hit that refuses."""
+    named = _NAMED[deciding.rule]
+    return _refused(
+        judgement.destination, "deny", deciding.rule, deciding.text, named.status, named.public, hits, judgement
+    )
+
+
+def not_ready(verdict: Verdict, reason: str, text: str) -> Verdict:
+    """The same question unanswered: 503, since asking again later or elsewhere makes sense."""
+    return msgspec.structs.replace(
+        verdict, outcome="not_ready", reason=reason, text=text, sip_status=503, public_text="Service Unavailable"
+    )
+
+
+def failed(attempt: Attempt, text: str) -> Verdict:
+    """The verdict on an attempt over which the engine stumbled: refused, and counted as our own error."""
+    told = f"error in judging {attempt.id}: {text}"
+    return _refused(NOWHERE, "error", "error", told, 503, "Service Unavailable", (), None)
+
+
+def _refused(
+    destination: Destination,
+    outcome: Outcome,
+    reason: str,
+    text: str,
+    status: int,
+    public: str,
+    hits: tuple[Hit, ...],
+    judgement: Judgement | None,
+) -> Verdict:
+    return Verdict(
+        outcome=outcome,
+        reason=reason,
+        text=text,
+        sip_status=status,
+        public_text=public,
+        hits=hits,
+        destination=destination,
+        emergency=False,
+        send_user=judgement.send_user if judgement is not None else "",
+        send_caller=judgement.send_caller if judgement is not None else None,
+    )
+
+
+def refuses(hit: Hit) -> bool:
+    """Whether this hit alone refuses a call."""
+    return hit.enforced and hit.severity == "block"
+
+
+def _cap_hits(judgement: Judgement, reading: Reading) -> Iterator[Hit]:
+    rows = zip(judgement.hold.charges, reading.observed, judgement.charge_rules, judgement.charge_where, strict=True)
+    for charge, observed, slug, where in rows:
+        severity = _severity(charge, observed)
+        if severity is not None:
+            finding = _CAPS[slug].find(Limit(charge, where), observed, severity)
+            yield finding.hit(slug, charge.enforced)
+
+
+def _severity(charge: Charge, observed: int) -> Severity | None:
+    if observed > (charge.pace_us if charge.meter.quantity == "rate" else charge.limit):
+        return "block"
+    return "alert" if observed >= charge.alert else None

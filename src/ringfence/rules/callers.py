@@ -1,0 +1,93 @@
+"""Reading a claimed caller ID, and whose number it is.
+
+A caller ID is read in its source's plan, as a dialled number is, but without the PBX's own habits: no outside line is
+dialled before it and letters are a name, not a keypad. Ownership compares digits, so that a number in a range that the
+numbering table doesn't list yet can be owned.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import lru_cache
+
+import msgspec
+
+from ringfence.model.settings import Source
+from ringfence.numbers import DialPlan, Number, PlanSettings
+from ringfence.numbers.number import reject
+
+LONGEST = 64
+"""Characters; a longer caller ID is no number."""
+CACHED = 8192
+
+Ranges = tuple[tuple[str, str], ...]
+
+
+class Owned:
+    """Ranges of E.164 digits, each of one length, merged so that one bisection answers."""
+
+    def __init__(self, ranges: Ranges) -> None:
+        merged: list[tuple[tuple[int, str], tuple[int, str]]] = []
+        for low, high in sorted(((len(low), low), (len(high), high)) for low, high in ranges):
+            if merged and low <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(high, merged[-1][1])
+            else:
+                merged.append((low, high))
+        self._lows = [low for low, _ in merged]
+        self._highs = [high for _, high in merged]
+
+    def __contains__(self, digits: str) -> bool:
+        key = len(digits), digits
+        place = bisect_right(self._lows, key) - 1
+        return place >= 0 and key <= self._highs[place]
+
+
+class Same:
+    """A cache key by identity, for a tuple that is too long to be hashed for every call."""
+
+    __slots__ = ("ranges",)
+
+    def __init__(self, ranges: Ranges) -> None:
+        self.ranges = ranges
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.ranges is other.ranges
+
+    def __hash__(self) -> int:
+        return id(self.ranges)
+
+
+def owns(source: Source, digits: str) -> bool:
+    """Whether these E.164 digits are the source's."""
+    return digits in _owned(Same(source.caller_ids))
+
+
+@lru_cache(maxsize=1024)
+def _owned(same: Same) -> Owned:
+    return Owned(same.ranges)
+
+
+def own_number(source: Source, text: str) -> str:
+    """The owned number that a caller ID is, E.164 digits; empty where it isn't one of the source's."""
+    number = read(source.plan, text)
+    digits = number.e164 or number.candidate
+    return digits if number.status != "short" and owns(source, digits) else ""
+
+
+def shown_number(source: Source, text: str) -> str:
+    """The number that a caller ID shows to the called party; empty for a name or an extension."""
+    number = read(source.plan, text)
+    if number.status == "ok":
+        return number.e164
+    return number.candidate if number.reason == "unallocated" else ""
+
+
+@lru_cache(maxsize=CACHED)
+def read(settings: PlanSettings, text: str) -> Number:
+    """A caller ID in the plan of its source."""
+    return _plan(settings).normalise(text) if len(text) <= LONGEST else reject("not_a_number")
+
+
+@lru_cache(maxsize=1024)
+def _plan(settings: PlanSettings) -> DialPlan:
+    return DialPlan(msgspec.structs.replace(settings, outside=(), ext_len=None, vanity=False))

@@ -1,0 +1,78 @@
+"""Calls from nobody we know, or from somebody who may not place them on this trunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ringfence.model.attempt import Attempt
+from ringfence.model.settings import Policy, Source
+from ringfence.rules.base import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedSource:
+    """Calls from a source that nothing verified, that may not originate, or that may not use this trunk.
+
+    Why it matters
+        A From header is free text: anybody who reaches the port can write anybody's name into it. Who calls is what was
+        verified: the address, a digest, a certificate, the PBX's own word. A vendor that delivers inbound calls has no
+        business placing any, and a source that may use one trunk may not reach another one's money. This rule always
+        refuses: without a source there is no plan, no permit and no cap to judge by, so its mode can't be changed.
+
+    Before
+        # The vendor that brings inbound numbers may also call out: whoever breaks in there calls at our cost.
+        [source.dids]
+        zone = "vendor"
+        listen = "inside"
+        addresses = ["192.0.2.40"]
+        directions = ["in", "out"]
+        trunks = ["carrier"]
+        caller_id_policy = "any"
+
+        [call]
+        source = "dids"
+        dialled = "12125550123"
+        verdict = "allow"
+
+    After
+        [source.dids]
+        zone = "vendor"
+        listen = "inside"
+        addresses = ["192.0.2.40"]
+        directions = ["in"]
+        trunks = ["carrier"]
+
+        [call]
+        source = "dids"
+        dialled = "12125550123"
+        verdict = "deny"
+
+    References
+        Controls A1, A9, A10. RFC 3261 §22.1 (From proves nothing).
+    """
+
+    slug: ClassVar[str] = "unverified-source"
+    status: ClassVar[int] = 603
+    public: ClassVar[str] = "Declined"
+    spoofable: ClassVar[bool] = True
+
+    def find_unknown(self, policy: Policy, attempt: Attempt) -> Finding | None:
+        """Why there is nobody to judge by, or None where source and trunk are known and belong together."""
+        source = policy.sources.get(attempt.source or "")
+        if source is None or attempt.verified == "none":
+            return _stranger(attempt, source)
+        if "out" not in source.directions:
+            return Finding("block", f"source {source.name} may not place calls", f"source.{source.name}.directions")
+        if attempt.trunk not in source.trunks or attempt.trunk not in policy.trunks:
+            text = f"source {source.name} may not use trunk {attempt.trunk or '(none)'}"
+            return Finding("block", text, f"source.{source.name}.trunks", attempt.trunk, ", ".join(source.trunks))
+        return None
+
+
+def _stranger(attempt: Attempt, source: Source | None) -> Finding:
+    if attempt.source is None:
+        return Finding("block", f"nothing verifies who calls from {attempt.peer}", observed=attempt.peer)
+    if source is None:
+        return Finding("block", f"source {attempt.source} isn't in the policy", observed=attempt.source)
+    return Finding("block", f"nothing verifies that {attempt.peer} is source {source.name}", observed=attempt.peer)

@@ -1,0 +1,36 @@
+"""Destinations, spans and moments in the operator's words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from ringfence.model.time import SECOND, Instant
+from ringfence.numbers import Number
+
+SPANS = {60: "a minute", 3600: "an hour", 86_400: "24 hours", 2_592_000: "30 days"}
+
+
+def span(window_s: int) -> str:
+    """A length of time: `an hour`, `10 s`."""
+    return SPANS.get(window_s, f"{window_s} s")
+
+
+def moment(now: Instant, zone: str) -> str:
+    """An instant on the wall clock of a zone: `Sat 2027-01-30 03:12 America/New_York`."""
+    return f"{local(zone, now // (60 * SECOND)):%a %Y-%m-%d %H:%M} {zone}"
+
+
+@lru_cache(maxsize=64)
+def local(zone: str, minute: int) -> datetime:
+    """Wall clock at a minute since 1970; every zone of today is whole minutes off UTC."""
+    return datetime.fromtimestamp(minute * 60, ZoneInfo(zone))
+
+
+def destination(number: Number, dialled: str) -> str:
+    """Where a call goes: `+2250712345678 (mobile, CI)`, or what was dialled where that is no number."""
+    if number.rejected:
+        return f"+{number.candidate}" if number.candidate else dialled
+    sign = "" if number.status == "short" else "+"
+    return f"{sign}{number.e164} ({number.type.replace('_', ' ')}, {number.region})"

@@ -1,0 +1,119 @@
+"""Plays calls against a policy made of a base and a few lines, by the engine itself."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ringfence.engine.engine import Engine
+from ringfence.model import SECOND, Answered, Attempt, Command, Contained, Cut, Decided, Tick
+from ringfence.policy import Loader
+
+BASE = """\
+[site]
+home_country = "US"
+time_zone = "America/New_York"
+[listen.inside]
+bind = "127.0.0.1:5060"
+[trunk.carrier]
+listen = "inside"
+carrier_addresses = ["127.0.0.3"]
+send_to = ["sip:127.0.0.3:5060"]
+[source.pbx]
+zone = "internal"
+listen = "inside"
+addresses = ["127.0.0.2"]
+caller_ids = ["+12125550100-+12125550199"]
+trunks = ["carrier"]
+"""
+RATES = """\
+prefix,name,connect_fee,price_per_min,first_increment_s,next_increment_s,valid_from
+1,US,0,0.01,6,6,
+44,GB fixed,0,0.02,60,60,
+447,GB mobile,0,0.05,60,60,
+371,LV,0.05,0.50,60,60,
+"""
+NOON = datetime(2026, 11, 27, 12, tzinfo=ZoneInfo("America/New_York"))
+"""A Friday."""
+
+
+def merged(lines: str) -> str:
+    """The base with lines put under the same table headers, instead of the keys they repeat."""
+    tables: dict[str, dict[str, str]] = {}
+    for text in (BASE, lines):
+        table = ""
+        for line in text.splitlines():
+            if line.startswith("["):
+                table = line
+            elif line.strip():
+                tables.setdefault(table, {})[line.split("=")[0].strip()] = line
+    return "\n".join("\n".join([table, *keys.values()]) for table, keys in tables.items())
+
+
+class Trial:
+    """An engine under such a policy, and time."""
+
+    def __init__(self, folder: Path, lines: str = "") -> None:
+        (folder / "rates.csv").write_text(RATES)
+        path = folder / "policy.toml"
+        path.write_text(merged(lines))
+        self.engine = Engine(Loader(str(path)).load().policy, "n")
+        self.now = int(NOON.timestamp()) * SECOND
+        self.told: list[Command] = []
+        """What the engine wanted done when it was told of a decision."""
+        self._ids = itertools.count(1)
+
+    def attempt(self, dialled: str, caller: str = "+12125550100", **changes: object) -> Attempt:
+        """One attempt of extension 101 of the PBX."""
+        number = next(self._ids)
+        fields = {
+            "id": f"a{number}",
+            "call_id": f"c{number}",
+            "listener": "inside",
+            "peer": "127.0.0.2:5060",
+            "source": "pbx",
+            "verified": "address",
+            "caller": caller,
+            "extension": "101",
+            "dialled": dialled,
+            "trunk": "carrier",
+        }
+        return Attempt(**{**fields, **changes})  # type: ignore[arg-type]
+
+    def decide(self, attempt: Attempt) -> Decided:
+        """The live path."""
+        judgement = self.engine.judge(attempt, now=self.now)
+        reading = self.engine.meters.reserve(judgement.hold, now=self.now)
+        decided = Decided(
+            at=self.now,
+            attempt=attempt,
+            hold=judgement.hold,
+            reading=reading,
+            verdict=self.engine.conclude(judgement, reading),
+            policy=self.engine.policy.version,
+            numbers="",
+        )
+        self.told += self.engine.apply(decided, now=self.now)
+        return decided
+
+    def call(self, dialled: str, caller: str = "+12125550100") -> str:
+        """The reason of the verdict, or `allow`."""
+        verdict = self.decide(self.attempt(dialled, caller)).verdict
+        return verdict.reason if verdict.outcome == "deny" else verdict.outcome
+
+    def answered_for(self, dialled: str, seconds: int) -> str:
+        """The cause by which an answered call is cut within so many seconds, or `allow`."""
+        attempt = self.attempt(dialled)
+        self.decide(attempt)
+        commands = list(self.engine.apply(Answered(at=self.now, id=attempt.id, leg="t"), now=self.now))
+        self.now += seconds * SECOND
+        commands += self.engine.apply(Tick(at=self.now), now=self.now)
+        return next((command.cause for command in commands if isinstance(command, Cut)), "allow")
+
+    def contain(self, entity: str, name: str) -> None:
+        """A containment for an hour."""
+        until = self.now + 3600 * SECOND
+        fact = Contained(at=self.now, id="c1", entity=entity, name=name, owner="noc", why="drill", until=until)  # type: ignore[arg-type]
+        self.engine.apply(fact, now=self.now)
