@@ -8,9 +8,9 @@ on a trunk to a class, so it is built once and shared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,38 +18,42 @@ from ringfence.model.attempt import DestinationClass
 from ringfence.model.meter import UNLIMITED, Charge, Scope
 from ringfence.model.settings import Bounds, Caps, Policy, Source, Trunk
 from ringfence.rules import CAP_RULES
-from ringfence.rules.base import CapRule, Limit, Scoped
+from ringfence.rules.base import Scoped
 
 NO_CAPS = Caps()
-CACHED_CALLERS = 4096
+CACHED = 16_384
+"""Combinations of entity, class and price that are kept ready."""
 
 
-class Due(NamedTuple):
-    """One charge with what is needed to put its answer into words."""
+class Dues(NamedTuple):
+    """The charges of an attempt, and per charge the rule and the key of the policy that it comes from."""
 
-    charge: Charge
-    limit: Limit
-    rule: CapRule
+    charges: tuple[Charge, ...] = ()
+    rules: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+
+    def and_(self, more: Dues) -> Dues:
+        """Both."""
+        return Dues(self.charges + more.charges, self.rules + more.rules, self.where + more.where)
 
 
 class Charges:
-    """The charges of one policy."""
+    """The charges of one policy; `money` is what a call reserves at first, None where calls are free."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self.of = lru_cache(maxsize=None)(self._of)
-        """(source, trunk, class) -> the charges of trunk, source and tenant."""
-        self.of_caller = lru_cache(maxsize=CACHED_CALLERS)(self._of_caller)
-        """(source, caller's meter name) -> the charges of the extension."""
+        self.of = lru_cache(CACHED)(self._of)
+        """(source, trunk, class, money) -> the charges of trunk, source and tenant."""
+        self.of_caller = lru_cache(CACHED)(self._of_caller)
+        """(source, caller's meter name, money) -> the charges of the extension."""
 
-    def _of(self, source: str, trunk: str, klass: DestinationClass) -> tuple[Due, ...]:
+    def _of(self, source: str, trunk: str, klass: DestinationClass, money: int | None) -> Dues:
         party, way = self._policy.sources[source], self._policy.trunks[trunk]
-        return tuple(due for scoped in self._scoped(party, way, klass) for due in self._due(scoped, party))
+        return self._dues(self._scoped(party, way, klass), party, money)
 
-    def _of_caller(self, source: str, name: str) -> tuple[Due, ...]:
+    def _of_caller(self, source: str, name: str, money: int | None) -> Dues:
         party = self._policy.sources[source]
-        scoped = Scoped("caller", name, "", party.per_caller, f"source.{source}.per_caller")
-        return tuple(self._due(scoped, party))
+        return self._dues([Scoped("caller", name, "", party.per_caller, f"source.{source}.per_caller")], party, money)
 
     def _scoped(self, source: Source, trunk: Trunk, klass: DestinationClass) -> Iterator[Scoped]:
         yield from _both("trunk", trunk.name, klass, trunk.bounds)
@@ -57,15 +61,21 @@ class Charges:
         if source.tenant is not None:
             yield from _both("tenant", source.tenant, klass, self._policy.tenants[source.tenant].bounds)
 
-    def _due(self, scoped: Scoped, source: Source) -> Iterator[Due]:
+    def _dues(self, all_scoped: Iterable[Scoped], source: Source, money: int | None) -> Dues:
+        rows = [row for scoped in all_scoped for row in self._rows(scoped, source, money)]
+        return Dues(*map(tuple, zip(*rows, strict=True))) if rows else Dues()
+
+    def _rows(self, scoped: Scoped, source: Source, money: int | None) -> Iterator[tuple[Charge, str, str]]:
         for rule in CAP_RULES:
             mode = self._policy.rule_modes.get(rule.slug, "enforce")
-            enforced = mode == "enforce" and source.mode == "enforce"
+            changes: dict[str, Any] = {"enforced": mode == "enforce" and source.mode == "enforce"}
+            if mode == "off":
+                changes |= {"limit": UNLIMITED, "alert": UNLIMITED}
             for limit in rule.limits(scoped):
-                charge = limit.charge
-                if mode == "off":
-                    charge = msgspec.structs.replace(charge, limit=UNLIMITED, alert=UNLIMITED)
-                yield Due(msgspec.structs.replace(charge, enforced=enforced), limit, rule)
+                if limit.charge.meter.quantity != "money":
+                    yield msgspec.structs.replace(limit.charge, **changes), rule.slug, limit.where
+                elif money is not None:
+                    yield msgspec.structs.replace(limit.charge, amount=money, **changes), rule.slug, limit.where
 
 
 def _both(scope: Scope, name: str, klass: DestinationClass, bounds: Bounds) -> Iterator[Scoped]:

@@ -28,7 +28,7 @@ from ringfence.engine.live import (
     wakes_at,
 )
 from ringfence.engine.meters import Held, Meters
-from ringfence.engine.verdicts import EMERGENCY, conclude, refuses
+from ringfence.engine.verdicts import EMERGENCY, cap_finding, conclude, refuses
 from ringfence.model import (
     SECOND,
     Alert,
@@ -213,11 +213,12 @@ class Engine:
         return (cut_leg(live, leg, "money", self._why_refused(live, fact)),)
 
     def _why_refused(self, live: Live, fact: Extended) -> str:
+        dues = self._judge.dues(live.attempt, live.klass, 0)
+        place = {charge.meter: (slug, where) for charge, slug, where in zip(*dues, strict=True)}
         told = [
-            due.rule.find(due.limit._replace(charge=charge), observed, "block").text
+            cap_finding(*place[charge.meter], charge, observed).text
             for charge, observed in zip(fact.hold.charges, fact.reading.observed, strict=True)
-            for due in self._judge.dues(live.attempt, live.klass)
-            if due.charge.meter == charge.meter and observed > charge.limit
+            if observed > charge.limit and charge.meter in place
         ]
         return told[0] if told else "a cap is reached"
 
@@ -284,7 +285,7 @@ class Engine:
     def _charges(self, live: Live, money: int) -> tuple[Charge, ...]:
         """The charges of a call under the policy of now, on the meters it was charged on first."""
         own = self.meters.held(live.attempt.id) or self._first_hold(live)
-        limits = {due.charge.meter: due.charge for due in self._judge.dues(live.attempt, live.klass)}
+        limits = {charge.meter: charge for charge in self._judge.dues(live.attempt, live.klass, money).charges}
         found = (limits.get(c.meter, c) for c in (own.charges if own is not None else ()))
         return tuple(msgspec.structs.replace(c, amount=money) if c.meter.quantity == "money" else c for c in found)
 

@@ -15,7 +15,7 @@ from functools import cache
 
 import msgspec
 
-from ringfence.engine.charges import Charges, Due
+from ringfence.engine.charges import Charges, Dues
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import destination_of, digits_of, usable
 from ringfence.engine.meters import Meters
@@ -23,7 +23,7 @@ from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses
 from ringfence.model import SECOND, Attempt, Destination, Hit, Hold, Instant, Judgement
 from ringfence.model.attempt import DestinationClass
 from ringfence.model.settings import Policy, Source, Trunk
-from ringfence.numbers import OutgoingFormat, RiskTable
+from ringfence.numbers import OutgoingFormat, Rate, RiskTable
 from ringfence.rules import LONGEST, RULES, UNVERIFIED
 from ringfence.rules.base import Case
 from ringfence.rules.caller_id_not_owned import send_caller
@@ -58,11 +58,11 @@ class Judge:
             return self._without_charges(attempt, NOWHERE, (unknown.hit(UNVERIFIED.slug, enforced=True),), now)
         case = self._case(attempt, now)
         if case.destination.klass == "emergency":
-            return self._judged(case, (_emergency(case),), self._free(case, now))
+            return self._judged(case, (_emergency(case),), self._counted(case))
         hits = self._hits(case)
         if any(refuses(hit) for hit in hits):
             return self._without_charges(attempt, case.destination, hits, now)
-        return self._judged(case, hits, self._dues_with_money(case))
+        return self._judged(case, hits, self._limited(case))
 
     def longest(self, attempt: Attempt, now: Instant) -> int:
         """The longest duration that holds for an attempt, seconds; 0 = none."""
@@ -74,12 +74,13 @@ class Judge:
         cuts = self._cuts and case.source.mode == "enforce" and case.destination.klass != "emergency"
         return longest(case)[0] if cuts else 0
 
-    def dues(self, attempt: Attempt, klass: DestinationClass) -> tuple[Due, ...]:
+    def dues(self, attempt: Attempt, klass: DestinationClass, money: int | None) -> Dues:
         """The charges of such a call under this policy; none where source or trunk are gone."""
         if UNVERIFIED.find_unknown(self._policy, attempt) is not None or attempt.source is None:
-            return ()
+            return Dues()
         caller = self._meters.caller(attempt.source, attempt.extension)
-        return self._charges.of(attempt.source, attempt.trunk, klass) + self._charges.of_caller(attempt.source, caller)
+        mine = self._charges.of_caller(attempt.source, caller, money)
+        return self._charges.of(attempt.source, attempt.trunk, klass, money).and_(mine)
 
     def _case(self, attempt: Attempt, now: Instant) -> Case:
         source, trunk = self._policy.sources[attempt.source or ""], self._policy.trunks[attempt.trunk]
@@ -103,34 +104,24 @@ class Judge:
             for finding in rule.find(case)
         )
 
-    def _dues_with_money(self, case: Case) -> list[Due]:
-        price = case.destination.price
-        costs = price is not None and bool(price.price_micros_per_min or price.connect_fee_micros)
-        money = price.cost_micros(0) if price is not None and costs else 0
-        return [
-            due._replace(charge=msgspec.structs.replace(due.charge, amount=money)) if _is_money(due) else due
-            for due in self.dues(case.attempt, case.destination.klass)
-            if costs or not _is_money(due)
-        ]
+    def _limited(self, case: Case) -> Dues:
+        return self.dues(case.attempt, case.destination.klass, first_money(case.destination.price))
 
-    def _free(self, case: Case, now: Instant) -> list[Due]:
-        """Charges of an emergency call: counted, never a reason to refuse or to wait."""
-        return [
-            due._replace(charge=msgspec.structs.replace(due.charge, enforced=False))
-            for due in self.dues(case.attempt, "emergency")
-            if not _is_money(due)
-        ]
+    def _counted(self, case: Case) -> Dues:
+        """Charges of an emergency call: never a reason to refuse or to wait."""
+        dues = self.dues(case.attempt, "emergency", None)
+        return dues._replace(charges=tuple(msgspec.structs.replace(c, enforced=False) for c in dues.charges))
 
-    def _judged(self, case: Case, hits: tuple[Hit, ...], dues: list[Due]) -> Judgement:
+    def _judged(self, case: Case, hits: tuple[Hit, ...], dues: Dues) -> Judgement:
         expires = case.now + case.trunk.ring_limit_s * SECOND + ANSWER_GRACE_US
         emergency = case.destination.klass == "emergency"
         return Judgement(
             attempt=case.attempt,
             destination=case.destination,
             hits=hits,
-            hold=Hold(case.attempt.id, self._node, tuple([due.charge for due in dues]), expires),
-            charge_rules=tuple([due.rule.slug for due in dues]),
-            charge_where=tuple([due.limit.where for due in dues]),
+            hold=Hold(case.attempt.id, self._node, dues.charges, expires),
+            charge_rules=dues.rules,
+            charge_where=dues.where,
             emergency=emergency,
             send_user=_send_user(case.destination, case.source, case.trunk),
             send_caller=_send_caller(case),
@@ -156,8 +147,11 @@ class Judge:
         )
 
 
-def _is_money(due: Due) -> bool:
-    return due.charge.meter.quantity == "money"
+def first_money(price: Rate | None) -> int | None:
+    """What a call reserves before it is answered, micro-units; None where it is free."""
+    if price is None or not (price.price_micros_per_min or price.connect_fee_micros):
+        return None
+    return price.cost_micros(0)
 
 
 def _emergency(case: Case) -> Hit:

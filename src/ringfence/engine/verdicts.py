@@ -11,7 +11,7 @@ from ringfence.model.meter import Charge, Reading
 from ringfence.model.verdict import Hit, Judgement, Outcome, Severity, Verdict
 from ringfence.numbers import Number
 from ringfence.rules import CAP_RULES, RULES, UNVERIFIED
-from ringfence.rules.base import Limit, Named
+from ringfence.rules.base import Finding, Limit, Named
 
 NOWHERE = Destination(number=Number("reject", "", "", "", "not_a_number"), klass="unusable", risk=0, price=None)
 """Of an attempt that isn't looked at."""
@@ -97,13 +97,13 @@ def refuses(hit: Hit) -> bool:
 def _cap_hits(judgement: Judgement, reading: Reading) -> Iterator[Hit]:
     rows = zip(judgement.hold.charges, reading.observed, judgement.charge_rules, judgement.charge_where, strict=True)
     for charge, observed, slug, where in rows:
-        severity = _severity(charge, observed)
-        if severity is not None:
-            finding = _CAPS[slug].find(Limit(charge, where), observed, severity)
-            yield finding.hit(slug, charge.enforced)
+        rate = charge.meter.quantity == "rate"
+        if observed > (charge.pace_us if rate else charge.limit):
+            yield cap_finding(slug, where, charge, observed).hit(slug, charge.enforced)
+        elif observed >= charge.alert and not rate:
+            yield cap_finding(slug, where, charge, observed, "alert").hit(slug, charge.enforced)
 
 
-def _severity(charge: Charge, observed: int) -> Severity | None:
-    if observed > (charge.pace_us if charge.meter.quantity == "rate" else charge.limit):
-        return "block"
-    return "alert" if observed >= charge.alert else None
+def cap_finding(slug: str, where: str, charge: Charge, observed: int, severity: Severity = "block") -> Finding:
+    """What the rule says of a charge that is over its level."""
+    return _CAPS[slug].find(Limit(charge, where), observed, severity)
