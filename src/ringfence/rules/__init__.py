@@ -1,6 +1,6 @@
 """One pattern of misuse or one limit a file; the tuples below list them in the order in which reasons are given."""
 
-from ringfence.rules.base import CapRule, Rule
+from ringfence.rules.base import CapRule, Named, Rule
 from ringfence.rules.caller_id_not_owned import CallerIdNotOwned
 from ringfence.rules.calls_per_second import CallsPerSecond
 from ringfence.rules.calls_per_window import CallsPerWindow
@@ -36,7 +36,7 @@ CAP_RULES: tuple[CapRule, ...] = (ConcurrentCalls(), CallsPerWindow(), CallsPerS
 
 LONGEST = LongestCall()
 
-SLUGS: tuple[str, ...] = tuple(rule.slug for rule in (UNVERIFIED, *RULES, *CAP_RULES, LONGEST))
-"""Every rule."""
+ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, LONGEST)
+SLUGS: tuple[str, ...] = tuple(rule.slug for rule in ALL)
 
-__all__ = ["CAP_RULES", "LONGEST", "RULES", "SLUGS", "UNVERIFIED", "CapRule", "Rule"]
+__all__ = ["ALL", "CAP_RULES", "LONGEST", "RULES", "SLUGS", "UNVERIFIED", "CapRule", "Named", "Rule"]

@@ -8,6 +8,7 @@ from functools import cache
 from typing import ClassVar
 
 from ringfence.numbers import OutgoingFormat
+from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.callers import own_number, owns, shown_number
 
@@ -21,33 +22,33 @@ _outgoing = cache(OutgoingFormat)
 class CallerIdNotOwned:
     """Calls that show a caller ID outside the numbers of their source.
 
-    Why it matters
-        Whoever gets into a PBX shows any number he likes: a bank's for vishing, a premium one so that people call back,
-        a stranger's so that complaints go elsewhere. The PBX is verified, what it claims about its caller isn't. A
-        number is let through if it is owned, or if the call is forwarded and its inbound leg is still up. With
-        `"substitute"` the source's own number is put in instead, also for anonymous callers. An extension such as
-        101 is a label, not a number that is owned.
+    *Why it matters*
 
-    Before
+    Whoever gets into a PBX shows any number he likes: a bank's for vishing, a premium one so that people call back, a
+    stranger's so that complaints go elsewhere. The PBX is verified, what it claims about its caller isn't. A number is
+    let through if it is owned, or if the call is forwarded and its inbound leg is still up. With `"substitute"` the
+    source's own number is put in instead, also for anonymous callers. An extension such as 101 is a label, not a number
+    that is owned.
+
+    *Before*
+
         [source.pbx]
         caller_id_policy = "any"
 
-        [call]
-        caller = "+18005551212"
-        dialled = "12125550123"
-        verdict = "allow"
+        call 12125550123 from +18005551212: allow
 
-    After
+    *After*
+
         [source.pbx]
         caller_id_policy = "owned"
 
-        [call]
-        caller = "+18005551212"
-        dialled = "12125550123"
-        verdict = "deny"
+        call 12125550123 from +18005551212: caller-id-not-owned
+        call 12125550123 from 101: caller-id-not-owned
+        call 12125550123 from 2125550107: allow
 
-    References
-        Controls A9, C10. RFC 3325 §9.1 (asserted identity), RFC 3323 §4.1 (anonymous), RFC 5806 (Diversion).
+    *References*
+
+    Controls A9, C10. RFC 3325 §9.1 (asserted identity), RFC 3323 §4.1 (anonymous), RFC 5806 (Diversion).
     """
 
     slug: ClassVar[str] = "caller-id-not-owned"
@@ -63,12 +64,13 @@ class CallerIdNotOwned:
             return
         if policy == "owned_or_forwarded" and attempt.forwarded_by is not None:
             return
-        text = f"caller ID {attempt.caller or '(none)'} isn't a number of source {source.name}"
+        shown = words.quoted(attempt.caller)
+        text = f"caller ID {shown} isn't a number of source {source.name}"
         if policy == "substitute" and source.caller_id is not None:
             text += f"; +{source.caller_id} is shown instead"
-            yield Finding("info", text, f"source.{source.name}.caller_id", attempt.caller)
+            yield Finding("info", text, f"source.{source.name}.caller_id", shown)
         else:
-            yield Finding("block", text, f"source.{source.name}.caller_ids", attempt.caller)
+            yield Finding("block", text, f"source.{source.name}.caller_ids", shown)
 
 
 def send_caller(case: Case) -> str | None:

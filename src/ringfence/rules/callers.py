@@ -71,7 +71,9 @@ def own_number(source: Source, text: str) -> str:
     """The owned number that a caller ID is, E.164 digits; empty where it isn't one of the source's."""
     number = read(source.plan, text)
     digits = number.e164 or number.candidate
-    return digits if number.status != "short" and owns(source, digits) else ""
+    if number.status != "short" and owns(source, digits):
+        return digits
+    return text if text.isdigit() and owns(source, text) else ""  # E.164 without its plus
 
 
 def shown_number(source: Source, text: str) -> str:

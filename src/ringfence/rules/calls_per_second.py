@@ -23,29 +23,28 @@ of them is a window of calls-per-window, whose meters are charged apart."""
 class CallsPerSecond:
     """Calls that come faster than a trunk, source, tenant, extension or class may place them.
 
-    Why it matters
-        People dial slowly, scripts don't. A stolen account shows first as a rate: dozens of calls in the time in which
-        an office places one. The rate is a token bucket, exact at any moment: `burst` calls may come at once after a
-        pause, then `block` each second. A call that is a little early may wait up to `pace_ms` instead of being
-        refused, so that a dialler's jitter costs nobody a call.
+    *Why it matters*
 
-    Before
-        [call]
-        dialled = "12125550123"
-        calls = 3
-        verdict = "allow"
+    People dial slowly, scripts don't. A stolen account shows first as a rate: dozens of calls in the time in which an
+    office places one. The rate is a token bucket, exact at any moment: `burst` calls may come at once after a pause,
+    then `block` each second. A call that is a little early may wait up to `pace_ms` instead of being refused, so that a
+    dialler's jitter costs nobody a call.
 
-    After
+    *Before*
+
+        call 12125550123 3 times: allow
+
+    *After*
+
         [trunk.carrier]
         calls_per_second = { alert = 1, block = 1, burst = 2, pace_ms = 300 }
 
-        [call]
-        dialled = "12125550123"
-        calls = 3
-        verdict = "deny"
+        call 12125550123 2 times: allow
+        call 12125550123: calls-per-second
 
-    References
-        Controls D2, D3. ITU-T I.371 (generic cell rate algorithm).
+    *References*
+
+    Controls D2, D3. ITU-T I.371 (generic cell rate algorithm).
     """
 
     slug: ClassVar[str] = "calls-per-second"

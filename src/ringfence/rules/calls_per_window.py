@@ -19,30 +19,27 @@ KEYS = {60: "calls_per_minute", 3600: "calls_per_hour", 86_400: "calls_per_day"}
 class CallsPerWindow:
     """More new calls in a minute, an hour or a day than a trunk, source, tenant, extension or class may have.
 
-    Why it matters
-        A fraud that stays under the cap on calls at once still has to place calls: short ones in bursts, or a few every
-        night. Several windows at once catch both. They roll and are never reset, so that nobody gets two days' calls
-        around midnight. The windows are always kept, so a cap written now starts filled with what was called before.
+    *Why it matters*
 
-    Before
-        [call]
-        dialled = "12125550123"
-        calls = 4
-        every_s = 10
-        verdict = "allow"
+    A fraud that stays under the cap on calls at once still has to place calls: short ones in bursts, or a few every
+    night. Several windows at once catch both. They roll and are never reset, so that nobody gets two days' calls around
+    midnight. The windows are always kept, so a cap written now starts filled with what was called before.
 
-    After
+    *Before*
+
+        call 12125550123 4 times: allow
+
+    *After*
+
         [source.pbx]
         calls_per_minute = { alert = 2, block = 3 }
 
-        [call]
-        dialled = "12125550123"
-        calls = 4
-        every_s = 10
-        verdict = "deny"
+        call 12125550123 3 times: allow
+        call 12125550123: calls-per-window
 
-    References
-        Controls D2, D7.
+    *References*
+
+    Controls D2, D7.
     """
 
     slug: ClassVar[str] = "calls-per-window"

@@ -15,29 +15,28 @@ from ringfence.rules.caps import counted, counts_of, meter_of
 class ConcurrentCalls:
     """More calls in progress at once than a trunk, source, tenant, extension or destination class may have.
 
-    Why it matters
-        Toll fraud earns by the minute, so it needs many calls at the same time: hundreds have been seen through a PBX
-        with four lines. The cap counts from the moment a call is asked for until it ends in whatever way, and holds
-        exactly, also for a burst in one millisecond. Put the alert over the usual peak, the block over the alert and
-        under what the carrier allows.
+    *Why it matters*
 
-    Before
-        [call]
-        dialled = "12125550123"
-        calls = 6                         # at once, the last one counts
-        verdict = "allow"
+    Toll fraud earns by the minute, so it needs many calls at the same time: hundreds have been seen through a PBX with
+    four lines. The cap counts from the moment a call is asked for until it ends in whatever way, and holds exactly,
+    also for a burst in one millisecond. Put the alert over the usual peak, the block over the alert and under what the
+    carrier allows.
 
-    After
+    *Before*
+
+        call 12125550123 6 times: allow
+
+    *After*
+
         [trunk.carrier]
         concurrent = { alert = 4, block = 5 }
 
-        [call]
-        dialled = "12125550123"
-        calls = 6
-        verdict = "deny"
+        call 12125550123 5 times: allow
+        call 12125550123: concurrent-calls
 
-    References
-        Controls D1, D7.
+    *References*
+
+    Controls D1, D7.
     """
 
     slug: ClassVar[str] = "concurrent-calls"

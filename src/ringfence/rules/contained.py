@@ -14,30 +14,24 @@ from ringfence.rules.base import Case, Finding
 class Contained:
     """Calls of an extension, source, tenant or trunk that is contained, or to a contained range.
 
-    Why it matters
-        Once a fraud is seen, the next call is the one to stop. A containment is narrow (one extension, one range, one
-        class of destination), has an owner, a reason and an end, and can be undone. Emergency calls pass it.
+    *Why it matters*
 
-    Before
-        [call]
-        extension = "101"
-        dialled = "12125550123"
-        verdict = "allow"
+    Once a fraud is seen, the next call is the one to stop. A containment is narrow (one extension, one range, one class
+    of destination), has an owner, a reason and an end, and can be undone. Emergency calls pass it.
 
-    After
-        [contained]
-        entity = "caller"
-        name = "pbx/101"
-        owner = "noc@example.net"
-        why = "password stolen, ticket 4711"
+    *Before*
 
-        [call]
-        extension = "101"
-        dialled = "12125550123"
-        verdict = "deny"
+        call 12125550123: allow
 
-    References
-        Controls F1, F2, E11.
+    *After*
+
+        contain caller pbx/101
+
+        call 12125550123: contained
+
+    *References*
+
+    Controls F1, F2, E11.
     """
 
     slug: ClassVar[str] = "contained"

@@ -15,31 +15,33 @@ from ringfence.rules.permits import admits, digits_of, exception_for, region_of
 class DestinationNotPermitted:
     """Calls to a country or prefix that trunk, source and tenant don't all permit.
 
-    Why it matters
-        Fraud calls where the money is, and that changes every month: a list of bad countries is always late. A list of
-        the few countries that are called is short and right. A trunk without a list permits its home country only;
-        a source or tenant without one sets no limit of its own. Short numbers of home are domestic. An exception
-        admits a destination for somebody until a day.
+    *Why it matters*
 
-    Before
+    Fraud calls where the money is, and that changes every month: a list of bad countries is always late. A list of the
+    few countries that are called is short and right. A trunk without a list permits its home country only; a source or
+    tenant without one sets no limit of its own. Short numbers of home are domestic. An exception admits a destination
+    for somebody until a day.
+
+    *Before*
+
         [trunk.carrier]
         permit = ["US", "CI"]
 
-        [call]
-        dialled = "0112250712345678"
-        verdict = "allow"
+        call 0112250712345678: allow
 
-    After
-        # A Baton Rouge number, area code 225, still passes; Ivory Coast, country code 225, doesn't.
+    *After*
+
+        # Ivory Coast is country code 225, Baton Rouge area code 225; Jamaica looks like a number at home.
         [trunk.carrier]
         permit = ["US"]
 
-        [call]
-        dialled = "0112250712345678"
-        verdict = "deny"
+        call 0112250712345678: destination-not-permitted
+        call 12253442000: allow
+        call 18769221234: destination-not-permitted
 
-    References
-        Controls C2, C4, C8 (exceptions), A10.
+    *References*
+
+    Controls C2, C4, C8 (exceptions), A10.
     """
 
     slug: ClassVar[str] = "destination-not-permitted"
@@ -50,7 +52,7 @@ class DestinationNotPermitted:
     def find(self, case: Case) -> Iterator[Finding]:
         """One finding for each party that doesn't permit it; info where an exception does."""
         number = case.destination.number
-        digits, region = digits_of(number), region_of(number)
+        digits, region = digits_of(number), region_of(number, case.source.plan.home)
         if number.rejected and not digits:
             return  # no destination at all: unusable-number has said so
         refused = [(place, permit) for place, permit in _lists(case) if not admits(permit, region, digits)]

@@ -16,33 +16,33 @@ from ringfence.rules.permits import digits_of, named_exception
 class HighRisk:
     """Calls to a number on a block list, or with a risk score over the trunk's levels.
 
-    Why it matters
-        Within a permitted country there are ranges that are sold to fraudsters and published in test-number lists. A
-        block list names them; the risk score sums up what is known of a number: its kind, its country, the way it
-        was dialled, each with source and date. The score orders alerts; it refuses only where `risk_block` is set. An
-        exception that names the number or its prefix is stronger than both.
+    *Why it matters*
 
-    Before
+    Within a permitted country there are ranges that are sold to fraudsters and published in test-number lists. A block
+    list names them; the risk score sums up what is known of a number: its kind, its country, the way it was dialled,
+    each with source and date. The score orders alerts; it refuses only where `risk_block` is set. An exception that
+    names the number or its prefix is stronger than both.
+
+    *Before*
+
         [trunk.carrier]
         permit = ["US", "CU"]
         risk_alert = 30
 
-        [call]
-        dialled = "0115352041234"
-        verdict = "allow"
+        call 0115352041234: allow
 
-    After
+    *After*
+
         [trunk.carrier]
         permit = ["US", "CU"]
         risk_alert = 30
         risk_block = 35
 
-        [call]
-        dialled = "0115352041234"
-        verdict = "deny"
+        call 0115352041234: high-risk
 
-    References
-        Control C6. CFCA Worldwide Fraud Survey 2011; FCC consumer alert on one-ring scams, 2019.
+    *References*
+
+    Control C6. CFCA Worldwide Fraud Survey 2011; FCC consumer alert on one-ring scams, 2019.
     """
 
     slug: ClassVar[str] = "high-risk"

@@ -12,28 +12,27 @@ from ringfence.rules.base import Case
 class LongestCall:
     """Calls that last longer than trunk, source or tenant allow for their class of destination; they are cut.
 
-    Why it matters
-        A call left open to a number that pays by the minute earns all night, and is one call only: no cap on calls sees
-        it. The shortest of all bounds holds. It runs from the answer; emergency calls are never cut. When the policy
-        changes, a call in progress keeps the shorter of old and new.
+    *Why it matters*
 
-    Before
-        [call]
-        dialled = "01144207946000"
-        verdict = "allow"
-        cut_after_s = 0                   # never
+    A call left open to a number that pays by the minute earns all night, and is one call only: no cap on calls sees it.
+    The shortest of all bounds holds. It runs from the answer; emergency calls are never cut. When the policy changes, a
+    call in progress keeps the shorter of old and new.
 
-    After
+    *Before*
+
+        call 12125550123 for 36000 s: allow
+
+    *After*
+
         [trunk.carrier]
-        max_call_s = { international = 3600 }
+        max_call_s = { domestic = 7200, international = 3600 }
 
-        [call]
-        dialled = "01144207946000"
-        verdict = "allow"
-        cut_after_s = 3600
+        call 12125550123 for 7199 s: allow
+        call 12125550123 for 7200 s: longest-call
 
-    References
-        Control D5.
+    *References*
+
+    Control D5.
     """
 
     slug: ClassVar[str] = "longest-call"
@@ -43,12 +42,7 @@ class LongestCall:
 
 
 def longest(case: Case) -> tuple[int, str]:
-    """Longest duration of a call in seconds and the key that sets it: the shortest of all bounds; (0, "") for none.
-
-    There is no hit that could be let pass, so observe mode of the rule or the source is no bound at all.
-    """
-    if case.policy.rule_modes.get(LongestCall.slug, "enforce") != "enforce" or case.source.mode == "observe":
-        return 0, ""
+    """Longest duration of a call in seconds and the key that sets it: the shortest of all bounds; (0, "") for none."""
     klass = case.destination.klass
     found = [
         (bounds.max_call_s[klass], f"{place}.max_call_s.{klass}")

@@ -20,29 +20,33 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class OutsideHours:
     """Calls to a class of destination outside the opening hours of trunk, source or tenant.
 
-    Why it matters
-        Fraud comes when nobody looks: at night, from Friday evening to Monday, at Christmas. An office that calls
-        abroad in office hours loses nothing by a trunk that is closed for it at other times. Hours are the wall clock
-        of the tenant's zone, else the site's; when clocks change, the hours change with them. On `site.holidays`
-        nothing is open, and a window that begins on a holiday stays shut past midnight too.
+    *Why it matters*
 
-    Before
-        [call]
-        at = 2027-01-30T03:12:00-05:00    # Saturday night in New York
-        dialled = "01144207946000"
-        verdict = "allow"
+    Fraud comes when nobody looks: at night, from Friday evening to Monday, at Christmas. An office that calls abroad in
+    office hours loses nothing by a trunk that is closed for it at other times. Hours are the wall clock of the tenant's
+    zone, else the site's; when clocks change, the hours change with them. On `site.holidays` nothing is open, and a
+    window that begins on a holiday stays shut past midnight too.
 
-    After
-        [trunk.carrier.hours]
-        international = "Mon-Fri 08:00-18:00"
+    *Before*
 
-        [call]
-        at = 2027-01-30T03:12:00-05:00
-        dialled = "01144207946000"
-        verdict = "deny"
+        [trunk.carrier]
+        permit = ["US", "GB"]
 
-    References
-        Control C7.
+        call 011442079460000 at 2027-01-30T03:12: allow
+
+    *After*
+
+        [trunk.carrier]
+        permit = ["US", "GB"]
+        hours = { international = "Mon-Fri 08:00-18:00" }
+
+        call 011442079460000 at 2027-01-30T03:12: outside-hours
+        call 011442079460000 at 2027-01-29T17:59: allow
+        call 12125550123 at 2027-01-30T03:12: allow
+
+    *References*
+
+    Control C7.
     """
 
     slug: ClassVar[str] = "outside-hours"

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ringfence.model.settings import PermitException
-from ringfence.numbers import Number, overlay
+from ringfence.numbers import Number, counts_as, overlay
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 
@@ -43,11 +43,14 @@ def digits_of(number: Number) -> str:
     return number.candidate if number.reason == "unallocated" else ""
 
 
-def region_of(number: Number) -> str:
-    """The country of a number, also of one in an unlisted range of the NANP, if its area code has one (control C4)."""
-    if number.region or not number.candidate.startswith("1"):
-        return number.region
-    return _area_region(number.candidate[:4])
+def region_of(number: Number, home: str) -> str:
+    """The country that a number counts as for a party at home; empty where it is in none.
+
+    An unlisted range of the NANP is in the country of its area code, if that has one (control C4).
+    """
+    if number.rejected and not number.region and number.candidate.startswith("1"):
+        return _area_region(number.candidate[:4])
+    return counts_as(number, home)
 
 
 @lru_cache(maxsize=1024)
@@ -71,7 +74,7 @@ def exception_for(case: Case) -> Lifted | None:
     if not case.policy.exceptions:
         return None
     number = case.destination.number
-    region, digits = region_of(number), digits_of(number)
+    region, digits = region_of(number, case.source.plan.home), digits_of(number)
     found = [
         Lifted(exception, f"exception[{index}]")
         for index, exception in enumerate(case.policy.exceptions, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ringfence.model.settings import Caps
-from ringfence.numbers import Rate
+from ringfence.numbers import Rate, is_domestic
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding, money
 
@@ -16,36 +16,37 @@ from ringfence.rules.base import Case, Finding, money
 class PriceOverCeiling:
     """Calls whose first minute costs more than the trunk's ceiling, or whose price isn't known where money is capped.
 
-    Why it matters
-        Within a permitted country the ranges that pay the fraudster are the dear ones, so a ceiling a little over what
-        is really called takes away what fraud lives on. Compared is what the first minute costs: the price per
-        minute, the connect fee and the whole of a long first increment, since a call with a fee of five units is no
-        cheap one. A call without a price can't be counted against a cap on money: it is refused where there is a
-        ceiling or such a cap. Toll-free and short numbers of home are free or ordinary by the numbering plan and
-        need no price. On a flat trunk nothing has a price.
+    *Why it matters*
 
-    Before
+    Within a permitted country the ranges that pay the fraudster are the dear ones, so a ceiling a little over what is
+    really called takes away what fraud lives on. Compared is what the first minute costs: the price per minute, the
+    connect fee and the whole of a long first increment, since a call with a fee of five units is no cheap one. A call
+    without a price can't be counted against a cap on money: it is refused where there is a ceiling or such a cap.
+    Toll-free and short numbers of home are free or ordinary by the numbering plan and need no price. On a flat trunk
+    nothing has a price.
+
+    *Before*
+
         [trunk.carrier]
-        permit = ["US", "GB"]
-        max_price_per_min = 5.00
+        permit = ["US", "LV"]
+        billing = { rates = "rates.csv" }
 
-        [call]
-        dialled = "01144207946000"
-        price_per_min = 0.40
-        verdict = "allow"
+        call 01137167000000: allow
 
-    After
+    *After*
+
+        # Latvia costs 0.50 a minute and 0.05 for the connection.
         [trunk.carrier]
-        permit = ["US", "GB"]
-        max_price_per_min = 0.25
+        permit = ["US", "LV", "GB"]
+        billing = { rates = "rates.csv" }
+        max_price_per_min = 0.50
 
-        [call]
-        dialled = "01144207946000"
-        price_per_min = 0.40
-        verdict = "deny"
+        call 01137167000000: price-over-ceiling
+        call 011447400123456: allow
 
-    References
-        Controls D4, C3.
+    *References*
+
+    Controls D4, C3.
     """
 
     slug: ClassVar[str] = "price-over-ceiling"
@@ -101,7 +102,7 @@ def _free_at_home(case: Case) -> bool:
     number = case.destination.number
     if number.status == "short":
         return number.type != "short_premium"
-    return number.type == "toll_free" and number.region == case.source.plan.home
+    return number.type == "toll_free" and is_domestic(number, case.source.plan.home)
 
 
 def _what(case: Case) -> str:

@@ -25,31 +25,31 @@ SERVICE_CHARGE = "service_charge"
 class SpecialKind:
     """Calls to premium, shared-cost, personal, satellite and other special numbers that nobody permitted by name.
 
-    Why it matters
-        These numbers share their revenue with whoever holds them, or cost several units a minute wherever they are:
-        they are what toll fraud calls. They exist in every country, also at home, so a permit list of countries doesn't
-        stop them. A kind passes if the trunk names it in `special`. A source or tenant that names kinds is confined to
-        these; one that names none sets no limit of its own. Everyday shared-cost numbers at home (0845, 0180) may
-        pass under `shared_cost_ceiling` instead, if the deck knows their price.
+    *Why it matters*
 
-    Before
+    These numbers share their revenue with whoever holds them, or cost several units a minute wherever they are: they
+    are what toll fraud calls. They exist in every country, also at home, so a permit list of countries doesn't stop
+    them. A kind passes if the trunk names it in `special`. A source or tenant that names kinds is confined to these;
+    one that names none sets no limit of its own. Everyday shared-cost numbers at home (0845, 0180) may pass under
+    `shared_cost_ceiling` instead, if the deck knows their price.
+
+    *Before*
+
         [trunk.carrier]
         special = ["premium"]
 
-        [call]
-        dialled = "19005550123"
-        verdict = "allow"
+        call 19005550123: allow
 
-    After
+    *After*
+
         [trunk.carrier]
         special = []
 
-        [call]
-        dialled = "19005550123"
-        verdict = "deny"
+        call 19005550123: special-kind
 
-    References
-        Control C3. ITU-T E.169.2 (+979), Ofcom National Telephone Numbering Plan (service charge numbers).
+    *References*
+
+    Control C3. ITU-T E.169.2 (+979), Ofcom National Telephone Numbering Plan (service charge numbers).
     """
 
     slug: ClassVar[str] = "special-kind"

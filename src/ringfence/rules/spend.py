@@ -20,30 +20,35 @@ KEYS = {86_400: "per_day", 2_592_000: "per_month"}
 class Spend:
     """More money in 24 hours or 30 days than a trunk, source, tenant, extension or destination class may spend.
 
-    Why it matters
-        Money is the one limit that holds whatever way fraud takes. Each class of destination has its own purse, so that
-        fraud abroad can't stop the calls at home. Calls in progress count with what they have reserved: every increment
-        is reserved before it begins, so the cap is never overshot, and a call is cut when the next one isn't to be had.
+    *Why it matters*
 
-    Before
-        [call]
-        dialled = "01144207946000"
-        price_per_min = 0.40
-        calls = 4
-        verdict = "allow"
+    Money is the one limit that holds whatever way fraud takes. Each class of destination has its own purse, so that
+    fraud abroad can't stop the calls at home. Calls in progress count with what they have reserved: every increment is
+    reserved before it begins, so the cap is never overshot, and a call is cut when the next one isn't to be had.
 
-    After
-        [trunk.carrier.spend]
-        international = { per_day = 1.50, per_month = 20 }
+    *Before*
 
-        [call]
-        dialled = "01144207946000"
-        price_per_min = 0.40
-        calls = 4                         # each reserves a minute
-        verdict = "deny"
+        [trunk.carrier]
+        permit = ["US", "LV"]
+        billing = { rates = "rates.csv" }
 
-    References
-        Controls D4, D7.
+        call 01137167000000 3 times: allow
+
+    *After*
+
+        # Each call reserves 0.55: the connection and a minute. Calls at home have a purse of their own.
+        [trunk.carrier]
+        permit = ["US", "LV"]
+        billing = { rates = "rates.csv" }
+        spend = { international = { per_day = 1.50, per_month = 20 } }
+
+        call 01137167000000 2 times: allow
+        call 01137167000000: spend
+        call 12125550123: allow
+
+    *References*
+
+    Controls D4, D7.
     """
 
     slug: ClassVar[str] = "spend"

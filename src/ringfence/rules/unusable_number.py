@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ringfence.numbers import REASONS
+from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.permits import named_exception, region_of
 
@@ -15,31 +16,33 @@ from ringfence.rules.permits import named_exception, region_of
 class UnusableNumber:
     """Dialled strings that no numbering plan has, or that have no one reading.
 
-    Why it matters
-        What can't be read as one number can't be judged, and a switch behind us may read it in another way. Numbers
-        that don't exist on paper exist in rate decks: of the ranges that carriers bill as special services a third
-        hold no number of the plan at all. A range abroad that isn't listed is refused unless `unlisted` names its
-        country or an exception its prefix. At home it only scores, since plans change faster than tables.
+    *Why it matters*
 
-    Before
+    What can't be read as one number can't be judged, and a switch behind us may read it in another way. Numbers that
+    don't exist on paper exist in rate decks: of the ranges that carriers bill as special services a third hold no
+    number of the plan at all. A range abroad that isn't listed is refused unless `unlisted` names its country or an
+    exception its prefix. At home it only scores, since plans change faster than tables.
+
+    *Before*
+
         [trunk.carrier]
         permit = ["US", "LV"]
         unlisted = ["LV"]
 
-        [call]
-        dialled = "01137110000000"
-        verdict = "allow"
+        call 01137110000000: allow
 
-    After
+    *After*
+
         [trunk.carrier]
         permit = ["US", "LV"]
 
-        [call]
-        dialled = "01137110000000"
-        verdict = "deny"
+        call 01137110000000: unusable-number
+        call 0113716700: unusable-number
+        call 01137167000000: allow
 
-    References
-        Controls C1, C4, C5. ITU-T E.164 §6 (at most 15 digits).
+    *References*
+
+    Controls C1, C4, C5. ITU-T E.164 §6 (at most 15 digits).
     """
 
     slug: ClassVar[str] = "unusable-number"
@@ -55,15 +58,15 @@ class UnusableNumber:
         if number.reason == "unallocated" and number.candidate:
             yield _unlisted(case)
         else:
-            dialled = case.attempt.dialled
-            yield Finding("block", f"{dialled!r} can't be called: {REASONS[number.reason]}", observed=dialled)
+            dialled = words.quoted(case.attempt.dialled)
+            yield Finding("block", f"{dialled} can't be called: {REASONS[number.reason]}", observed=dialled)
 
 
 def _unlisted(case: Case) -> Finding:
-    number = case.destination.number
-    region = region_of(number)
+    number, home = case.destination.number, case.source.plan.home
+    region = region_of(number, home)
     text = f"+{number.candidate} is in a range that the numbering plan of {region or 'its country'} doesn't list"
-    if region and region == case.source.plan.home:
+    if region and region == home:
         return Finding("info", text, observed=number.candidate)
     where = f"trunk.{case.trunk.name}.unlisted"
     if region and region in case.trunk.unlisted:

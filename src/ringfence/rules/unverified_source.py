@@ -14,42 +14,31 @@ from ringfence.rules.base import Finding
 class UnverifiedSource:
     """Calls from a source that nothing verified, that may not originate, or that may not use this trunk.
 
-    Why it matters
-        A From header is free text: anybody who reaches the port can write anybody's name into it. Who calls is what was
-        verified: the address, a digest, a certificate, the PBX's own word. A vendor that delivers inbound calls has no
-        business placing any, and a source that may use one trunk may not reach another one's money. This rule always
-        refuses: without a source there is no plan, no permit and no cap to judge by, so its mode can't be changed.
+    *Why it matters*
 
-    Before
-        # The vendor that brings inbound numbers may also call out: whoever breaks in there calls at our cost.
-        [source.dids]
-        zone = "vendor"
-        listen = "inside"
-        addresses = ["192.0.2.40"]
+    A From header is free text: anybody who reaches the port can write anybody's name into it. Who calls is what was
+    verified: the address, a digest, a certificate, the PBX's own word. A vendor that delivers inbound calls has no
+    business placing any, and a source that may use one trunk may not reach another one's money. This rule always
+    refuses: without a source there is no plan, no permit and no cap to judge by, so its mode can't be changed.
+
+    *Before*
+
+        # The vendor brings inbound numbers and may call out too: who breaks in there calls at our cost.
+        [source.pbx]
         directions = ["in", "out"]
-        trunks = ["carrier"]
-        caller_id_policy = "any"
 
-        [call]
-        source = "dids"
-        dialled = "12125550123"
-        verdict = "allow"
+        call 12125550123: allow
 
-    After
-        [source.dids]
-        zone = "vendor"
-        listen = "inside"
-        addresses = ["192.0.2.40"]
+    *After*
+
+        [source.pbx]
         directions = ["in"]
-        trunks = ["carrier"]
 
-        [call]
-        source = "dids"
-        dialled = "12125550123"
-        verdict = "deny"
+        call 12125550123: unverified-source
 
-    References
-        Controls A1, A9, A10. RFC 3261 §22.1 (From proves nothing).
+    *References*
+
+    Controls A1, A9, A10. RFC 3261 §22.1 (From proves nothing).
     """
 
     slug: ClassVar[str] = "unverified-source"

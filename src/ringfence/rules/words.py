@@ -11,6 +11,9 @@ from ringfence.numbers import Number
 
 SPANS = {60: "a minute", 3600: "an hour", 86_400: "24 hours", 2_592_000: "30 days"}
 
+SHOWN = 40
+"""Characters of a foreign text."""
+
 
 def span(window_s: int) -> str:
     """A length of time: `an hour`, `10 s`."""
@@ -28,9 +31,14 @@ def local(zone: str, minute: int) -> datetime:
     return datetime.fromtimestamp(minute * 60, ZoneInfo(zone))
 
 
+def quoted(text: str) -> str:
+    """What somebody else wrote, in quotes, shortened, with nothing in it that a terminal obeys."""
+    return ascii(text if len(text) <= SHOWN else text[:SHOWN] + "...")
+
+
 def destination(number: Number, dialled: str) -> str:
     """Where a call goes: `+2250712345678 (mobile, CI)`, or what was dialled where that is no number."""
     if number.rejected:
-        return f"+{number.candidate}" if number.candidate else dialled
+        return f"+{number.candidate}" if number.candidate else quoted(dialled)
     sign = "" if number.status == "short" else "+"
     return f"{sign}{number.e164} ({number.type.replace('_', ' ')}, {number.region})"

@@ -1,0 +1,72 @@
+"""The Before and After of every rule are true: they are played as they stand in its docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ringfence.model import SECOND
+from ringfence.rules import ALL
+from ringfence.rules.base import Named
+from ringfence.testing.trial import Trial
+
+CALL = re.compile(
+    r"call (?P<dialled>\S+?)(?: from (?P<caller>\S+?))?(?: at (?P<at>\S+))?(?: (?P<times>\d+) times)?"
+    r"(?: for (?P<seconds>\d+) s)?: (?P<expected>\S+)"
+)
+HEADINGS = ["Why it matters", "Before", "After", "References"]
+OWN = "+12125550100"
+
+
+def sections(rule: Named) -> dict[str, str]:
+    doc = inspect.cleandoc(type(rule).__doc__ or "")
+    _, *parts = re.split(r"^\*([A-Z][a-z ]+)\*$", doc, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def play(folder: Path, text: str) -> list[tuple[str, str]]:
+    """What was expected and what came, for each call."""
+    lines = [line.strip() for line in text.splitlines()]
+    toml = [line for line in lines if not line.startswith(("call ", "contain ", "#"))]
+    trial, results = Trial(folder, "\n".join(toml)), []
+    for line in lines:
+        if line.startswith("contain "):
+            trial.contain(*line.split()[1:])
+        elif line.startswith("call "):
+            results += play_call(trial, line)
+    return results
+
+
+def play_call(trial: Trial, line: str) -> list[tuple[str, str]]:
+    match = CALL.fullmatch(line)
+    assert match is not None, f"not a call: {line}"
+    if match["at"]:
+        local = datetime.fromisoformat(match["at"]).replace(tzinfo=ZoneInfo("America/New_York"))
+        trial.now = int(local.timestamp()) * SECOND
+    if match["seconds"]:
+        return [(match["expected"], trial.answered_for(match["dialled"], int(match["seconds"])))]
+    calls = range(int(match["times"] or 1))
+    return [(match["expected"], trial.call(match["dialled"], match["caller"] or OWN)) for _ in calls]
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.slug)
+@pytest.mark.parametrize("heading", ["Before", "After"])
+def test_the_examples_of_a_rule_are_true(tmp_path: Path, rule: Named, heading: str) -> None:
+    results = play(tmp_path, sections(rule)[heading])
+    assert results, "no call in the example"
+    assert [expected for expected, _ in results] == [came for _, came in results]
+    assert any(expected == rule.slug for expected, _ in results) == (heading == "After")
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.slug)
+def test_a_rule_is_documented_and_lives_in_the_file_and_class_of_its_slug(rule: Named) -> None:
+    words = rule.slug.split("-")
+    assert type(rule).__module__ == f"ringfence.rules.{'_'.join(words)}"
+    assert type(rule).__name__ == "".join(word.capitalize() for word in words)
+    assert list(sections(rule)) == HEADINGS and all(text.strip() for text in sections(rule).values())
+    assert rule.status in (603, 480) and rule.public
