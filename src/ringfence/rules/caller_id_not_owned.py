@@ -13,7 +13,7 @@ from ringfence.rules.base import Case, Finding
 from ringfence.rules.callers import own_number, owns, shown_number
 
 ANONYMOUS = "anonymous"
-"""User part of a caller that asks for privacy (RFC 3323 §4.1.1.3)."""
+"""User part of a caller that asks for privacy (RFC 3323 §4.1.1)."""
 
 _outgoing = cache(OutgoingFormat)
 
@@ -48,7 +48,7 @@ class CallerIdNotOwned:
 
     *References*
 
-    Controls A9, C10. RFC 3325 §9.1 (asserted identity), RFC 3323 §4.1 (anonymous), RFC 5806 (Diversion).
+    Controls A9, C10. RFC 3325 §9.1 (asserted identity), RFC 3323 §4.1.1 (anonymous), RFC 5806 (Diversion).
     """
 
     slug: ClassVar[str] = "caller-id-not-owned"

@@ -57,7 +57,7 @@ class PriceOverCeiling:
     def find(self, case: Case) -> Iterator[Finding]:
         """The price, or that there is none."""
         trunk, price = case.trunk, case.destination.price
-        if trunk.deck is None:
+        if trunk.deck is None or case.destination.klass == "unusable":
             return
         if price is None:
             yield from _unpriced(case)

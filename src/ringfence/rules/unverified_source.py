@@ -38,7 +38,7 @@ class UnverifiedSource:
 
     *References*
 
-    Controls A1, A9, A10. RFC 3261 §22.1 (From proves nothing).
+    Controls A1, A9, A10. RFC 3261 §26.1.1 (anybody may write any From).
     """
 
     slug: ClassVar[str] = "unverified-source"
