@@ -115,6 +115,7 @@ def walked(window: Window, day: date) -> set[tuple[date, int]]:
 
 @given(st.lists(WINDOWS, max_size=3), st.sets(st.integers(0, 6)), st.integers(0, 6), st.integers(0, 1439))
 @example([Window(days=frozenset({0}), since=0, until=0)], set(), 1, 0)
+@example([NIGHT, Window(days=frozenset({5}), since=0, until=1440)], {4}, 5, 180)
 @example([Window(days=frozenset({0}), since=600, until=1440)], set(), 1, 0)
 def test_open_is_what_a_walk_over_the_minutes_finds(
     windows: list[Window], holidays: set[int], day: int, minute: int

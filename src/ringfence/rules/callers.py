@@ -43,37 +43,42 @@ class Owned:
 
 
 class Same:
-    """A cache key by identity, for a tuple that is too long to be hashed for every call."""
+    """A source as a key of a cache: by identity, since its settings are too many to be hashed for every call."""
 
-    __slots__ = ("ranges",)
+    __slots__ = ("source",)
 
-    def __init__(self, ranges: Ranges) -> None:
-        self.ranges = ranges
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.ranges is other.ranges
+        return isinstance(other, Same) and self.source is other.source
 
     def __hash__(self) -> int:
-        return id(self.ranges)
+        return id(self.source)
 
 
 def owns(source: Source, digits: str) -> bool:
     """Whether these E.164 digits are the source's."""
-    return digits in _owned(Same(source.caller_ids))
+    return digits in _owned(Same(source))
 
 
 @lru_cache(maxsize=1024)
 def _owned(same: Same) -> Owned:
-    return Owned(same.ranges)
+    return Owned(same.source.caller_ids)
 
 
 def own_number(source: Source, text: str) -> str:
     """The owned number that a caller ID is, E.164 digits; empty where it isn't one of the source's."""
-    number = read(source.plan, text)
+    return _own_number(Same(source), text) if len(text) <= LONGEST else ""
+
+
+@lru_cache(maxsize=CACHED)
+def _own_number(same: Same, text: str) -> str:
+    number, owned = read(same.source.plan, text), _owned(same)
     digits = number.e164 or number.candidate
-    if number.status != "short" and owns(source, digits):
+    if number.status != "short" and digits in owned:
         return digits
-    return text if text.isdigit() and owns(source, text) else ""  # E.164 without its plus
+    return text if text.isdigit() and text in owned else ""  # E.164 without its plus
 
 
 def shown_number(source: Source, text: str) -> str:

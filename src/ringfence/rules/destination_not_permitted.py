@@ -55,24 +55,25 @@ class DestinationNotPermitted:
         digits, region = digits_of(number), region_of(number, case.source.plan.home)
         if number.rejected and not digits:
             return  # no destination at all: unusable-number has said so
-        refused = [(place, permit) for place, permit in _lists(case) if not admits(permit, region, digits)]
+        refused = [party for party in _lists(case) if not admits(party[2], region, digits)]
         if not refused:
             return
         what = words.destination(number, case.attempt.dialled)
         lifted = exception_for(case)
-        for place, permit in refused:
-            text = f"{what} isn't permitted for {place.replace('.', ' ', 1)}"
+        for scope, name, permit in refused:
+            text = f"{what} isn't permitted for {scope} {name}"
             if lifted is not None:
                 yield lifted.finding(case, text)
             else:
-                yield Finding("block", text, f"{place}.permit", region or digits, ", ".join(sorted(permit)))
+                yield Finding("block", text, f"{scope}.{name}.permit", region or digits, ", ".join(sorted(permit)))
 
 
-def _lists(case: Case) -> Iterator[tuple[str, frozenset[str]]]:
+def _lists(case: Case) -> list[tuple[str, str, frozenset[str]]]:
     """Every list that has to admit the call, with whose it is."""
-    permit = case.trunk.bounds.permit
-    yield f"trunk.{case.trunk.name}", frozenset((case.policy.home_country,)) if permit is None else permit
-    if case.source.bounds.permit is not None:
-        yield f"source.{case.source.name}", case.source.bounds.permit
+    permit, own = case.trunk.bounds.permit, case.source.bounds.permit
+    lists = [("trunk", case.trunk.name, frozenset((case.policy.home_country,)) if permit is None else permit)]
+    if own is not None:
+        lists.append(("source", case.source.name, own))
     if case.tenant is not None and case.tenant.bounds.permit is not None:
-        yield f"tenant.{case.tenant.name}", case.tenant.bounds.permit
+        lists.append(("tenant", case.tenant.name, case.tenant.bounds.permit))
+    return lists

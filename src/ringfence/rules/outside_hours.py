@@ -72,24 +72,26 @@ def zone_of(case: Case) -> str:
 
 def is_open(windows: tuple[Window, ...], holidays: frozenset[str], day: date, minute: int) -> bool:
     """Whether a minute (since midnight) of a local day lies in a window."""
-    if day.isoformat() in holidays:
+    if holidays and day.isoformat() in holidays:
         return False
-    eve = day - timedelta(days=1)
-    return any(
-        (day.weekday() in window.days and _begun(window, minute))
-        or (eve.weekday() in window.days and _over_midnight(window, minute) and eve.isoformat() not in holidays)
-        for window in windows
-    )
+    weekday = day.weekday()
+    for window in windows:
+        overnight = window.until <= window.since
+        if weekday in window.days and window.since <= minute and (overnight or minute < window.until):
+            return True
+        if (
+            overnight
+            and minute < window.until
+            and (weekday - 1) % 7 in window.days
+            and not _after_holiday(day, holidays)
+        ):
+            return True
+    return False
 
 
-def _begun(window: Window, minute: int) -> bool:
-    """On the day a window begins."""
-    return minute >= window.since and (minute < window.until or window.until <= window.since)
-
-
-def _over_midnight(window: Window, minute: int) -> bool:
-    """On the day after."""
-    return window.until <= window.since and minute < window.until
+def _after_holiday(day: date, holidays: frozenset[str]) -> bool:
+    """Whether the day before is a holiday."""
+    return bool(holidays) and (day - timedelta(days=1)).isoformat() in holidays
 
 
 def in_words(windows: tuple[Window, ...]) -> str:
