@@ -9,6 +9,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 import ringfence
+from ringfence.cli.number import number
 from ringfence.errors import RingfenceError
 
 app = App(
@@ -18,6 +19,7 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
 )
+app.command(number, name="number")
 
 
 def main(arguments: list[str] | None = None) -> None:
