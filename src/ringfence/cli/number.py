@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, NamedTuple, TextIO
 
 import msgspec
 from cyclopts import Parameter
 
 from ringfence.errors import RingfenceError
-from ringfence.numbers import DialPlan, Number, PlanError, PlanSettings
+from ringfence.numbers import DialPlan, Number, PlanError, PlanSettings, Step
 
 COLUMNS = ("dialled", "home", "settings")
+DEFAULT_HOME = "US"
+USUAL_OUTSIDE = ("9", "0")
 
 
 class BatchError(RingfenceError):
     """A batch file can't be read at all."""
+
+
+class Row(NamedTuple):
+    """One row of a batch file."""
+
+    line: int
+    dialled: str
+    home: str
+    settings: str
+
+
+class RowError(NamedTuple):
+    """A row that can't be judged."""
+
+    line: int
+    text: str
 
 
 def number(
@@ -48,7 +67,7 @@ def number(
     dialled
         What was dialled, or a tel: or sip: URI.
     home
-        Country whose dialling habits hold, such as US or GB.
+        Country whose dialling habits hold, such as US or GB; US if it isn't given.
     outside
         Prefix for an outside line, such as 9; may be given several times.
     outside_required
@@ -66,16 +85,18 @@ def number(
     emergency
         Emergency number besides those of the country; may be given several times.
     batch
-        CSV file with the columns dialled, home and settings (JSON); writes one JSON object a row.
+        CSV file with the columns dialled, home and settings (JSON); writes one JSON object a row, in order.
     as_json
         Write JSON instead of text.
     """
     if batch is not None:
+        if dialled is not None:
+            raise PlanError("ringfence number takes a dialled string or --batch FILE.csv, not both")
         return _batch(batch, sys.stdout)
-    if dialled is None or home is None:
-        raise PlanError("ringfence number needs a dialled string and --home, or --batch FILE.csv")
+    if dialled is None:
+        raise PlanError("ringfence number needs a dialled string, or --batch FILE.csv")
     settings = PlanSettings(
-        home=home.upper(),
+        home=(home or DEFAULT_HOME).upper(),
         outside=outside,
         outside_required=outside_required,
         ext_len=_bounds(ext_len),
@@ -85,28 +106,43 @@ def number(
         vanity=vanity,
         emergency=emergency,
     )
-    return _one(DialPlan(settings), dialled, as_json)
+    return _one(settings, dialled, as_json, "" if home else " (choose another with --home)")
 
 
 def _bounds(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    low, _, high = text.partition("-")
-    if not (low.isdecimal() and (high or low).isdecimal()):
+    match = re.fullmatch("([0-9]{1,2})(?:-([0-9]{1,2}))?", text)
+    if match is None:
         raise PlanError(f"--ext-len {text!r} must be a length such as 4, or two such as 3-5")
-    return int(low), int(high or low)
+    return int(match[1]), int(match[2] or match[1])
 
 
-def _one(plan: DialPlan, dialled: str, as_json: bool) -> int:
+def _one(settings: PlanSettings, dialled: str, as_json: bool, remark: str) -> int:
+    plan = DialPlan(settings)
     found = plan.normalise(dialled)
-    steps = plan.explain(dialled)
+    steps = (Step("plan", f"dialled in {settings.home}{remark}", dialled), *plan.explain(dialled))
+    if found.rejected:
+        steps += _hints(settings, dialled)
     if as_json:
         shown = {**_object(found), "candidate": found.candidate, "steps": [step._asdict() for step in steps]}
         print(json.dumps(shown))
     else:
         for step in steps:
-            print(f"{step.stage:12} {step.text}" + (f"  [{step.left}]" if step.left and step.stage != "result" else ""))
+            left = f"  [{step.left}]" if step.left and step.stage not in ("result", "hint") else ""
+            print(f"{step.stage:14}{step.text}{left}")
     return int(found.rejected)
+
+
+def _hints(settings: PlanSettings, dialled: str) -> tuple[Step, ...]:
+    """What an outside prefix that wasn't named would make of a refused string."""
+    for prefix in USUAL_OUTSIDE:
+        if not settings.outside and dialled.startswith(prefix):
+            other = DialPlan(msgspec.structs.replace(settings, outside=(prefix,))).normalise(dialled)
+            if other.status == "ok":
+                text = f"with --outside {prefix} it is +{other.e164}, {other.type} in {other.region}"
+                return (Step("hint", text, other.e164),)
+    return ()
 
 
 def _object(found: Number) -> dict[str, Any]:
@@ -121,65 +157,83 @@ def _object(found: Number) -> dict[str, Any]:
 
 
 def _batch(path: Path, out: TextIO) -> int:
-    """One JSON object for each row; a row that can't be judged gives an error object with its line."""
+    """One JSON object for each row, in order; a row that can't be judged has the status `error` and says why."""
     failed = 0
-    for line, row in _rows(path):
-        shown = row if "error" in row else _judged(line, row)
-        failed += "error" in shown
+    for row in _rows(path):
+        found = row if isinstance(row, RowError) else _judged(row)
+        failed += isinstance(found, RowError)
+        shown = _error_object(path, found) if isinstance(found, RowError) else _object(found)
         out.write(json.dumps(shown) + "\n")
     if failed:
-        print(f"{path}: {failed} rows couldn't be judged, see the objects with an error", file=sys.stderr)
+        print(f"{failed} rows couldn't be judged; their objects have the status error", file=sys.stderr)
     return int(failed > 0)
 
 
-def _judged(line: int, row: dict[str, Any]) -> dict[str, Any]:
+def _judged(row: Row) -> Number | RowError:
     try:
-        return _object(_plan(row["home"].strip().upper(), row["settings"]).normalise(row["dialled"]))
-    except (PlanError, msgspec.MsgspecError) as error:
-        return _error(line, str(error))
+        return _plan(row.home.strip().upper(), row.settings.strip() or "{}").normalise(row.dialled)
+    except (PlanError, msgspec.MsgspecError) as problem:
+        return RowError(row.line, str(problem))
 
 
-def _error(line: int, text: str) -> dict[str, Any]:
-    return {"status": "error", "line": line, "error": text}
+def _error_object(path: Path, error: RowError) -> dict[str, Any]:
+    where = f"{path}:{error.line}: {error.text}"
+    print(where, file=sys.stderr)
+    return {**_object(Number("error", "", "", "", "bad_row")), "line": error.line, "error": where}
 
 
 @lru_cache(maxsize=1024)
 def _plan(home: str, settings: str) -> DialPlan:
-    given = msgspec.json.decode(settings.strip() or "{}", type=dict[str, Any])
+    given = msgspec.json.decode(settings, type=dict[str, Any])
     if "home" in given:
         raise PlanError("settings can't hold home: it has a column")
     return DialPlan(msgspec.convert({"home": home, **given}, PlanSettings))
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, cells) of each row of a batch file; raises BatchError for a missing file or column."""
+def _rows(path: Path) -> Iterator[Row | RowError]:
+    """Each row of a batch file; raises BatchError for a missing file or a wrong header."""
     try:
         file = path.open(encoding="utf-8-sig", errors="replace", newline="")
     except OSError as error:
         raise BatchError(f"{path}: can't be read: {error.strerror}") from error
     with file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)
+        header = _header(path, reader)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield RowError(line, _not_csv(error))
+                continue
+            if cells is None:
+                return
+            if cells:
+                yield _row(line, cells, header)
+
+
+def _header(path: Path, reader: Any) -> list[str]:
+    try:
         header = [name.strip().lower() for name in next(reader, [])]
-        missing = [name for name in COLUMNS if name not in header]
-        if missing:
-            raise BatchError(f"{path}:1: no column {', '.join(missing)}; the header must name {','.join(COLUMNS)}")
-        yield from _cells(reader, header)
+    except csv.Error as error:
+        raise BatchError(f"{path}:1: {_not_csv(error)}") from error
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise BatchError(f"{path}:1: no column {', '.join(missing)}; the header must name {','.join(COLUMNS)}")
+    repeated = [name for name in COLUMNS if header.count(name) > 1]
+    if repeated:
+        raise BatchError(f"{path}:1: column {', '.join(repeated)} is named twice: keep one")
+    return header
 
 
-def _cells(reader: Any, header: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            yield line, _error(line, f"isn't CSV: {error}")
-            continue
-        if row is None:
-            return
-        if not row:
-            continue
-        if len(row) < len(header):
-            yield line, _error(line, f"has {len(row)} cells, the header has {len(header)}")
-            continue
-        cells = dict(zip(header, row, strict=False))
-        yield line, {name: cells[name] for name in COLUMNS}
+def _not_csv(error: csv.Error) -> str:
+    if str(error) == "unexpected end of data":
+        return "a quote that opens here isn't closed, so nothing after it could be read"
+    return f"isn't CSV: {error}"
+
+
+def _row(line: int, cells: list[str], header: list[str]) -> Row | RowError:
+    if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+        hint = "a comma or a quote inside a cell needs quotes around the cell"
+        return RowError(line, f"has {len(cells)} cells, the header has {len(header)}; {hint}")
+    return Row(line, *(cells[header.index(name)] for name in COLUMNS))

@@ -375,7 +375,8 @@ def _listed(flags: Flags) -> str:
 
 def _in_words(number: Number) -> str:
     if number.status == "reject":
-        return f"refused, {number.reason}: {REASONS[number.reason]}"
+        judged = f" (+{number.candidate})" if number.candidate else ""
+        return f"refused, {number.reason}: {REASONS[number.reason]}{judged}"
     sign = "+" if number.status == "ok" else ""
     return f"{sign}{number.e164}, {number.type} in {number.region}{_listed(number.flags)}"
 
