@@ -34,6 +34,7 @@ def limits(rule: Any, scoped: Scoped) -> list[tuple[str, int, int, int, str]]:
     for limit in found:
         assert limit.charge.meter[:2] == (scoped.scope, scoped.name) and limit.charge.meter.klass == scoped.klass
         assert limit.charge.enforced
+        assert limit.charge.amount == (0 if limit.charge.meter.quantity == "money" else 1)  # money: the engine's
     return [
         (c.meter.quantity, c.meter.window_s, c.limit, c.alert, where)
         for c, where in ((limit.charge, limit.where) for limit in found)

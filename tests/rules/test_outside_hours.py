@@ -91,7 +91,14 @@ def test_it_says_when_it_is_and_when_it_would_be_open() -> None:
         "international calls of trunk carrier are open Mon-Fri 08:00-18:00, Fri 22:00-06:00, Sat Sun 00:00-24:00; "
         "it is Fri 2026-11-27 19:30 America/New_York"
     )
-    assert in_words((DAILY,)) == "daily 00:00-24:00"
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [(range(7), "daily"), (range(1, 4), "Tue-Thu"), ((0, 2, 4), "Mon Wed Fri"), ((5, 6), "Sat Sun"), ((3,), "Thu")],
+)
+def test_days_in_words(days: Any, text: str) -> None:
+    assert in_words((Window(days=frozenset(days), since=0, until=1440),)) == f"{text} 00:00-24:00"
 
 
 ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca")
@@ -115,6 +122,7 @@ def walked(window: Window, day: date) -> set[tuple[date, int]]:
 
 @given(st.lists(WINDOWS, max_size=3), st.sets(st.integers(0, 6)), st.integers(0, 6), st.integers(0, 1439))
 @example([Window(days=frozenset({0}), since=0, until=0)], set(), 1, 0)
+@example([Window(days=frozenset({6}), since=1320, until=360)], set(), 0, 180)
 @example([NIGHT, Window(days=frozenset({5}), since=0, until=1440)], {4}, 5, 180)
 @example([Window(days=frozenset({0}), since=600, until=1440)], set(), 1, 0)
 def test_open_is_what_a_walk_over_the_minutes_finds(
