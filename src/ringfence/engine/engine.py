@@ -182,10 +182,10 @@ class Engine:
         if live.leg(fact.leg) is not None:
             return ()
         own = leg_id(fact.id, fact.leg)
-        first = self.meters.move(fact.id, own) or self.meters.held(own) is not None
+        first = not fact.late and (self.meters.move(fact.id, own) or self.meters.held(own) is not None)
         leg = Leg(fact.leg, fact.at, live.price.billed_s(0) if live.price is not None else 0)
         live.legs.append(leg)
-        live.expires = 0
+        live.expires = live.expires if fact.late else 0
         self._wake(live)
         return () if first else (self._fork(live, leg, now),)
 
@@ -230,7 +230,7 @@ class Engine:
             own = leg_id(fact.id, leg.tag)
             self.meters.settle(own, now=now, cost_micros=live.cost_micros(leg, fact.at))
             live.legs.remove(leg)
-        if not live.legs:
+        if not fact.leg or (not live.legs and self.meters.held(fact.id) is None):
             self.meters.settle(fact.id, now=now)
             del self.calls[fact.id]
         return ()
@@ -260,9 +260,7 @@ class Engine:
         return tuple(commands)
 
     def _due_now(self, live: Live, now: Instant) -> tuple[Command, ...]:
-        if not live.legs:
-            if not live.expires or live.expires > now:
-                return ()
+        if live.expires and live.expires <= now:
             live.expires = 0
             return (Cut(live.attempt.id, "", "lost", "neither answered nor ended in time"),)
         return tuple(command for leg in live.legs if not leg.cut for command in self._leg_due(live, leg, now))

@@ -88,11 +88,10 @@ def next_paid_s(price: Rate, leg: Leg, least: bool) -> int:
 
 def wakes_at(live: Live) -> Instant | None:
     """When something has to be done about a call."""
-    if not live.legs:
-        return live.expires or None
-    times = [
-        at for leg in live.legs if not leg.cut for at in (ends_at(live, leg), pays_at(live, leg)) if at is not None
-    ]
+    times = [live.expires] if live.expires else []
+    for leg in live.legs:
+        if not leg.cut:
+            times += [at for at in (ends_at(live, leg), pays_at(live, leg)) if at is not None]
     return min(times, default=None)
 
 

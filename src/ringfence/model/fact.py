@@ -51,6 +51,8 @@ class Answered(_Fact, frozen=True, gc=False, kw_only=True, tag="answered"):
     """To tag of the answering leg."""
     dialog: bytes = b""
     """The edge's two-leg dialog record (opaque here)."""
+    late: bool = False
+    """The attempt goes on elsewhere: this target was given up when it answered, and is hung up."""
 
 
 class DialogChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="dialog-changed"):

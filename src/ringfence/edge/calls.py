@@ -1,0 +1,59 @@
+"""The life of a `Call`, an INVITE without final answer: it enters, it leaves, and leaving is told once."""
+
+from __future__ import annotations
+
+from ringfence.edge.state import Call, Edge, Server
+from ringfence.model.fact import Ended
+from ringfence.sip.grammar import wire
+
+
+def enter(edge: Edge, call: Call) -> None:
+    """Begin to wait for its final answer."""
+    call.server.call = call.id
+    edge.calls[call.id] = call
+    edge.early[call.party] = edge.early.get(call.party, 0) + 1
+
+
+def leave(edge: Edge, call: Call, *, answered: bool = False) -> None:
+    """It has its final answer: forget all but what its transactions need."""
+    if edge.calls.pop(call.id, None) is None:
+        return
+    left = edge.early.get(call.party, 1) - 1
+    if left > 0:
+        edge.early[call.party] = left
+    else:
+        edge.early.pop(call.party, None)
+    call.wake = 0
+    for key in call.early:
+        dialog = edge.dialogs.get(key)
+        if dialog is not None and dialog.state == "early":
+            edge.drop(dialog)
+    if not answered:
+        edge.forget_inbound(call.prototype)
+
+
+def finish(edge: Edge, call: Call, status: int, text: str, cause: str, now: int) -> None:
+    """A final answer of ours upstream, and the end of the call."""
+    refuse(edge, call.server, status, text, now)
+    close(edge, call, cause, status, now)
+
+
+def close(edge: Edge, call: Call, cause: str, status: int, now: int) -> None:
+    """The end of a call whose caller has his final answer; while its verdict is out, the end waits for that."""
+    if call.kind == "out" and call.state == "asked":
+        call.state, call.cancelled, call.worst = "over", cause, status
+        return
+    if call.kind == "out":
+        edge.note(Ended(at=now, id=call.id, cause=cause, status=status))
+    leave(edge, call)
+
+
+def refuse(edge: Edge, server: Server, status: int, text: str, now: int) -> None:
+    """A final answer with its reason, so that a PBX can tell its user (C11, RFC 3326)."""
+    phrase = text.translate(_PLAIN)
+    reason = b'SIP;cause=%d;text="%s"' % (status, wire(phrase))
+    edge.respond(server, status, phrase, now, (("Reason", reason),))
+
+
+_PLAIN = {ord('"'): "'", ord("\\"): "/"} | dict.fromkeys(range(32), " ")
+"""What can't stand in a reason phrase or in a quoted string."""

@@ -1,0 +1,43 @@
+"""What the core wants done: the values that `EdgeCore.effects()` gives, in order."""
+
+from typing import NamedTuple
+
+from ringfence.model.attempt import Attempt
+from ringfence.model.fact import Answered, Challenged, DialogChanged, Ended, Strangers
+
+
+class Send(NamedTuple):
+    """Put these bytes on the wire from a listener."""
+
+    listener: str
+    data: bytes
+    host: str
+    """An address, never a name."""
+    port: int
+
+
+class Ask(NamedTuple):
+    """Decide this attempt and say so with `decided`."""
+
+    attempt: Attempt
+    edge: bytes
+    """For `Decided.edge`: the caller's leg, so that a late answer after a crash finds its way."""
+
+
+class Note(NamedTuple):
+    """Something happened that the engine and the ledger have to know."""
+
+    fact: Answered | Challenged | DialogChanged | Ended | Strangers
+
+
+class Message(NamedTuple):
+    """A SIP message of a call, for the message store."""
+
+    attempt_id: str
+    call_id: str
+    direction: str
+    """`in host:port` or `out host:port`."""
+    data: bytes
+
+
+Effect = Send | Ask | Note | Message

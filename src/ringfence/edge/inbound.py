@@ -1,0 +1,58 @@
+"""Calls from the carrier: whose they are and where they go (A10).
+
+A number may be named by a source (`dids`); a registered PBX's contact comes back with the mark that `registers` put
+into it; else the only source that takes calls from the trunk gets it. No money of ours is in an inbound call, so
+nobody is asked; it is remembered as an inbound leg, since a forwarded call may only claim the caller of a live one.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from ringfence.edge.identity import caller_of, last_digits
+from ringfence.edge.state import Call, Edge, Origin, Target
+from ringfence.model.settings import Source
+from ringfence.sip.message import Request
+from ringfence.sip.uri import Uri
+
+
+def find(edge: Edge, request: Request, origin: Origin) -> tuple[Source, Target] | None:
+    """The source whose call this is, and its address; None where it is nobody's."""
+    marked = _marked(edge, request.uri, origin)
+    if marked is not None:
+        return marked
+    digits = "".join(c for c in request.uri.user or "" if c in "0123456789")
+    source = edge.peers.source_for(origin.party.names, digits)
+    target = deliver_to(source) if source is not None else None
+    return (source, target) if source is not None and target is not None else None
+
+
+def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, Target] | None:
+    """Where a contact that we rewrote in a REGISTER really is."""
+    where = edge.tokens.read_contact(uri.params.get("rf") or "")
+    if where is None:
+        return None
+    name, host, port, _ = where.split(" ", 3)
+    source = edge.policy.sources.get(name)
+    if source is None or "in" not in source.directions or not set(origin.party.names).intersection(source.trunks):
+        return None
+    return source, Target(host, int(port))
+
+
+def deliver_to(source: Source) -> Target | None:
+    """Where a source takes its calls; None where that is a network and nothing says which host."""
+    if source.deliver_to is not None:
+        host, _, port = source.deliver_to.rpartition(":")
+        return Target(host.strip("[]"), int(port))
+    network = ip_network(source.addresses[0], strict=False)
+    return Target(str(network.network_address), 5060) if network.num_addresses == 1 else None
+
+
+def remember(edge: Edge, call: Call, source: Source) -> None:
+    """A live inbound call of this caller, until it ends (C10)."""
+    dialog = call.prototype
+    dialog.inbound = True
+    dialog.dialled = call.request.uri.user or ""
+    dialog.digits = last_digits(caller_of(call.request))
+    if dialog.digits:
+        edge.inbound.setdefault((source.name, dialog.digits), []).append(dialog.dialled)

@@ -1,0 +1,112 @@
+"""Who an address is: the first question about every datagram (A1, A9).
+
+Theory. Identity is what was verified, and on UDP that is the address and the listener it came in on; a From header is
+never asked. One listener may serve several sources and several trunks of the same carrier, so an address stands for a
+`Party`: its kind and the names that it may be. Answers are remembered, in two dictionaries with a bound: one for known
+addresses and one for strangers, so that a flood from forged addresses can't push the known ones out.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Literal, NamedTuple
+
+from ringfence.model.settings import Policy, Source
+
+MAX_KNOWN = 65_536
+MAX_STRANGERS = 4_096
+
+
+class Party(NamedTuple):
+    """Who may be at an address, seen from one listener."""
+
+    kind: Literal["source", "trunk"]
+    names: tuple[str, ...]
+    """In the order of the policy; a source first of its name."""
+
+    @property
+    def label(self) -> str:
+        """`source:NAME` or `trunk:NAME,NAME`: what a leg remembers."""
+        return f"{self.kind}:{','.join(self.names)}"
+
+
+def plain_host(host: str) -> str:
+    """An address as `ip_address` writes it: no zone, IPv4 out of its IPv6 wrapping."""
+    if ":" not in host:
+        return host
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+class Peers:
+    """Look-up by (listener, address) for one policy."""
+
+    __slots__ = ("_known", "_networks", "_strangers", "policy")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._networks: dict[str, list[tuple[IPv4Network | IPv6Network, str, str]]] = {}
+        for source in policy.sources.values():
+            self._add(source.listen, "source", source.name, source.addresses)
+        for trunk in policy.trunks.values():
+            self._add(trunk.listen, "trunk", trunk.name, trunk.carrier_addresses)
+        self._known: dict[tuple[str, str], Party] = {}
+        self._strangers: set[tuple[str, str]] = set()
+
+    def _add(self, listener: str, kind: str, name: str, addresses: tuple[str, ...]) -> None:
+        rows = self._networks.setdefault(listener, [])
+        rows.extend((ip_network(address, strict=False), kind, name) for address in addresses)
+
+    def find(self, listener: str, host: str) -> Party | None:
+        """The party at this address, None for a stranger. The longest prefix decides, among equals sources."""
+        key = (listener, host)
+        party = self._known.get(key)
+        if party is not None:
+            return party
+        if key in self._strangers:
+            return None
+        party = self._search(listener, host)
+        if party is None:
+            if len(self._strangers) >= MAX_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(key)
+        else:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = party
+        return party
+
+    def _search(self, listener: str, host: str) -> Party | None:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return None
+        rows = [row for row in self._networks.get(listener, ()) if address in row[0]]
+        if not rows:
+            return None
+        longest = max(row[0].prefixlen for row in rows)
+        best = [row for row in rows if row[0].prefixlen == longest]
+        if any(kind == "source" for _, kind, _ in best):
+            return Party("source", tuple(name for _, kind, name in best if kind == "source"))
+        return Party("trunk", tuple(name for _, _, name in rows))
+
+    def sources_of(self, trunks: tuple[str, ...]) -> list[Source]:
+        """Sources that take calls from one of these trunks."""
+        wanted = set(trunks)
+        return [s for s in self.policy.sources.values() if "in" in s.directions and wanted.intersection(s.trunks)]
+
+    def source_for(self, trunks: tuple[str, ...], digits: str) -> Source | None:
+        """Whose an inbound number is: the one that names it, else the only one that names none."""
+        takers = self.sources_of(trunks)
+        for source in takers:
+            if digits and any(_same_number(digits, did) for did in source.dids):
+                return source
+        open_ended = [source for source in takers if not source.dids]
+        return open_ended[0] if len(open_ended) == 1 else None
+
+
+def _same_number(digits: str, did: str) -> bool:
+    """Whether what the carrier dialled is this DID: all of it, or it without its country code (7 digits at least)."""
+    return digits == did or (len(digits) >= 7 and did.endswith(digits.lstrip("0")) and len(digits.lstrip("0")) >= 7)

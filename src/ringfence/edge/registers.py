@@ -1,0 +1,88 @@
+"""REGISTER of a PBX toward its carrier (A1, RFC 3261 §10).
+
+It passes with its Contact rewritten to us, so that the carrier's calls come in here; where the PBX really is stands in
+a signed parameter of that Contact, and needs no table. 401 and 407 go back to the PBX, which holds the secret. What
+the registrar says of our Contact (expires) is said to the PBX of its own.
+"""
+
+from __future__ import annotations
+
+from ringfence.edge.relay import pass_back
+from ringfence.edge.rewrite import hop
+from ringfence.edge.state import Client, Edge, Origin, Server
+from ringfence.sip.address import cut_address, parse_address
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.grammar import host_port_bytes, wire
+from ringfence.sip.message import Request, Response
+from ringfence.sip.uri import Uri
+
+
+def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
+    """A REGISTER from a source goes to its first trunk; from the carrier there is none."""
+    source = edge.policy.sources.get(origin.party.names[0]) if origin.party.kind == "source" else None
+    if source is None or not source.trunks:
+        edge.respond(server, 403, "Forbidden", now)
+        return
+    trunk = edge.policy.trunks[source.trunks[0]]
+    targets = edge.targets(trunk.name, now)
+    if not targets or request.max_forwards == 0:
+        status, text = (503, "Service Unavailable") if not targets else (483, "Too Many Hops")
+        edge.respond(server, status, text, now)
+        return
+    target = targets[0]
+    branch = edge.tokens.branch(edge.tokens.new_id(now), "reg")
+    client = Client(branch, now, method="REGISTER", listener=trunk.listen, host=target.host, port=target.port)
+    client.server, client.purpose = server, "register"
+    out = request.copy()
+    out.set_uri(_registrar(edge, request.uri, target.domain or target.host, target.port))
+    out.remove("route")
+    _own_contacts(edge, out, source.name, origin, trunk.listen)
+    hop(out, edge.via(client.listener, branch))
+    edge.send(client, out.to_bytes(), now)
+
+
+def _registrar(edge: Edge, uri: Uri, host: str, port: int) -> bytes:
+    """The registrar as the PBX names it, or the carrier where the PBX was told that we are it."""
+    if uri.host in {listen.advertise_host for listen in edge.policy.listens.values()}:
+        return b"sip:" + host_port_bytes(host, port)
+    return uri.to_bytes()
+
+
+def _own_contacts(edge: Edge, out: Request, source: str, origin: Origin, listener: str) -> None:
+    values = out.all("contact")
+    if not values or values == [b"*"]:
+        return
+    out.remove("contact")
+    for value in values:
+        out.append("contact", _own(edge, value, source, origin, listener))
+
+
+def _own(edge: Edge, value: bytes, source: str, origin: Origin, listener: str) -> bytes:
+    uri = parse_address(value).uri
+    host = uri.host if edge.peers.find(origin.listener, uri.host) == origin.party else origin.host
+    port = (uri.port or 5060) if host == uri.host else origin.port
+    token = edge.tokens.contact(f"{source} {host} {port} {cut_address(value)[1].decode('utf-8', 'surrogateescape')}")
+    user = wire(uri.user or source)
+    return b"<sip:%s@%s;rf=%s>%s" % (user, edge.hosts[listener], wire(token), cut_address(value)[2])
+
+
+def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
+    """The registrar's answer, with our contacts turned back into the PBX's."""
+    if response.status == 100:
+        return
+    values = response.all("contact")
+    if values:
+        response.remove("contact")
+        for value in values:
+            response.append("contact", _theirs(edge, value))
+    pass_back(edge, client, response, now)
+
+
+def _theirs(edge: Edge, value: bytes) -> bytes:
+    try:
+        where = edge.tokens.read_contact(parse_address(value).uri.params.get("rf") or "")
+    except SipParseError:
+        return value
+    if where is None:
+        return value
+    return b"<" + where.split(" ", 3)[3].encode("utf-8", "surrogateescape") + b">" + cut_address(value)[2]

@@ -1,0 +1,67 @@
+"""Session timers (RFC 4028): how a proxy learns that a call is dead though nobody said BYE.
+
+A side that supports the extension refreshes the session by re-INVITE or UPDATE before it lapses. We ask for it where
+nobody did, lower what is too long for us, and never go under 90 seconds or the request's Min-SE (§8.1). A call without
+a timer (neither side supports it) is bounded by its longest duration only.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.message import Message, Request, Response
+from ringfence.sip.timers import PATIENCE
+
+MIN_SE = 90
+"""Smallest session interval (§5)."""
+_SECONDS = re.compile(rb"([0-9]{1,9})[ \t]*(?:;.*)?", re.DOTALL)
+
+
+def seconds(message: Message, name: str) -> int:
+    """Value of Session-Expires or Min-SE; 0 when absent. Raises SipParseError."""
+    value = message.first(name)
+    if value is None:
+        return 0
+    match = _SECONDS.fullmatch(value)
+    if match is None:
+        raise SipParseError(f"bad {name}")
+    return int(match[1])
+
+
+def supports_timer(message: Message) -> bool:
+    """Whether its sender can refresh a session."""
+    return "timer" in message.tokens("supported")
+
+
+def too_small(request: Request) -> bool:
+    """Whether the request has to be answered 422 (§8.1: only where its sender understands that)."""
+    interval = seconds(request, "session-expires")
+    return 0 < interval < MIN_SE and supports_timer(request)
+
+
+def offer(out: Request, wanted_s: int) -> int:
+    """Put in or lower Session-Expires in a request that we forward; gives `Client.session`."""
+    given = seconds(out, "session-expires")
+    if not wanted_s:
+        return given if supports_timer(out) else -given
+    floor = max(MIN_SE, seconds(out, "min-se"))
+    interval = max(floor, min(given or wanted_s, wanted_s))
+    if interval != given:
+        value = out.first("session-expires")
+        rest = value.partition(b";")[1:] if value is not None else (b"", b"")
+        out.set("session-expires", b"%d" % interval + b"".join(rest))
+    return interval if supports_timer(out) else -interval
+
+
+def accept(response: Response, asked: int, now: int) -> int:
+    """From a 2xx that we forward: when the session lapses, 0 = never. The response may get its header (§8.2)."""
+    interval = seconds(response, "session-expires")
+    if not interval:
+        if asked <= 0:
+            return 0
+        interval = asked
+        response.set("session-expires", b"%d;refresher=uac" % interval)
+        response.append("require", b"timer")
+    # Whoever refreshes says BYE itself before the end (§10); only then do we.
+    return now + interval * 1_000_000 + PATIENCE

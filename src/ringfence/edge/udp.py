@@ -1,0 +1,138 @@
+"""UDP sockets: read in drains, written without waiting.
+
+A datagram endpoint of asyncio makes one callback a datagram; here the reader takes all that wait, up to a bound, and
+hands them on as one batch (measured: a third of the CPU). Writes go straight to the kernel; where its buffer is full
+the datagram is lost as on any full link, and counted: SIP repeats it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+from collections.abc import Callable
+
+from ringfence.errors import RingfenceError
+
+BATCH = 64
+"""Datagrams read before others get their turn."""
+BUFFER_BYTES = 8 * 1024 * 1024
+MAX_DATAGRAM = 65_535
+SO_RCVBUFFORCE = 33
+SO_MEMINFO = 55
+"""Linux: what a socket's buffers hold; the first number is bytes that wait to be read."""
+
+Batch = list[tuple[bytes, str, int]]
+
+
+class ListenError(RingfenceError):
+    """A socket can't be opened; the text says which, why and what to do."""
+
+
+def bind(host: str, port: int, *, free_port: bool = False, tries: int = 50) -> socket.socket:
+    """A bound socket; with `free_port` the next port that is free. Raises ListenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for step in range(tries if free_port and port else 1):
+        bound = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind((host, port + step))
+        except OSError as error:
+            bound.close()
+            if error.errno == errno.EADDRINUSE and step < tries - 1 and free_port:
+                continue
+            raise ListenError(_why(host, port + step, error)) from error
+        bound.setblocking(False)
+        _enlarge(bound)
+        return bound
+    raise ListenError(f"no free port among the {tries} from {host}:{port} on")
+
+
+def _why(host: str, port: int, error: OSError) -> str:
+    where = f"UDP {f'[{host}]' if ':' in host else host}:{port}"
+    hints = {
+        errno.EADDRINUSE: "another program has this port (a PBX, or a second guard): choose another `bind`, "
+        "or serve with --free-port; `ss -lunp` shows who",
+        errno.EACCES: "ports under 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one",
+        errno.EADDRNOTAVAIL: "this machine has no such address: `ip address` shows which it has",
+    }
+    return f"{where} can't be opened: {hints.get(error.errno or 0, error.strerror)}"
+
+
+def _enlarge(bound: socket.socket) -> None:
+    for option in (SO_RCVBUFFORCE, socket.SO_RCVBUF):
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+            break
+        except PermissionError:  # Only root goes over net.core.rmem_max.
+            continue
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+
+
+class UdpSocket:
+    """One socket in the event loop."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        self._socket = bound
+        self._six = bound.family == socket.AF_INET6
+        self._deliver: Callable[[Batch], None] = lambda batch: None
+        self.port: int = bound.getsockname()[1]
+        self.received = 0
+        self.sent = 0
+        self.lost = 0
+        """Datagrams the kernel took no more."""
+
+    @property
+    def shown(self) -> str:
+        """`127.0.0.1:5060`."""
+        host, port = self._socket.getsockname()[:2]
+        return f"[{host}]:{port}" if self._six else f"{host}:{port}"
+
+    def listen(self, deliver: Callable[[Batch], None]) -> None:
+        """Hand every batch to `deliver` from now on."""
+        self._deliver = deliver
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        batch: Batch = []
+        recvfrom = self._socket.recvfrom
+        try:
+            for _ in range(BATCH):
+                data, address = recvfrom(MAX_DATAGRAM)
+                batch.append((data, address[0], address[1]))
+        except BlockingIOError:
+            pass
+        except OSError:  # An ICMP error of an earlier datagram is reported here; SIP's timers know what to do.
+            self.lost += 1
+        self.received += len(batch)
+        if batch:
+            self._deliver(batch)
+
+    def waiting_bytes(self) -> int:
+        """Bytes of kernel memory that wait to be read."""
+        raw = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4)
+        found: int = struct.unpack("I", raw)[0]
+        return found
+
+    def buffer_bytes(self) -> int:
+        """How many of them the kernel keeps at most."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    def send(self, data: bytes, host: str, port: int) -> None:
+        """Put a datagram on the wire, now or never."""
+        try:
+            self._socket.sendto(data, (host, port))
+            self.sent += 1
+        except (OSError, OverflowError):
+            self.lost += 1
+
+    def counts(self) -> dict[str, int]:
+        """Datagrams since start."""
+        return {"received": self.received, "sent": self.sent, "lost": self.lost}
+
+    def close(self) -> None:
+        """Stop reading."""
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()

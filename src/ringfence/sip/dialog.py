@@ -1,0 +1,167 @@
+"""A dialog as a proxy sees it: two legs, each of which can be written to (RFC 3261 §12, §16.6, §16.12).
+
+Theory. A plain proxy forwards by what a request says. We also have to end calls ourselves and survive a restart, so the
+dialog is a record of both legs; and since it is there, requests inside the dialog are sent by the record and not by
+what they say: Request-URI, Route and next hop come from the leg. A PBX that is broken or broken into can't steer a
+re-INVITE to another number, and a strict router's mangled Request-URI (§16.4) repairs itself.
+
+    caller ── routes of the caller leg ── we ── routes of the callee leg ── callee
+
+The route set towards the caller is the INVITE's Record-Route as it reached us: its first entry is nearest to us. The
+route set towards the callee is what stands above our own entries in the response's Record-Route, reversed (§12.1.2).
+`cseq` is the last CSeq number seen *from* a leg; a request of ours to the other leg takes the next one.
+
+Everything here is plain data (msgspec encodes it as it is) without cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ringfence.sip.address import cut_address
+from ringfence.sip.build import build_request
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.message import Message, Request
+from ringfence.sip.uri import Uri, parse_uri
+
+MAX_ROUTES = 16
+"""Entries of a route set that are kept; a longer one is refused."""
+
+
+class Leg(msgspec.Struct, gc=False, array_like=True):
+    """One side of a dialog, and all that is needed to write to it."""
+
+    party: str
+    """Who it is: `source:NAME` or `trunk:NAME`."""
+    tag: str
+    name: bytes
+    """Its From or To value as the *other* side knows it, without tag where none was given yet."""
+    seen: bytes
+    """Its From or To value as it knows itself; differs from `name` where the caller ID was rewritten."""
+    target: bytes
+    """Remote target: the URI of its Contact."""
+    routes: tuple[bytes, ...]
+    """Route values from us to it, nearest first."""
+    cseq: int
+    """Last CSeq number seen from it; -1 before the first."""
+    host: str
+    """Address its messages come from."""
+    port: int
+    listener: str
+
+
+class Dialog(msgspec.Struct, gc=False, array_like=True):
+    """A call between two legs."""
+
+    id: str
+    """The attempt it belongs to."""
+    call_id: str
+    caller: Leg
+    callee: Leg
+    state: str = "early"
+    """early, confirmed, ending."""
+    acked: bool = False
+    invite_cseq: int = 0
+    """CSeq number of the INVITE that made it, which an ACK of ours has to name."""
+    inbound: bool = False
+    """From the carrier to a source: no money of ours."""
+    trunk: str = ""
+    answered_at: int = 0
+    expires_at: int = 0
+    """Instant at which the session lapses unless refreshed (RFC 4028); 0 = no session timer."""
+    dialled: str = ""
+    """What an inbound call came to."""
+    digits: str = ""
+    """The last digits of an inbound caller."""
+    cause: str = ""
+    """Why it is being ended by us."""
+    waiting: int = 0
+    """How many of our BYEs are unanswered."""
+    wake: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(Call-ID, caller's tag, callee's tag)."""
+        return self.call_id, self.caller.tag, self.callee.tag
+
+    def other(self, leg: Leg) -> Leg:
+        """The leg across."""
+        return self.callee if leg is self.caller else self.caller
+
+
+def contact_uri(message: Message) -> bytes:
+    """The URI of its Contact as spelled; empty without one. Raises SipParseError."""
+    value = message.first("contact")
+    if value is None or value == b"*":
+        return b""
+    return cut_address(value)[1]
+
+
+def route_set(values: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Route values, checked for length only: they are given back to those who wrote them. Raises SipParseError."""
+    if len(values) > MAX_ROUTES:
+        raise SipParseError("too many Record-Route entries")
+    return tuple(values)
+
+
+def routes_beyond(values: Sequence[bytes], ours: Callable[[bytes], bool]) -> tuple[bytes, ...]:
+    """The callee leg's route set out of the Record-Route of a response; empty if our entries were lost on the way."""
+    for index, value in enumerate(values):
+        if ours(value):
+            return route_set(values[:index][::-1])
+    return ()
+
+
+def aim(leg: Leg) -> tuple[bytes, tuple[bytes, ...]]:
+    """Request-URI and Route values of a request to this leg (§12.2.1.1; a strict router comes first, §16.6 step 6)."""
+    if not leg.routes or is_loose(leg.routes[0]):
+        return leg.target, leg.routes
+    return cut_address(leg.routes[0])[1], (*leg.routes[1:], b"<" + leg.target + b">")
+
+
+def is_loose(route: bytes) -> bool:
+    """Whether a Route value has the lr parameter."""
+    return b";lr" in route.lower() and "lr" in parse_uri(cut_address(route)[1]).params
+
+
+def next_hop(leg: Leg) -> Uri | None:
+    """The URI that decides where a request to this leg goes; None where it can't be read."""
+    raw = cut_address(leg.routes[0])[1] if leg.routes else leg.target
+    try:
+        return parse_uri(raw)
+    except SipParseError:
+        return None
+
+
+def redirect(request: Request, leg: Leg) -> None:
+    """Point a request at this leg: Request-URI and Route from the record, whatever it said before."""
+    uri, routes = aim(leg)
+    request.set_uri(uri)
+    request.remove("route")
+    for route in reversed(routes):
+        request.prepend("route", route)
+
+
+def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequence[tuple[str, bytes]] = ()) -> Request:
+    """A request of ours to one leg as if the other had sent it; CSeq is the other's last plus one, kept in the record.
+
+    An ACK takes the CSeq number of the INVITE and doesn't count (§13.2.2.4).
+    """
+    across = dialog.other(leg)
+    if method == "ACK":
+        number = dialog.invite_cseq
+    else:
+        number = across.cseq = max(across.cseq, 0) + 1
+    uri, routes = aim(leg)
+    headers = [("Via", via)]
+    headers += [("Route", route) for route in routes]
+    headers += [
+        ("Max-Forwards", b"70"),
+        ("From", across.name),
+        ("To", leg.seen),
+        ("Call-ID", dialog.call_id.encode("utf-8", "surrogateescape")),
+        ("CSeq", b"%d %s" % (number, method.encode("ascii"))),
+    ]
+    return build_request(method, uri, [*headers, *extra])
