@@ -1,0 +1,164 @@
+"""Where the parts of a ledger lie, how its database is opened, and that only one process writes it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from ringfence.ledger.errors import LedgerError, in_words
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE facts (
+    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL,
+    call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT, salt BLOB, body BLOB);
+CREATE INDEX facts_at ON facts (at);
+CREATE INDEX facts_call ON facts (call) WHERE call IS NOT NULL;
+CREATE INDEX facts_source ON facts (source, at) WHERE source IS NOT NULL;
+CREATE INDEX facts_caller ON facts (caller, at) WHERE caller IS NOT NULL;
+CREATE INDEX facts_callee ON facts (callee, at) WHERE callee IS NOT NULL;
+CREATE INDEX facts_refused ON facts (at) WHERE outcome <> 'allow';
+CREATE INDEX facts_strangers ON facts (at) WHERE kind = 'strangers';
+CREATE INDEX facts_records ON facts (kind)
+    WHERE kind IN ('contained', 'opened', 'outage', 'policy-changed', 'purged', 'erased', 'released', 'segment');
+CREATE TABLE heads (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, chain BLOB NOT NULL, key BLOB NOT NULL,
+    signature BLOB NOT NULL);
+CREATE TABLE anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL,
+    chain BLOB NOT NULL, key BLOB NOT NULL, signature BLOB NOT NULL);
+CREATE TABLE meta (node TEXT NOT NULL, created INTEGER NOT NULL);
+"""
+
+
+class Paths(NamedTuple):
+    """The database and what lies beside it."""
+
+    db: Path
+    lock: Path
+    key: Path
+    head: Path
+    snapshots: Path
+    messages: Path
+
+    @classmethod
+    def of(cls, db: str | Path) -> Paths:
+        """The parts of the ledger whose database is `db`."""
+        db = Path(db)
+        names = (".lock", ".key", ".head", ".snapshots", ".messages")
+        return cls(db, *(db.with_suffix(name) for name in names))
+
+    @property
+    def wal(self) -> Path:
+        """SQLite's write-ahead log."""
+        return self.db.with_name(self.db.name + "-wal")
+
+
+class WriterLock:
+    """Held by the one process that may write; freed by the kernel when that process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = self._opened(path)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.read(self._fd, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise LedgerError(f"{path}: process {pid} writes this ledger already; stop it first") from error
+        self._say_who()
+
+    def _opened(self, path: Path) -> int:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            failed = error
+        try:  # A disk that has become read-only: the lock holds all the same.
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            raise LedgerError(f"lock file {path}: {failed.strerror}; check directory and owner") from failed
+
+    def _say_who(self) -> None:
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        except OSError:
+            return  # The disk is full or read-only: the lock holds without the word who holds it.
+
+    def release(self) -> None:
+        """Let another process write."""
+        os.close(self._fd)
+
+
+def connect_writer(paths: Paths, durability: str) -> sqlite3.Connection:
+    """A connection that writes. Raises sqlite3.Error and OSError.
+
+    NORMAL in WAL mode syncs no commit, but checkpoints in the right order and the log's new header: with OFF a power
+    failure in a checkpoint could damage the file.
+    """
+    with contextlib.suppress(FileExistsError):  # Created here, since sqlite3 itself would follow the umask.
+        os.close(os.open(paths.db, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = sqlite3.connect(
+        paths.db, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA cache_size = -8000")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path, node: str, now: int) -> None:
+    """Create the tables where there are none; raises LedgerError for another node's or a newer ledger."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise LedgerError(f"ledger {path}: written by a newer Ringfence (format {version}); use that one")
+    if version == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION};")
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (node, now))
+        connection.execute("COMMIT")
+        sync_directory(path.parent)
+    found = connection.execute("SELECT node FROM meta").fetchone()[0]
+    if found != node:
+        raise LedgerError(f"ledger {path}: belongs to node {found}, this is {node}; give each node a path of its own")
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection, also while a guard writes; raises LedgerError."""
+    if not path.exists():
+        raise LedgerError(f"ledger {path}: there is none; name it with --ledger, or start the guard once")
+    try:
+        return _try_reader(f"{path.resolve().as_uri()}?mode=ro")
+    except sqlite3.Error as error:
+        if Paths.of(path).wal.exists() or not getattr(error, "sqlite_errorname", "").startswith("SQLITE_CANTOPEN"):
+            raise LedgerError(in_words(path, error)) from error
+    try:  # A read-only directory and no writer: nothing can change under us.
+        return _try_reader(f"{path.resolve().as_uri()}?immutable=1")
+    except sqlite3.Error as error:
+        raise LedgerError(in_words(path, error)) from error
+
+
+def _try_reader(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=2.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("SELECT node FROM meta").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in a directory last."""
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,295 @@
+"""SIP messages into segment files: queued by the event loop, written by one thread (the keeper's).
+
+    put() ──► queue (bounded) ──► scrubbed ──► block ──► gzip ──► FIRST-INSTANT.open, closed as FIRST-INSTANT.seg
+
+What doesn't fit into the queue, or isn't taken by the disk, is counted in `dropped`, and the calls go on. A block that
+was torn by a crash is cut off at the next start, and an index that lags behind its segment is made again from it. Each
+segment that is closed is told to `on_closed` with its digest, for the chain.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ringfence.ledger.messages import (
+    INDEX_ENTRY_BYTES,
+    Message,
+    blocks,
+    framed,
+    index_of,
+    key_hash,
+    last_instant,
+    parse,
+    read_index,
+    segments,
+    unpack,
+    word,
+)
+from ringfence.ledger.scrub import scrub
+from ringfence.model.time import Instant
+
+__all__ = ["Closed", "Message", "Segments"]
+
+log = logging.getLogger("ringfence.ledger.messages")
+
+MAX_QUEUE = 20_000
+MAX_QUEUE_BYTES = 32 * 1024 * 1024
+BLOCK_BYTES = 64 * 1024
+BLOCK_AGE_US = 1_000_000
+SEGMENT_BYTES = 64 * 1024 * 1024
+SEGMENT_AGE_US = 24 * 3600 * 1_000_000
+_PAUSE_EVERY = 16
+
+
+class Closed(NamedTuple):
+    """A segment that is complete, for its record in the chain."""
+
+    name: str
+    size: int
+    sha256: bytes
+    last: Instant
+
+
+class Segments:
+    """The writing side: `put` from the event loop, everything else from one thread."""
+
+    def __init__(self, directory: Path, on_closed: Callable[[Closed], None]) -> None:
+        self.directory = directory
+        self.dropped = 0
+        """Messages that were not kept: the queue was full, or the disk refused them."""
+        self.down: str | None = None
+        """Why messages can't be kept now."""
+        self._on_closed = on_closed
+        self._queue: deque[Message] = deque()
+        self._queued_bytes = 0
+        self._taken_bytes = 0
+        self._block = _Block()
+        self._last: Instant = 0
+        self._path: Path | None = None
+        self._size = 0
+        self._first: Instant = 0
+
+    def put(self, message: Message) -> None:
+        """Queue one; never blocks."""
+        size = len(message.data)
+        if len(self._queue) >= MAX_QUEUE or self._queued_bytes - self._taken_bytes + size > MAX_QUEUE_BYTES:
+            self.dropped += 1
+            return
+        self._queued_bytes += size
+        self._queue.append(message)
+
+    # --- the writing thread -------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Close what a crash left open, torn blocks cut off; index what was rewritten without its index."""
+        for path in segments(self.directory):
+            try:
+                if path.suffix == ".open" or not path.with_suffix(".idx").exists():
+                    _repair(path)
+                if path.suffix == ".open":
+                    self._close(path)
+            except (OSError, ValueError) as error:
+                log.error("segment %s can't be repaired: %s", path, error)
+
+    def drain(self, now: Instant) -> None:
+        """Take what is queued into blocks, and write those that are full or old enough."""
+        for number in range(len(self._queue)):
+            if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
+                time.sleep(0.0002)  # Let the event loop have the interpreter: this can wait, a call can't.
+            self._take(self._queue.popleft())
+            if self._block.size >= BLOCK_BYTES:
+                self._write()
+        if self._block.parts and now - self._block.since >= BLOCK_AGE_US:
+            self._write()
+        if self._path is not None and (self._size >= SEGMENT_BYTES or now - self._first >= SEGMENT_AGE_US):
+            self.rotate()
+
+    def _take(self, message: Message) -> None:
+        self._taken_bytes += len(message.data)
+        self._block.add(message._replace(data=scrub(message.data)))
+        self._last = max(self._last, message.at)
+
+    def _write(self) -> None:
+        block, self._block = self._block, _Block()
+        try:
+            self._append(block)
+        except OSError as error:
+            self.dropped += len(block.parts)
+            if self.down is None:
+                log.error("messages in %s can't be kept: %s; calls go on", self.directory, error.strerror or error)
+            self.down = error.strerror or str(error)
+        else:
+            self.down = None
+
+    def _append(self, block: _Block) -> None:
+        path = self._path or self._begin(block.since)
+        packed = block.packed()
+        try:
+            _add(path, self._size, packed)
+            _add(path.with_suffix(".idx"), None, index_of(block.keys, self._size, len(packed), self._last))
+        except OSError:
+            self._path = None  # The next block begins a new segment; this one is repaired at the next start.
+            raise
+        self._size += len(packed)
+
+    def _begin(self, since: Instant) -> Path:
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        taken = {path.stem for path in segments(self.directory)}
+        while f"{since:020d}" in taken:
+            since += 1
+        self._path, self._size, self._first = self.directory / f"{since:020d}.open", 0, since
+        return self._path
+
+    def rotate(self) -> None:
+        """End the segment being written; the next message begins another. A waiting block goes first."""
+        if self._block.parts:
+            self._write()
+        path, self._path = self._path, None
+        if path is None:
+            return
+        try:
+            self._close(path)
+        except OSError as error:
+            log.error("segment %s can't be closed: %s", path, error.strerror)
+
+    def _close(self, path: Path) -> None:
+        if path.stat().st_size == 0:
+            path.unlink()
+            path.with_suffix(".idx").unlink(missing_ok=True)
+            return
+        closed = path.with_suffix(".seg")
+        path.rename(closed)
+        self._on_closed(digest_of(closed))
+
+    # --- upkeep, in the writing thread --------------------------------------------------------------------------
+
+    def purge(self, before: Instant) -> int:
+        """Remove closed segments whose last message is older; how many. Raises OSError."""
+        old = [path for path in self.directory.glob("*.seg") if last_instant(path) < before]
+        for path in old:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".idx").unlink(missing_ok=True)
+        return len(old)
+
+    def erase(self, attempts: Collection[str]) -> int:
+        """Rewrite every segment that holds messages of these attempts without them; how many went. Raises OSError."""
+        self.rotate()
+        words, keys = {word(attempt) for attempt in attempts}, {key_hash(attempt) for attempt in attempts}
+        gone = 0
+        for path in sorted(self.directory.glob("*.seg")):
+            if any(found.key in keys for found in read_index(path)):
+                gone += self._rewrite(path, words)
+        return gone
+
+    def _rewrite(self, path: Path, attempts: Collection[str]) -> int:
+        kept, index, gone, last = b"", b"", 0, 0
+        for offset, length in blocks(path):
+            left = _Block()
+            for message in parse(unpack(path, offset, length)):
+                if message.attempt in attempts:
+                    gone += 1
+                else:
+                    left.add(message)
+                last = max(last, message.at)
+            if left.parts:
+                packed = left.packed()
+                index += index_of(left.keys, len(kept), len(packed), last)
+                kept += packed
+        self._replace(path, kept, index)
+        return gone
+
+    def _replace(self, path: Path, content: bytes, index: bytes) -> None:
+        """The index goes first: a segment without one is indexed at the next start."""
+        path.with_suffix(".idx").unlink(missing_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        _add(draft, None, content)
+        draft.replace(path)
+        _add(path.with_suffix(".idx"), None, index)
+        self._on_closed(digest_of(path))
+
+
+class _Block:
+    """Messages on their way into one gzip member."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.keys: set[str] = set()
+        self.size = 0
+        self.since: Instant = 0
+
+    def add(self, message: Message) -> None:
+        self.since = self.since or message.at
+        self.parts.append(framed(*message))
+        self.keys.update((message.attempt, message.call_id))
+        self.size += len(self.parts[-1])
+
+    def packed(self) -> bytes:
+        return gzip.compress(b"".join(self.parts), compresslevel=1, mtime=0)
+
+
+def digest_of(path: Path) -> Closed:
+    """What the chain says of a segment; raises OSError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        return Closed(path.name, file.tell(), digest, last_instant(path))
+
+
+def _add(path: Path, size: int | None, data: bytes) -> None:
+    """Append; what was written of it is taken back where the rest can't be."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        if size is not None and before != size:
+            raise OSError(f"{path} changed under us")
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[file.write(view) :]
+        except OSError:
+            os.ftruncate(file.fileno(), before)
+            raise
+
+
+def _repair(path: Path) -> None:
+    """Index blocks that were written without their index, and cut a torn end off."""
+    known = max((offset + length for offset, length in blocks(path)), default=0)
+    if known > path.stat().st_size:  # The index is of other content.
+        path.with_suffix(".idx").unlink()
+        known = 0
+    index = path.with_suffix(".idx")
+    if index.exists():
+        os.truncate(index, index.stat().st_size // INDEX_ENTRY_BYTES * INDEX_ENTRY_BYTES)
+    with path.open("rb") as file:
+        file.seek(known)
+        rest = file.read()
+    for length, raw in _members(rest):
+        found = list(parse(raw))
+        keys = {key for message in found for key in (message.attempt, message.call_id)}
+        _add(index, None, index_of(keys, known, length, max(message.at for message in found)))
+        known += length
+    os.truncate(path, known)
+
+
+def _members(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """(length, content) of each whole gzip member."""
+    at = 0
+    while at < len(raw):
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            content = unpacker.decompress(raw[at:])
+        except zlib.error:
+            return
+        if not unpacker.eof:
+            return
+        length = len(raw) - at - len(unpacker.unused_data)
+        yield length, content
+        at += length
