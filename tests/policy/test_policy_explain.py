@@ -7,7 +7,7 @@ import pytest
 from ringfence.model import UNLIMITED, Attempt, Charge, Destination, Hit, Hold, Instant, Judgement, MeterKey, Verdict
 from ringfence.numbers import DialPlan
 from ringfence.policy import Loaded, Loader
-from ringfence.policy.explain import ExplainError, explain
+from ringfence.policy.explain import ExplainError, explain, in_words
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "policy.toml"
 AT = 1_798_761_600_000_000
@@ -28,7 +28,7 @@ def decide(attempt: Attempt, at: Instant) -> tuple[Judgement, Verdict]:
     number = DialPlan(Loader(str(EXAMPLE)).load().policy.sources["pbx"].plan).normalise(attempt.dialled)
     destination = Destination(number=number, klass="international", risk=80, price=None)
     hits = HITS if number.region == "CU" else ()
-    charges = () if hits else (Charge(CALLS, 1, 5, True), Charge(CALLS, 1, UNLIMITED, False))
+    charges = () if hits else (Charge(CALLS, 1, 5, alert=4), Charge(CALLS, 1, UNLIMITED, False))
     judgement = Judgement(
         attempt=attempt,
         destination=destination,
@@ -68,14 +68,53 @@ def test_refused(loaded: Loaded) -> None:
     assert (first.rule, first.decides, first.place) == ("destination-not-permitted", True, line_of("permit ="))
     assert (second.rule, second.decides, second.place) == ("high-risk", False, line_of("[trunk.carrier]"))
     assert told.steps[-1].stage == "result"
-    assert told.caps == ()
+    assert (first.default, second.default) == (False, True)
+    assert told.caps == () == told.permissions
 
 
 def test_allowed(loaded: Loaded) -> None:
     told = explain(loaded, "pbx", "12125550123", AT, decide)
     assert told.lines == ()
+    (permission,) = told.permissions
+    assert (permission.text, permission.place) == ("trunk carrier permits US", line_of("permit ="))
     (cap,) = told.caps
-    assert (cap.limit, cap.meter, cap.place) == (5, "calls of trunk carrier", line_of("concurrent ="))
+    assert (cap.limit, cap.alert, cap.place) == (5, 4, line_of("concurrent ="))
+    assert cap.text == "trunk carrier: alert from 4 calls, at most 5 calls at once"
+
+
+def test_every_list_admits(tmp_path: Path) -> None:
+    """The entry that admits is named: the longest prefix, or the country; a trunk without a list has its home."""
+    text = EXAMPLE.read_text(encoding="utf-8").replace('permit = ["US", "CA", "GB"]', "")
+    text = text.replace('profile = "office"\n', 'profile = "office"\npermit = ["+1212", "+1", "GB"]\ntenant = "t"\n')
+    path = tmp_path / "policy.toml"
+    path.write_text(text + "\n[tenant.t]\npermit = 'home'\n")
+    (tmp_path / "rates.csv").write_text(EXAMPLE.with_name("rates.csv").read_text())
+    told = explain(Loader(str(path)).load(), "pbx", "12125550123", AT, decide)
+    texts = ["trunk carrier permits US, its home", "source pbx permits +1212", "tenant t permits US"]
+    assert [permission.text for permission in told.permissions] == texts
+
+
+@pytest.mark.parametrize(
+    ("charge", "text"),
+    [
+        (Charge(MeterKey("trunk", "a", "calls", "", 0), 1, 1), "trunk a: at most 1 call at once"),
+        (
+            Charge(MeterKey("trunk", "a", "attempts", "international", 60), 1, 90, alert=60),
+            "trunk a, international: alert from 60 calls, at most 90 calls in a minute",
+        ),
+        (Charge(MeterKey("trunk", "a", "attempts", "", 10), 1, alert=2), "trunk a: alert from 2 calls in 10 s"),
+        (
+            Charge(MeterKey("source", "a", "rate", "", 0), 1, 2500, burst=3, pace_us=300_000),
+            "source a: at most 2.5 calls a second, 3 at once, waiting up to 300 ms",
+        ),
+        (
+            Charge(MeterKey("caller", "a/101", "money", "", 86_400), 7, 5_250_000),
+            "extension a/101: at most 5.25 EUR in 24 hours",
+        ),
+    ],
+)
+def test_caps_in_words(charge: Charge, text: str) -> None:
+    assert in_words(charge, "EUR") == text
 
 
 def test_attempt(loaded: Loaded) -> None:

@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ringfence.cli.policy_explain import explain_command
 from ringfence.policy import Loaded, Loader, PolicyError, PolicyErrors
 from ringfence.policy.lint import Finding, lint
 from ringfence.policy.schema import schema
 from ringfence.server.clock import Clock
 
+DEFAULT = Path("policy.toml")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 
@@ -26,11 +28,12 @@ def policy_app() -> App:
     app = App(name="policy", help="Check the policy file, find what is unwise in it, and ask what it would do.")
     app.command(check, name="check")
     app.command(lint_command, name="lint")
+    app.command(explain_command, name="explain")
     app.command(schema_command, name="schema")
     return app
 
 
-def check(file: Path, /, *, as_json: Json = False) -> int:
+def check(file: Path = DEFAULT, /, *, as_json: Json = False) -> int:
     """Say whether a policy file is right, with every mistake at once.
 
     Exit code 0: it is; 2: it isn't, or can't be read.
@@ -54,7 +57,7 @@ def check(file: Path, /, *, as_json: Json = False) -> int:
     return 0
 
 
-def lint_command(file: Path, /, *, before: Path | None = None, as_json: Json = False) -> int:
+def lint_command(file: Path = DEFAULT, /, *, before: Path | None = None, as_json: Json = False) -> int:
     """Find what is legal in a policy file but unwise.
 
     Exit code 0: nothing found; 1: something found; 2: the file isn't right, or can't be read.

@@ -41,9 +41,17 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     def where(self, key: str) -> str:
         """`file:line` of a dotted key, or of the table where it has its default; empty for one in no file."""
+        return self.places.get(self._nearest(key), "")
+
+    def is_default(self, key: str) -> bool:
+        """Whether a dotted key isn't written: `where` then gives its table."""
+        nearest = self._nearest(key)
+        return nearest != key and nearest.count(".") < 2  # `hours` as one text is written for each class
+
+    def _nearest(self, key: str) -> str:
         while key and key not in self.places:
             key = key.rpartition(".")[0]
-        return self.places.get(key, "")
+        return key
 
 
 def load(path: str) -> Policy:

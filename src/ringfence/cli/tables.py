@@ -1,0 +1,54 @@
+"""Tables for people: plain columns, colour only on a terminal, never cut where a program reads them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 200
+"""Columns that output to a file or pipe may take."""
+
+
+def show(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; columns named in `right` are numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+    console().print(table)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where output goes."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=None if stream.isatty() else WIDE)
+
+
+def coloured(outcome: str) -> Text:
+    """The outcome of a verdict."""
+    colours = {"allow": "green", "deny": "red", "error": "bold red", "not_ready": "yellow"}
+    return Text(outcome, style=colours.get(outcome, ""))
+
+
+def instant(at_us: int) -> str:
+    """An instant in local time, to the millisecond."""
+    local = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone()
+    return local.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def duration(seconds: int) -> str:
+    """`1:02:03`, `2:03`."""
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def money(micros: int) -> str:
+    """An amount with two to six decimals."""
+    units, rest = divmod(micros, 1_000_000)
+    return f"{units}.{f'{rest:06d}'.rstrip('0').ljust(2, '0')}"
