@@ -27,4 +27,4 @@ def in_words(path: object, error: sqlite3.Error | OSError) -> str:
     if isinstance(error, OSError):
         return f"ledger {path}: {error.strerror or error}"
     name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").split("_")[0]
-    return f"ledger {path}: {_CAUSES.get(name, 'it could not be written')} ({error})"
+    return f"ledger {path}: {_CAUSES.get(name, 'SQLite failed')} ({error})"

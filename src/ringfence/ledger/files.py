@@ -16,7 +16,7 @@ VERSION = 1
 SCHEMA = """
 CREATE TABLE facts (
     seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL,
-    call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT, salt BLOB, body BLOB);
+    call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT, salt BLOB, body BLOB) STRICT;
 CREATE INDEX facts_at ON facts (at);
 CREATE INDEX facts_call ON facts (call) WHERE call IS NOT NULL;
 CREATE INDEX facts_source ON facts (source, at) WHERE source IS NOT NULL;
@@ -27,10 +27,10 @@ CREATE INDEX facts_strangers ON facts (at) WHERE kind = 'strangers';
 CREATE INDEX facts_records ON facts (kind)
     WHERE kind IN ('contained', 'opened', 'outage', 'policy-changed', 'purged', 'erased', 'released', 'segment');
 CREATE TABLE heads (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, chain BLOB NOT NULL, key BLOB NOT NULL,
-    signature BLOB NOT NULL);
+    signature BLOB NOT NULL) STRICT;
 CREATE TABLE anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL,
-    chain BLOB NOT NULL, key BLOB NOT NULL, signature BLOB NOT NULL);
-CREATE TABLE meta (node TEXT NOT NULL, created INTEGER NOT NULL);
+    chain BLOB NOT NULL, key BLOB NOT NULL, signature BLOB NOT NULL) STRICT;
+CREATE TABLE meta (node TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
 """
 
 

@@ -31,6 +31,7 @@ class Broken(NamedTuple):
     """The first entry that isn't what was written."""
 
     seq: int
+    """0: the database as a whole."""
     why: str
 
 
@@ -197,7 +198,7 @@ class _Walk:
     # --- where it ends --------------------------------------------------------------------------------------------
 
     def end(self) -> None:
-        """Heads of entries that aren't here, and the segments."""
+        """Heads of entries that aren't here, the segments, and the indexes by which people find calls."""
         if self._heads:
             seq = max(self._heads)
             if any(head.valid() for head in self._heads[seq]):
@@ -205,6 +206,9 @@ class _Walk:
             raise _BrokenHere(self.seq + 1, f"a head of entry {seq}, which isn't here, has a wrong signature")
         for seq, record in self._segments.values():
             self._segment(seq, record)
+        said_of_it = str(self._db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        if said_of_it != "ok":
+            raise _BrokenHere(0, f"every entry is whole, but the database around them is damaged: {said_of_it}")
 
     def _segment(self, seq: int, record: Segment) -> None:
         path = self._paths.messages / record.name
