@@ -28,6 +28,14 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
     return path
 
 
+def line_of(start: str) -> int:
+    return next(n for n, line in enumerate(TEXT.splitlines(), 1) if line.startswith(start))
+
+
+def place(start: str) -> str:
+    return f"{POLICY}:{line_of(start)}"
+
+
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert check(POLICY) == 0
     assert "is right: 2 listeners, 1 trunk, 1 source; version" in capsys.readouterr().out
@@ -38,7 +46,7 @@ def test_check_names_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
     assert check(path) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1] == "2 mistakes"
-    assert lines[0].startswith(f"{path}:33: trunk.carrier.permit[1]: must be a country code")
+    assert lines[0].startswith(f"{path}:{line_of('permit =')}: trunk.carrier.permit[1]: must be a country code")
     assert 'did you mean "risk_block"?' in lines[1]
 
 
@@ -64,11 +72,15 @@ def test_lint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "open-when-down" in capsys.readouterr().out
     assert lint_command(path, as_json=True) == 1
     (found,) = json.loads(capsys.readouterr().out)
-    assert (found["code"], found["key"], found["place"]) == ("POL-404", "trunk.carrier.when_down", f"{path}:36")
+    assert (found["code"], found["key"], found["place"]) == (
+        "POL-404",
+        "trunk.carrier.when_down",
+        f"{path}:{line_of('when_down')}",
+    )
 
 
 def test_lint_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = edited(tmp_path, 'carrier_addresses = ["127.0.0.1"]', 'carrier_addresses = ["127.0.0.0/30"]')
+    path = edited(tmp_path, 'carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["127.0.0.0/30"]')
     assert lint_command(path) == 0
     assert lint_command(path, before=POLICY) == 1
     assert "broader-than-before" in capsys.readouterr().out
@@ -87,10 +99,6 @@ def explained(capsys: pytest.CaptureFixture[str], dial: str, code: int, path: Pa
 def row(text: str, start: str) -> str:
     (found,) = [" ".join(line.split()) for line in text.splitlines() if line.startswith(start)]
     return found
-
-
-def place(start: str) -> str:
-    return f"{POLICY}:{next(n for n, line in enumerate(TEXT.splitlines(), 1) if line.startswith(start))}"
 
 
 def test_explain_refused(capsys: pytest.CaptureFixture[str]) -> None:

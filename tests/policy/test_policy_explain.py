@@ -119,7 +119,7 @@ def test_caps_in_words(charge: Charge, text: str) -> None:
 
 def test_attempt(loaded: Loaded) -> None:
     attempt = explain(loaded, "pbx", "12125550123", AT, decide).attempt
-    assert (attempt.listener, attempt.peer, attempt.trunk) == ("inside", "127.0.0.1:5060", "carrier")
+    assert (attempt.listener, attempt.peer, attempt.trunk) == ("inside", "127.0.0.2:5060", "carrier")
     assert attempt.caller == "+12125550100"
     assert explain(loaded, "pbx", "1", AT, decide, caller="+15550100").attempt.caller == "+15550100"
 

@@ -114,13 +114,13 @@ CASES: list[tuple[str, str, str, str]] = [
     ),
     (
         "broad-addresses",
-        edit('carrier_addresses = ["127.0.0.1"]', 'carrier_addresses = ["203.0.113.0/24", "198.51.0.0/16"]'),
+        edit('carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["203.0.113.0/24", "198.51.0.0/16"]'),
         "trunk.carrier.carrier_addresses",
         "anybody in 198.51.0.0/16",
     ),
     (
         "broad-addresses",
-        edit('addresses = ["127.0.0.1"]\ndirections', 'addresses = ["9.0.0.0/16"]\ndirections'),
+        edit('addresses = ["127.0.0.2"]', 'addresses = ["9.0.0.0/16"]\ndeliver_to = "9.0.0.1"'),
         "source.pbx.addresses",
         "anybody in 9.0.0.0/16",
     ),
@@ -167,7 +167,7 @@ def test_finds(tmp_path: Path, slug: str, text: str, key: str, said: str) -> Non
 
 
 def test_broader_than_before(tmp_path: Path) -> None:
-    narrow = edit('carrier_addresses = ["127.0.0.1"]', 'carrier_addresses = ["203.0.113.0/29", "203.0.113.8/29"]')
+    narrow = edit('carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["203.0.113.0/29", "203.0.113.8/29"]')
     broad = narrow.replace("203.0.113.0/29", "203.0.112.0/24")
     (found,) = findings(tmp_path, broad, before=narrow)
     assert (found.slug, found.key) == ("broader-than-before", "trunk.carrier.carrier_addresses")
@@ -188,10 +188,7 @@ def test_broader_than_before(tmp_path: Path) -> None:
     ids=["later", "trunks-agree", "own-zone", "part-of-permitted", "vendor-inbound"],
 )
 def test_near_miss(tmp_path: Path, text: str) -> None:
-    text = text.replace('directions = ["out", "in"]', 'directions = ["out"]').replace(
-        'deliver_to = "127.0.0.1:5070"', ""
-    )
-    assert findings(tmp_path, text) == ()
+    assert findings(tmp_path, text.replace('directions = ["out", "in"]', 'directions = ["out"]')) == ()
 
 
 def test_every_lint_has_a_case() -> None:
