@@ -2,7 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup test try check bench clean
+.PHONY: setup run try test check clean
 
 setup: $(STAMP)
 
@@ -11,6 +11,13 @@ $(STAMP): pyproject.toml
 	python3 -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
+
+run: $(STAMP)
+	@$(BIN)/ringfence serve --policy examples/policy.toml --free-port
+
+try: $(STAMP)
+	@tools/install_peers.sh sip-tester || { echo "make try plays calls with SIPp: install it, then try again"; exit 1; }
+	@$(BIN)/python -m ringfence.testing.showcase examples/policy.toml
 
 # Real peers are installed where we are root; without them and without root the end-to-end tests are left out, aloud.
 test: $(STAMP)

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# The real peers that the end-to-end tests and the benchmark talk to: SIPp, SIPVicious, faketime, Kamailio.
+# The real peers that the end-to-end tests and the benchmark talk to: SIPp, SIPVicious, faketime, Kamailio; or those
+# that are named.
 # Debian's packages, installed as root only; run again it does nothing. Exit code 3: they are missing and this user may not
 # install them; any other failure has its own.
 set -euo pipefail
 
-packages=(sip-tester sipvicious faketime kamailio)
+packages=("$@")
+[ $# -gt 0 ] || packages=(sip-tester sipvicious faketime kamailio)
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=""
@@ -13,7 +15,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
-    echo "The end-to-end tests need: apt install ${missing[*]}   (run it as root; nothing was installed)" >&2
+    echo "Needed: apt install ${missing[*]}   (run it as root; nothing was installed)" >&2
     exit 3
 fi
 export DEBIAN_FRONTEND=noninteractive

@@ -9,7 +9,11 @@ import sys
 from cyclopts import App, CycloptsError
 
 import ringfence
+from ringfence.cli.guard import calls_app, reload, status
+from ringfence.cli.ledger import explain, ledger_app, log
 from ringfence.cli.number import number
+from ringfence.cli.policy import policy_app
+from ringfence.cli.serve import serve
 from ringfence.errors import RingfenceError
 
 app = App(
@@ -19,7 +23,15 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
 )
+app.command(serve, name="serve")
+app.command(policy_app())
 app.command(number, name="number")
+app.command(status, name="status")
+app.command(calls_app())
+app.command(log, name="log")
+app.command(explain, name="explain")
+app.command(ledger_app())
+app.command(reload, name="reload")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,6 +13,9 @@ from rich.text import Text
 WIDE = 200
 """Columns that output to a file or pipe may take."""
 
+WINDOWS = {0: "now", 1: "second", 60: "minute", 3600: "hour", 86_400: "24 hours", 2_592_000: "30 days"}
+"""Windows of meters in words, by their seconds."""
+
 
 def show(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """Print a table; columns named in `right` are numbers."""

@@ -144,9 +144,13 @@ class EdgeCore:
         """Do what is due."""
         edge = self._edge
         if edge.strangers.until and edge.strangers.until <= now:
-            edge.out += [Note(fact) for fact in edge.strangers.flush(now)]
+            self.flush(now)
         for owner in edge.agenda.expired(now):
             self._due(owner, now)
+
+    def flush(self, now: int) -> None:
+        """Tell of the strangers so far, though their ten seconds aren't over."""
+        self._edge.out += [Note(fact) for fact in self._edge.strangers.flush(now)]
 
     def _due(self, owner: Any, now: int) -> None:
         edge = self._edge

@@ -13,7 +13,7 @@ import gzip
 import hashlib
 import logging
 import os
-import time
+import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -70,6 +70,7 @@ class Segments:
         """Why messages can't be kept now."""
         self._on_closed = on_closed
         self._queue: deque[Message] = deque()
+        self._breath = threading.Event()
         self._queued_bytes = 0
         self._taken_bytes = 0
         self._block = _Block()
@@ -104,7 +105,7 @@ class Segments:
         """Take what is queued into blocks, and write those that are full or old enough."""
         for number in range(len(self._queue)):
             if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
-                time.sleep(0.0002)  # Let the event loop have the interpreter: this can wait, a call can't.
+                self._breath.wait(0.0002)  # The event loop gets the interpreter: this can wait, a call can't.
             self._take(self._queue.popleft())
             if self._block.size >= BLOCK_BYTES:
                 self._write()

@@ -38,12 +38,19 @@ class Sipp:
     """One SIPp process. A context manager; files are in `directory`, named after `name`."""
 
     def __init__(
-        self, xml: str, directory: Path, name: str, *arguments: str, host: str = "127.0.0.1", pin: int | None = None
+        self,
+        xml: str,
+        directory: Path,
+        name: str,
+        *arguments: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        pin: int | None = None,
     ) -> None:
         if shutil.which("sipp") is None:
             raise ProcessError("SIPp is missing; run tools/install_peers.sh as root")
         self.directory, self.name = directory, name
-        (self.port,) = free_ports(1, host)
+        self.port = port or free_ports(1, host)[0]
         self.host = host
         scenario = directory / f"{name}.xml"
         scenario.write_text(xml)
@@ -116,10 +123,16 @@ class Sipp:
 
 
 def callee(
-    xml: str, directory: Path, name: str = "callee", *arguments: str, host: str = "127.0.0.1", pin: int | None = None
+    xml: str,
+    directory: Path,
+    name: str = "callee",
+    *arguments: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    pin: int | None = None,
 ) -> Sipp:
-    """Start a called side and wait until it has its port."""
-    sipp = Sipp(xml, directory, name, "-aa", *arguments, host=host, pin=pin)
+    """Start a called side, on a free port or this one, and wait until it has it."""
+    sipp = Sipp(xml, directory, name, "-aa", *arguments, host=host, port=port, pin=pin)
     sipp.process.until(lambda: listens(sipp.port, host), "listening")
     return sipp
 

@@ -1,0 +1,129 @@
+"""Commands to a running guard: `status`, `calls`, `reload`; they speak to its control socket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from ringfence.cli.tables import WINDOWS, duration, instant, money, show
+from ringfence.server.control import ask
+
+Control = Annotated[Path, Parameter(env_var="RINGFENCE_CONTROL")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+CONTROL = Path("state/control.sock")
+"""Where the guard listens unless the policy says otherwise; it is for its owner only."""
+
+
+def status(*, control: Control = CONTROL, callers: bool = False, as_json: Json = False) -> int:
+    """Show what a running guard knows of itself: calls, every meter beside its levels, the ledger.
+
+    Parameters
+    ----------
+    control
+        Control socket of the guard.
+    callers
+        Show the meters of extensions too.
+    as_json
+        Write JSON instead of text.
+    """
+    found = ask(control, "status", callers=callers)
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return 0
+    print(f"ringfence {found['version']}, node {found['node']}, policy {found['policy'][:12]}")
+    print(f"up for {duration(found['up_s'])}, {found['calls']} calls in progress, ledger {found['ledger']['state']}")
+    for name, value in found["edge"].items():
+        print(f"{name}: {value}")
+    rows = [_meter_row(row) for row in found["meters"]]
+    if rows:
+        print()
+        show(
+            ("meter", "class", "window", "now", "expected", "alert", "block"),
+            rows,
+            right=("now", "expected", "alert", "block"),
+        )
+    return 0
+
+
+def _meter_row(row: dict[str, Any]) -> tuple[object, ...]:
+    amount = money if row["quantity"] == "money" else str
+    levels = [None if row[name] is None else amount(row[name]) for name in ("expected", "alert", "block")]
+    what = f"{row['quantity']} of {row['scope']} {row['name']}"
+    return what, row["klass"] or "all", WINDOWS.get(row["window_s"], row["window_s"]), amount(row["value"]), *levels
+
+
+def calls(*, control: Control = CONTROL, as_json: Json = False) -> int:
+    """Show the calls in progress.
+
+    Parameters
+    ----------
+    control
+        Control socket of the guard.
+    as_json
+        Write JSON instead of text.
+    """
+    rows = ask(control, "calls")
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    if not rows:
+        print("no calls in progress")
+        return 0
+    cells = [
+        (
+            row["id"],
+            row["state"],
+            instant(row["since"]),
+            duration(row["for_s"]),
+            row["source"],
+            row["caller"],
+            row["dialled"],
+            f"+{row['e164']}" if row["class"] != "emergency" else row["e164"],
+            row["trunk"],
+            money(row["cost_micros"]),
+        )
+        for row in rows
+    ]
+    headers = ("id", "state", "since", "for", "source", "caller", "dialled", "number", "trunk", "cost")
+    show(headers, cells, right=("for", "cost"))
+    return 0
+
+
+def cut(call: str, /, *, leg: str = "", control: Control = CONTROL) -> int:
+    """End a call: BYE to both sides where it is answered, CANCEL where it rings.
+
+    Parameters
+    ----------
+    call
+        Its id, as `ringfence calls` shows it.
+    leg
+        One leg of a forked call, as `ringfence calls --json` shows it.
+    control
+        Control socket of the guard.
+    """
+    print(ask(control, "cut", id=call, leg=leg))
+    return 0
+
+
+def reload(*, control: Control = CONTROL) -> int:
+    """Read the policy file again; a bad one is refused with every mistake, and the policy in force stays.
+
+    Parameters
+    ----------
+    control
+        Control socket of the guard.
+    """
+    print(ask(control, "reload"))
+    return 0
+
+
+def calls_app() -> App:
+    """`ringfence calls`, with `cut` under it."""
+    app = App(name="calls", help="Show the calls in progress, or cut one.")
+    app.default(calls)
+    app.command(cut, name="cut")
+    return app

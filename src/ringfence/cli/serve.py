@@ -1,0 +1,78 @@
+"""`ringfence serve`: run the guard."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ringfence.model.settings import Policy, Source, Trunk
+from ringfence.server.logs import to_stderr
+from ringfence.server.serve import Options, Server
+from ringfence.server.serve import serve as run
+
+log = logging.getLogger("ringfence.serve")
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def serve(
+    *,
+    policy: Path = Path("policy.toml"),
+    free_port: Flag = False,
+    node: str = "",
+    json_logs: Flag = False,
+    verbose: Flag = False,
+) -> int:
+    """Run the guard until SIGTERM: SIP edge, engine, ledger.
+
+    SIGHUP reads the policy again. At the end calls in progress go on; the guard that is started next knows them.
+
+    Parameters
+    ----------
+    policy
+        The main policy file.
+    free_port
+        Where a port is taken, take the next free one.
+    node
+        Name of this node in the ledger; the host's name unless given.
+    json_logs
+        Log JSON, one event a line.
+    verbose
+        Log details too.
+    """
+    to_stderr(json=json_logs, verbose=verbose)
+    run(Options(policy, free_port, node or platform.node() or "node"), _ready)
+    return 0
+
+
+def _ready(server: Server) -> None:
+    policy = server.guard.engine.policy
+    print("\n".join(summary(policy, server)), flush=True)
+    where = ", ".join(f"{name} {socket.shown}" for name, socket in server.sockets.items())
+    log.info("ready: %s; %d trunks, %d sources", where, len(policy.trunks), len(policy.sources))
+
+
+def summary(policy: Policy, server: Server) -> list[str]:
+    """What a person wants to know at the start."""
+    lines = ["Ringfence decides calls now."]
+    for name, socket in server.sockets.items():
+        lines.append(f"  listens    {name}: UDP {socket.shown}")
+    lines += [f"  trunk      {_trunk(trunk)}" for trunk in policy.trunks.values()]
+    lines += [f"  source     {_source(source)}" for source in policy.sources.values()]
+    lines.append(f"  ledger     {server.ledger.path}")
+    lines.append(f"  policy     {server.options.policy}")
+    lines.append("Next: `make try` in a second terminal, or `.venv/bin/ringfence --help`.")
+    return lines
+
+
+def _trunk(trunk: Trunk) -> str:
+    permit = ", ".join(sorted(trunk.bounds.permit)) if trunk.bounds.permit is not None else "home"
+    return f"{trunk.name}: to {', '.join(trunk.send_to)} through {trunk.listen}; permits {permit}"
+
+
+def _source(source: Source) -> str:
+    return f"{source.name}: from {', '.join(source.addresses)} on {source.listen}, over {', '.join(source.trunks)}"

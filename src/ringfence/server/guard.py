@@ -1,0 +1,247 @@
+"""The guard: edge, engine and ledger around one event loop.
+
+A datagram goes in at the top and everything it causes is done before the next is read:
+
+    datagram → edge core → effects → Send      to the socket
+                                   → Ask       judge, reserve, conclude; allowed calls wait for their commit
+                                   → Note      a fact: to the engine and to the ledger; its commands are carried out
+                                   → Message   to the message store
+
+Between Attempted and reserve nothing is awaited, so a parallel burst sees itself. Only `Decided(allow)` waits for the
+ledger; a refusal, an emergency call and everything inside a dialog does not. One timer is armed for whatever is due
+first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from ringfence.edge.core import EdgeCore
+from ringfence.edge.effects import Ask, Effect, Message, Note, Send
+from ringfence.engine.down import when_down
+from ringfence.engine.engine import Engine
+from ringfence.engine.verdicts import failed
+from ringfence.ledger.ledger import Ledger
+from ringfence.ledger.segments import Message as StoredMessage
+from ringfence.model import (
+    SECOND,
+    Alert,
+    Attempted,
+    Command,
+    Cut,
+    Decided,
+    Ended,
+    Extend,
+    Fact,
+    Hold,
+    PolicyChanged,
+    Reading,
+    Tick,
+    Verdict,
+)
+from ringfence.model.settings import Policy
+from ringfence.numbers import numbering
+from ringfence.server.clock import Clock
+
+log = logging.getLogger("ringfence.guard")
+
+LEDGER_LATE_US = 50_000
+"""Age of the oldest unwritten fact from which new calls are refused with 503 (bounded queue)."""
+
+Transmit = Callable[[str, bytes, str, int], None]
+"""(listener, datagram, host, port)."""
+
+
+class Guard:
+    """Carries facts, verdicts and commands between the edge core, the engine and the ledger."""
+
+    def __init__(self, engine: Engine, edge: EdgeCore, ledger: Ledger, clock: Clock) -> None:
+        self.engine = engine
+        self.edge = edge
+        self.ledger = ledger
+        self.clock = clock
+        self.transmit: Transmit = lambda listener, data, host, port: None
+        """Set by the life cycle once the sockets are open."""
+        self.errors = 0
+        """Attempts over which the engine stumbled."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = 0
+
+    # In: datagrams, commits, commands of people, time.
+
+    def received(self, listener: str, batch: Iterable[tuple[bytes, str, int]]) -> None:
+        """Datagrams as (bytes, host, port)."""
+        for data, host, port in batch:
+            self.edge.receive(data, host, port, listener, self.clock.now())
+            self._settle()
+        self._arm()
+
+    def ticked(self) -> None:
+        """Do what is due."""
+        now = self.clock.now()
+        self.edge.tick(now)
+        self.obey(self.engine.apply(Tick(at=now), now=now))
+        self._settle()
+        self._arm()
+
+    def cut(self, call: str, leg: str, cause: str) -> bool:
+        """End a call by order of somebody; False if there is none."""
+        if call not in self.engine.calls:
+            return False
+        self.obey((Cut(call, leg, cause, "ordered"),))
+        self._settle()
+        self._arm()
+        return True
+
+    def use(self, policy: Policy, by: str) -> None:
+        """Swap the policy between two calls."""
+        self.engine.use(policy)
+        self.edge.use(policy)
+        self.note(PolicyChanged(at=self.clock.now(), version=policy.version, by=by))
+        self._settle()
+        self._arm()
+
+    def stop(self) -> None:
+        """The last facts before the ledger is closed."""
+        self.edge.flush(self.clock.now())
+        self._settle()
+
+    def watch(self) -> None:
+        """A few times a second: is the ledger late, has the wall moved on."""
+        self.clock.follow_wall()
+        late = self.ledger.down is None and self.ledger.oldest_pending_us(self.clock.now()) > LEDGER_LATE_US
+        self.edge.overloaded(late)
+        self.ticked()
+
+    # Through: effects of the edge, until there are none.
+
+    def _settle(self) -> None:
+        while effects := self.edge.effects():
+            for effect in effects:
+                self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Send):
+            self.transmit(effect.listener, effect.data, effect.host, effect.port)
+        elif isinstance(effect, Note):
+            self.note(effect.fact)
+        elif isinstance(effect, Ask):
+            self._ask(effect)
+        else:
+            self._keep(effect)
+
+    def _keep(self, effect: Message) -> None:
+        self.ledger.store_message(
+            StoredMessage(self.clock.now(), effect.attempt_id, effect.call_id, effect.direction, effect.data)
+        )
+
+    def note(self, fact: Fact) -> None:
+        """A fact: the engine knows it, the ledger keeps it."""
+        commands = self.engine.apply(fact, now=self.clock.now())
+        self.ledger.append(fact)
+        self.obey(commands)
+
+    def _ask(self, ask: Ask) -> None:
+        now = self.clock.now()
+        decided = self._decide(ask, now)
+        verdict = decided.verdict
+        if self.ledger.down is not None:
+            decided = self._unrecorded(decided, self.ledger.down)
+            verdict = decided.verdict
+        self.obey(self.engine.apply(decided, now=now))
+        if verdict.outcome == "allow" and not verdict.emergency and self.ledger.down is None:
+            self.ledger.append(decided, lambda error: self._committed(decided, error))
+        else:
+            self.ledger.append(decided)
+            self.edge.decided(ask.attempt.id, verdict, now)
+
+    def _decide(self, ask: Ask, now: int) -> Decided:
+        engine, attempt = self.engine, ask.attempt
+        engine.apply(Attempted(at=now, attempt=attempt), now=now)
+        try:
+            judgement = engine.judge(attempt, now=now)
+            reading = engine.meters.reserve(judgement.hold, now=now)
+            hold, verdict = judgement.hold, engine.conclude(judgement, reading)
+        except Exception as error:
+            self.errors += 1
+            log.exception("attempt %s could not be judged", attempt.id)
+            hold, reading = Hold(attempt.id, engine.node, (), now), Reading(False, now, ())
+            verdict = failed(attempt, str(error))
+        return Decided(
+            at=now,
+            attempt=attempt,
+            hold=hold,
+            reading=reading,
+            verdict=verdict,
+            policy=engine.policy.version,
+            numbers=numbering().version,
+            edge=ask.edge,
+        )
+
+    def _unrecorded(self, decided: Decided, why: str) -> Decided:
+        """What is left of a verdict while it can't be kept (F6)."""
+        trunk = self.engine.policy.trunks.get(decided.attempt.trunk)
+        if trunk is None:
+            return decided
+        return _with(decided, when_down(decided.verdict, trunk, why))
+
+    def _committed(self, decided: Decided, error: str | None) -> None:
+        """The verdict is in the ledger, or can't be."""
+        now = self.clock.now()
+        if error is not None:
+            unrecorded = self._unrecorded(decided, error)
+            if unrecorded is not decided:
+                self.note(unrecorded)
+                decided = unrecorded
+        self.edge.decided(decided.attempt.id, decided.verdict, now)
+        self._settle()
+        self._arm()
+
+    def obey(self, commands: Iterable[Command]) -> None:
+        """Carry out what the engine wants done."""
+        for command in commands:
+            if isinstance(command, Extend):
+                self.note(self.engine.ask_more(command.hold, now=self.clock.now()))
+            elif isinstance(command, Cut):
+                self._cut(command)
+            elif isinstance(command, Alert):
+                log.warning("%s: %s (call %s)", command.hit.rule, command.hit.text, command.id)
+
+    def _cut(self, command: Cut) -> None:
+        log.warning("call %s is cut, %s: %s", command.id, command.cause, command.text)
+        now = self.clock.now()
+        if not self.edge.cut(command.id, command.leg, command.cause, now):
+            self.note(Ended(at=now, id=command.id, leg=command.leg, cause=command.cause))
+
+    # Out: one timer.
+
+    def _arm(self) -> None:
+        due = min((at for at in (self.edge.due(), self.engine.due()) if at is not None), default=None)
+        if due is None or (self._timer is not None and self._armed_at <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_at = due
+        delay_s = max(0, due - self.clock.now()) / SECOND
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._fired)
+
+    def _fired(self) -> None:
+        self._timer = None
+        self.ticked()
+
+
+def _with(decided: Decided, verdict: Verdict) -> Decided:
+    if verdict is decided.verdict:
+        return decided
+    return Decided(
+        at=decided.at,
+        attempt=decided.attempt,
+        hold=decided.hold,
+        reading=decided.reading,
+        verdict=verdict,
+        policy=decided.policy,
+        numbers=decided.numbers,
+        edge=decided.edge,
+    )

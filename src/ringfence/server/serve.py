@@ -1,0 +1,277 @@
+"""The life of the guard process: load, open, recover, say ready, serve, reload, stop.
+
+Order matters. The policy is read before anything is touched; sockets are bound before the ledger is opened, so that a
+taken port costs nothing; recovery is over before the first datagram is read. At the end nothing is said to anybody:
+calls go on between PBX and carrier, and their next messages find the guard that is started after this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+import ringfence
+from ringfence.edge.core import EdgeCore
+from ringfence.edge.udp import UdpSocket, bind
+from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
+from ringfence.model import SECOND
+from ringfence.model.settings import Listen, Policy
+from ringfence.policy import Loaded, Loader, PolicyErrors
+from ringfence.server import views
+from ringfence.server.clock import Clock
+from ringfence.server.control import ControlError, ControlServer
+from ringfence.server.guard import Guard
+from ringfence.server.recovery import recover, take_snapshot
+from ringfence.server.secret import load_secret
+
+log = logging.getLogger("ringfence.serve")
+
+WATCH_EVERY_S = 0.1
+SNAPSHOT_EVERY_US = 60 * SECOND
+PURGE_EVERY_US = 3600 * SECOND
+DAY_US = 86_400 * SECOND
+
+
+class Options(NamedTuple):
+    """How `ringfence serve` was called."""
+
+    policy: Path
+    free_port: bool
+    """Take the next free port where one is taken."""
+    node: str
+
+
+class Server:
+    """One guard with everything around it. Made and run in one event loop."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.clock = Clock()
+        self.loader = Loader(str(options.policy))
+        self.loaded: Loaded = self.loader.load()
+        self.sockets: dict[str, UdpSocket] = {}
+        self.started = self.clock.now()
+        self._stop = asyncio.Event()
+        self._snapshot_at = self.started + SNAPSHOT_EVERY_US
+        self._purge_at = self.started
+
+    # Start.
+
+    async def run(self, ready: Callable[[Server], None]) -> None:
+        """Serve until a signal; `ready` is called once calls are taken."""
+        policy = self._bind(self.loaded.policy)
+        control = ControlServer(Path(policy.control), self._commands())
+        await control.start()
+        try:
+            await self._serve(policy, ready)
+        finally:
+            await control.stop()
+
+    async def _serve(self, policy: Policy, ready: Callable[[Server], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.ledger = Ledger.open(
+            policy.ledger,
+            self.options.node,
+            wake=loop.call_soon_threadsafe,
+            clock=self.clock.now,
+            on_state=_ledger_state,
+        )
+        try:
+            self._start(policy)
+            self._signals(loop)
+            ready(self)
+            await self._watch()
+        finally:
+            self._close()
+
+    def _bind(self, policy: Policy) -> Policy:
+        """Open the sockets; gives the policy with the ports that were really taken."""
+        listens: dict[str, Listen] = {}
+        for name, listen in policy.listens.items():
+            socket = bind(listen.host, listen.port, free_port=self.options.free_port)
+            self.sockets[name] = UdpSocket(socket)
+            listens[name] = _with_port(listen, self.sockets[name].port)
+        return msgspec.structs.replace(policy, listens=listens)
+
+    def _start(self, policy: Policy) -> None:
+        found = recover(self.ledger, policy, self.options.node)
+        secret = load_secret(Path(policy.ledger.path).with_suffix(".secret"))
+        now = self.clock.now()
+        edge = EdgeCore(policy, self.options.node, secret)
+        edge.restore(found.open_facts, now)
+        self.guard = Guard(found.engine, edge, self.ledger, self.clock)
+        self.guard.transmit = self._transmit
+        self.guard.obey(found.engine.reconcile(now=now))
+        log.info("recovered %d calls in progress, %d facts after the snapshot", len(found.engine.calls), found.tail)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.collect()
+        gc.freeze()
+        for name, socket in self.sockets.items():
+            socket.listen(self._deliver(name))
+
+    def _deliver(self, listener: str) -> Callable[[list[tuple[bytes, str, int]]], None]:
+        return lambda batch: self.guard.received(listener, batch)
+
+    def _transmit(self, listener: str, data: bytes, host: str, port: int) -> None:
+        socket = self.sockets.get(listener)
+        if socket is not None:
+            socket.send(data, host, port)
+
+    def _signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    # While it runs.
+
+    async def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                await asyncio.wait_for(self._stop.wait(), WATCH_EVERY_S)
+            except TimeoutError:
+                self._chores()
+
+    def _chores(self) -> None:
+        self.guard.watch()
+        now = self.clock.now()
+        if now >= self._snapshot_at:
+            self._snapshot_at = now + SNAPSHOT_EVERY_US
+            take_snapshot(self.ledger, self.guard.engine, now)
+        if now >= self._purge_at:
+            self._purge_at = now + PURGE_EVERY_US
+            self._purge(now)
+
+    def _purge(self, now: int) -> None:
+        if self.ledger.down is None:
+            self.ledger.purge(now - self.guard.engine.policy.ledger.keep_days * DAY_US).add_done_callback(_purged)
+
+    def _hang_up(self) -> None:
+        with suppress(ControlError):  # It is in the log already.
+            self.reload("SIGHUP")
+
+    def reload(self, by: str) -> str:
+        """Read the policy again and swap it; raises ControlError with all that is wrong, and the old one stays."""
+        try:
+            told = self._reload(by)
+        except ControlError as error:
+            log.error("%s", error)
+            raise
+        log.info("%s", told)
+        return told
+
+    def _reload(self, by: str) -> str:
+        old = self.guard.engine.policy
+        try:
+            loaded = self.loader.load()
+        except PolicyErrors as failed:
+            mistakes = "\n".join(str(error) for error in failed.errors)
+            raise ControlError(f"the policy has mistakes, the one before stays in force:\n{mistakes}") from failed
+        fixed = self._fixed(old, loaded.policy)
+        if fixed:
+            raise ControlError(
+                f"{fixed} can't change while the guard runs, the policy before stays in force: restart it"
+            )
+        self.loaded = loaded
+        self.guard.use(msgspec.structs.replace(loaded.policy, listens=old.listens), by)
+        kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
+        return f"policy {loaded.policy.version[:12]} is in force{kept}"
+
+    def _fixed(self, old: Policy, new: Policy) -> str:
+        """What a reload would have to change and can't."""
+        if new.ledger.path != old.ledger.path:
+            return "ledger.path"
+        if new.control != old.control:
+            return "control.socket"
+        if sorted(new.listens) != sorted(old.listens):
+            return "the set of [listen] tables"
+        for name, listen in new.listens.items():
+            before = old.listens[name]
+            if (listen.host, listen.advertise_host) != (before.host, before.advertise_host):
+                return f"listen.{name}"
+            if listen.port not in (0, before.port) and not self.options.free_port:
+                return f"listen.{name}"
+        return ""
+
+    # Commands.
+
+    def _commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            "status": self._status,
+            "calls": lambda _: views.calls(self.guard.engine, self.clock.now()),
+            "cut": self._cut,
+            "reload": lambda _: self.reload("control socket"),
+        }
+
+    def _status(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        now = self.clock.now()
+        found = views.status(self.guard.engine, now, callers=bool(arguments.get("callers")))
+        return {
+            **found,
+            "up_s": (now - self.started) // SECOND,
+            "errors": self.guard.errors,
+            "ledger": {
+                "path": str(self.ledger.path),
+                "state": self.ledger.down or "writing",
+                "oldest_pending_us": self.ledger.oldest_pending_us(now),
+            },
+            "edge": self.guard.edge.status(),
+            "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
+        }
+
+    def _cut(self, arguments: dict[str, Any]) -> str:
+        call, leg = str(arguments.get("id", "")), str(arguments.get("leg", ""))
+        if not self.guard.cut(call, leg, "operator"):
+            raise ControlError(f"no call {call!r} is in progress; `ringfence calls` lists them")
+        return f"call {call} is being ended"
+
+    # Stop.
+
+    def _close(self) -> None:
+        log.info("stopping; calls in progress go on")
+        for socket in self.sockets.values():
+            socket.close()
+        if hasattr(self, "guard"):
+            self.guard.stop()
+            take_snapshot(self.ledger, self.guard.engine, self.clock.now())
+        self.ledger.close()
+
+
+def _with_port(listen: Listen, port: int) -> Listen:
+    advertised = port if listen.advertise_port in (0, listen.port) else listen.advertise_port
+    return msgspec.structs.replace(listen, port=port, advertise_port=advertised)
+
+
+def _ledger_state(down: str | None) -> None:
+    if down is None:
+        log.warning("the ledger works again")
+    else:
+        log.error("the ledger is down, when_down of each trunk holds: %s", down)
+
+
+def _purged(done: Any) -> None:
+    error = done.exception()
+    if error is not None:
+        log.error("old facts could not be purged: %s", error)
+
+
+def serve(options: Options, ready: Callable[[Server], None]) -> None:
+    """Run the guard until it is told to stop."""
+    asyncio.run(_run(options, ready))
+
+
+async def _run(options: Options, ready: Callable[[Server], None]) -> None:
+    server = Server(options)
+    log.info(
+        "ringfence %s, process %d, policy %s", ringfence.__version__, os.getpid(), server.loaded.policy.version[:12]
+    )
+    await server.run(ready)

@@ -1,0 +1,111 @@
+"""A guard between two scripted peers, and what it says of itself: the stage of the end-to-end tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ringfence.testing.guard import CARRIER, PBX, Guard
+from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok, call, leg
+from ringfence.testing.process import polls
+from ringfence.testing.wire import Sip
+
+NUMBER, CALLER = "+12125550143", "+12125550100"
+INCREMENT = 600
+"""What the first six seconds to a US number cost by the guard's rates, micro-units."""
+
+
+@dataclass(frozen=True)
+class Meters:
+    """What the trunk's meters read."""
+
+    calls: int
+    """Calls in progress."""
+    attempts: int
+    """In the last 24 hours."""
+    money: int
+    """Of the last 24 hours, micro-units, all classes."""
+
+
+@dataclass
+class Site:
+    """A PBX, a guard and a carrier."""
+
+    pbx: Peer
+    carrier: Peer
+    guard: Guard
+
+    def dial(self, number: str = NUMBER, caller: str = CALLER) -> Call:
+        """The PBX sends an INVITE."""
+        return call(self.pbx, self.guard.inside, number, caller)
+
+    def offered(self, made: Call) -> Leg:
+        """The carrier is offered this call."""
+        return leg(self.carrier, self.carrier.expect("INVITE", call_id=made.call_id))
+
+    def connect(self, made: Call | None = None) -> tuple[Call, Dialog, Leg]:
+        """A call that is answered and confirmed: the call, the PBX's dialog, the carrier's."""
+        made = made or self.dial()
+        offered = self.offered(made)
+        return made, *self.answer(made, offered)
+
+    def answer(self, made: Call, offered: Leg) -> tuple[Dialog, Leg]:
+        """The carrier answers, the PBX confirms."""
+        offered.answer()
+        dialog = made.confirm(self.pbx.expect(200, call_id=made.call_id, method="INVITE"))
+        self.carrier.expect("ACK", call_id=made.call_id)
+        return dialog, offered
+
+    def hang_up(self, dialog: Dialog, other: Peer) -> None:
+        """One side says BYE, the other takes it."""
+        dialog.send("BYE")
+        answer_ok(other, other.expect("BYE", call_id=dialog.call_id))
+        dialog.peer.expect(200, call_id=dialog.call_id, method="BYE")
+
+    def refused(self, made: Call) -> Sip:
+        """The final answer to a call that is to fail, acknowledged."""
+        final = self.pbx.expect(0, call_id=made.call_id, method="INVITE")
+        made.ack_refusal(final)
+        return final
+
+    def meters(self) -> Meters:
+        """The meters now, by `ringfence status --json`."""
+        rows = self.guard.status()["meters"]
+        return Meters(
+            _read(rows, "calls", 0, ""), _read(rows, "attempts", 86_400, ""), _read(rows, "money", 86_400, "")
+        )
+
+    def settled(self, expected: Meters) -> Meters:
+        """The meters once they read as expected, or as they read at the end of five seconds."""
+        for _ in polls(5.0, every_s=0.2):
+            read = self.meters()
+            if read == expected:
+                break
+        return read
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Calls in progress, by `ringfence calls --json`."""
+        listed: list[dict[str, Any]] = self.guard.ask("calls")
+        return listed
+
+
+def _read(rows: list[dict[str, Any]], quantity: str, window_s: int, klass: str) -> int:
+    """The value of one of the trunk's meters; 0 where nothing was ever charged."""
+    for row in rows:
+        if (row["scope"], row["quantity"], row["window_s"], row["klass"]) == ("trunk", quantity, window_s, klass):
+            return int(row["value"])
+    return 0
+
+
+@contextlib.contextmanager
+def site(directory: Path, **policy: str) -> Iterator[Site]:
+    """A running site; `policy` are further lines for `Guard`: trunk, source, ledger."""
+    with (
+        Peer(PBX, name="pbx") as pbx,
+        Peer(CARRIER, name="carrier") as carrier,
+        Guard(directory, pbx.address, carrier.address, **policy) as guard,
+    ):
+        yield Site(pbx, carrier, guard)
