@@ -50,6 +50,10 @@ def test_a_number_is_nothing_to_say(dialled: str) -> None:
         ("+12121550100", "GB", {}, BLOCKED),
         ("+12121550100", "GB", {"unlisted": frozenset({"US"})}, [("info", "trunk.carrier.unlisted")]),
         ("18762000000", "JM", {}, [("info", "")]),
+        ("09271234567", "GB", {}, BLOCKED),  # at home, but all beside it is premium
+        ("19001234567", "US", {"unlisted": frozenset({"US"})}, BLOCKED),
+        ("00053512345", "GB", {}, BLOCKED),  # the international prefix behind a spare 0
+        ("+4911833", "DE", {}, BLOCKED),  # a short number behind the country code
     ],
 )
 def test_an_unlisted_range_scores_at_home_and_is_named_abroad(

@@ -32,7 +32,7 @@ def classify(number: Number, home: str) -> DestinationClass:
         return "emergency"
     if not usable(number):
         return "unusable"
-    if number.type in SPECIAL:
+    if number.type in SPECIAL or "special_range" in number.flags:
         return "special"
     if number.rejected:
         return "domestic" if number.region == home else "international"
@@ -42,7 +42,7 @@ def classify(number: Number, home: str) -> DestinationClass:
 def destination_of(dialled: str, source: Source, trunk: Trunk, risks: RiskTable, now: Instant) -> Destination:
     """Read the dialled string as this source means it."""
     settings: PlanSettings = source.plan
-    number = plan_of(settings).normalise(dialled)
+    number = plan_of(settings).for_call(dialled)
     klass = classify(number, settings.home)
     priced = trunk.deck is not None and klass not in ("emergency", "unusable") and number.status != "short"
     return Destination(

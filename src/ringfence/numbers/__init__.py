@@ -4,7 +4,7 @@ from ringfence.numbers.blocklist import BlockList, Listed
 from ringfence.numbers.calling import calling_code, counts_as, is_domestic
 from ringfence.numbers.csvtext import TableError
 from ringfence.numbers.deck import Rate, RateDeck
-from ringfence.numbers.number import REASONS, SHORT_TYPES, TYPES, Number
+from ringfence.numbers.number import FLAGS, REASONS, SHORT_TYPES, SUSPECT, TYPES, Number
 from ringfence.numbers.outgoing import OutgoingFormat
 from ringfence.numbers.plan import DialPlan, PlanError, PlanSettings, Step
 from ringfence.numbers.prefix import PrefixTable
@@ -12,8 +12,10 @@ from ringfence.numbers.risk import Risk, RiskTable
 from ringfence.numbers.table import numbering
 
 __all__ = [
+    "FLAGS",
     "REASONS",
     "SHORT_TYPES",
+    "SUSPECT",
     "TYPES",
     "BlockList",
     "DialPlan",

@@ -50,7 +50,8 @@ class National:
     @cached_property
     def emergency(self) -> frozenset[str]:
         """Every emergency number, exactly as dialled."""
-        return frozenset(_exact(self._shorts, "emergency")) or FALLBACK_EMERGENCY
+        added = {pattern.pattern for pattern, kind in self._short_rows if kind == "emergency"}
+        return frozenset({*_exact(self._shorts, "emergency"), *added}) or FALLBACK_EMERGENCY
 
     @property
     def main_emergency(self) -> str:
@@ -107,8 +108,11 @@ class National:
         return digits[match.end() :], bool(groups) and groups[0] is not None
 
     def _impossible(self, nsn: str) -> bool:
-        """Too short, local only, or between two possible lengths; too long is left for the table to say."""
-        lengths = self.data.lengths
+        """Too short, local only, or between two possible lengths; too long is left for the table to say.
+
+        The lengths are those of the whole calling code, since JE dials GB numbers as its own.
+        """
+        lengths = numbering().lengths[self.code]
         size = len(nsn)
         return size in self.data.local_lengths or size < lengths[0] or (size < lengths[-1] and size not in lengths)
 

@@ -4,10 +4,10 @@ Four tab-separated files in `data/`, with a header line each:
 
 - `overlay.tsv` changes region, type or flags of numbers under a prefix (`?` stands for any digit); the longest prefix
   wins. It never makes a number valid that the plans don't know.
-- `short_overlay.tsv` adds or changes short numbers of one home country.
+- `short_overlay.tsv` adds or changes short numbers of one home country; an `emergency` row has no `?`.
 - `reroutes.tsv` reads a dialled form as another number: legacy forms that are still dialled, and plans shared by
   several calling codes. `home` is a country, or `+` for the E.164 form. Used only where the dialled form itself
-  is no valid number.
+  is no valid number, unless `always` says that it goes elsewhere although the home plan lists it.
 - `prefixes.tsv` names carrier selection, operator and caller-ID prefixes before a number, as patterns with a
   look-ahead; `home` is a country or a calling code.
 """
@@ -22,6 +22,7 @@ from importlib.resources import files
 from itertools import product
 from typing import NamedTuple
 
+from ringfence.numbers.number import SPECIAL_TYPES
 from ringfence.numbers.table import Breakpoints, Rewrite, numbering
 
 
@@ -32,6 +33,7 @@ class Reroute(NamedTuple):
     length: int
     instead: str
     source: str
+    always: bool
 
     def apply(self, digits: str) -> str:
         """The E.164 digits meant, or empty if this row doesn't fit."""
@@ -86,6 +88,17 @@ def table() -> Breakpoints:
 
 
 @cache
+def special_prefixes() -> tuple[str, ...]:
+    """Prefixes that are special as a whole, also where the plans list no number under them."""
+    return tuple(
+        start
+        for row in _rows("overlay.tsv")
+        if row["type"] in SPECIAL_TYPES and not row["regions"] and not row["types"]
+        for start in _expanded(row["match"])
+    )
+
+
+@cache
 def short_rows(home: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Short numbers of `home` that the overlay defines: (exact pattern, type)."""
     return tuple(
@@ -99,7 +112,7 @@ def short_rows(home: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 def reroutes(home: str) -> tuple[Reroute, ...]:
     """The reroutes of one home country, or of the E.164 form (`+`)."""
     return tuple(
-        Reroute(row["match"], int(row["length"]), row["instead"], row["source"])
+        Reroute(row["match"], int(row["length"]), row["instead"], row["source"], row["always"] == "yes")
         for row in _rows("reroutes.tsv")
         if row["home"] == home
     )

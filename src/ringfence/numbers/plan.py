@@ -26,6 +26,7 @@ from ringfence.numbers.number import REASONS, Number, reject
 from ringfence.numbers.settings import PlanError, PlanSettings, check
 from ringfence.numbers.table import MAX_DIGITS, numbering
 from ringfence.numbers.text import Dialled, Refused, Sos, decode
+from ringfence.numbers.unknown import unknown
 
 __all__ = ["DialPlan", "PlanError", "PlanSettings", "Step"]
 
@@ -83,10 +84,22 @@ class DialPlan:
         trace.append(Step("result", _in_words(number), number.e164))
         return tuple(trace)
 
+    def for_call(self, dialled: str) -> Number:
+        """`normalise` for a call from here: a short number that a phone-context makes another country's is refused.
+
+        It has no form that could be sent, and here its digits mean something else: `999;phone-context=+44` is no
+        emergency call of a source in the US and must not pass as one. An emergency number of here stays one.
+        """
+        number = self.normalise(dialled)
+        if number.status != "short" or "phone_context" not in number.flags or number.region == self._home.region:
+            return number
+        if number.type == "emergency" and number.e164 in self._emergency:
+            return number._replace(region=self._home.region)
+        return reject("foreign_short", region=number.region, flags=number.flags)
+
     def is_emergency(self, dialled: str) -> bool:
         """Whether this is, as a whole, an emergency call where the source is (control C8)."""
-        number = self.normalise(dialled)
-        return number.type == "emergency" and number.e164 in self._emergency
+        return self.for_call(dialled).type == "emergency"
 
     def _decoded(self, dialled: str, trace: Trace) -> Number:
         found = decode(dialled, self.settings.vanity)
@@ -96,9 +109,18 @@ class DialPlan:
             _note(trace, "decode", f"{found.urn} asks for an emergency call", "")
             return Number("short", self._home.main_emergency, self._home.region, "emergency", "", ("sos_urn",))
         _note(trace, "decode", "read the digits" + _listed(found.flags), found.text)
+        if found.private:
+            return self._in_private_context(found, trace)
         if found.context:
-            return self._in_context(found, trace)
+            number = self._in_context(found, trace)
+            emergency = number.rejected and found.text in self._emergency
+            return self._short(found.text, "emergency", found.flags, trace) if emergency else number
         return self._symbols(found.text, found.flags, trace)
+
+    def _in_private_context(self, found: Dialled, trace: Trace) -> Number:
+        """Nothing but an emergency number: whatever plan the PBX names, that call must get out."""
+        number = self._symbols(found.text, found.flags, trace)
+        return number if number.type == "emergency" else reject("private_context", flags=found.flags)
 
     def _in_context(self, found: Dialled, trace: Trace) -> Number:
         """A local number of another plan: that country's rules, the rest of the context as area code."""
@@ -253,6 +275,9 @@ class DialPlan:
         if local:
             _note(trace, "local", f"put the area code {self.settings.area} before it", local)
             return self._known(local, flags, trace)
+        elsewhere = self._rerouted(digits, flags, trace, always=True)
+        if elsewhere is not None:
+            return elsewhere
         nsn, carrier = self._home.strip(digits)
         if carrier:
             flags = (*flags, "carrier")
@@ -273,11 +298,9 @@ class DialPlan:
         if nsn != digits and self._valid(self._code + digits):
             _note(trace, "national", "kept it: the number is valid with all its digits", digits)
             return self._known(self._code + digits, flags, trace)
-        for reroute in self._home.reroutes:
-            other = reroute.apply(digits)
-            if other and self._valid(other):
-                _note(trace, "reroute", f"{reroute.match} stands for +{reroute.instead} ({reroute.source})", other)
-                return self._known(other, (*flags, "reroute"), trace)
+        elsewhere = self._rerouted(digits, flags, trace, always=False)
+        if elsewhere is not None:
+            return elsewhere
         if digits.startswith(self._code):
             rest = self._home.strip(digits[len(self._code) :])[0]
             if self._valid(self._code + rest):
@@ -287,7 +310,19 @@ class DialPlan:
         if local:
             _note(trace, "local", f"put the area code {self.settings.area} before it", local)
             return self._known(local, flags, trace)
-        return self._unknown(self._code + nsn, flags)
+        return unknown(self._code + nsn, self._table, flags)
+
+    def _rerouted(self, digits: str, flags: Flags, trace: Trace, *, always: bool) -> Number | None:
+        """The number of another plan that this form stands for here, if there is one."""
+        for reroute in self._home.reroutes:
+            other = reroute.apply(digits) if reroute.always == always else ""
+            if other and (always or self._valid(other)):
+                _note(trace, "reroute", f"{reroute.match} stands for +{reroute.instead} ({reroute.source})", other)
+                return self._judged(other, (*flags, "reroute"), trace)
+        return None
+
+    def _judged(self, digits: str, flags: Flags, trace: Trace) -> Number:
+        return self._known(digits, flags, trace) if self._valid(digits) else unknown(digits, self._table, flags)
 
     def _international(self, digits: str, flags: Flags, trace: Trace) -> Number:
         """E.164 digits, with the two repairs that are common: a trunk prefix kept, a legacy form."""
@@ -306,7 +341,9 @@ class DialPlan:
             if other != digits and self._valid(other):
                 _note(trace, "trunk-digit", f"dropped the national prefix after +{code}", other)
                 return self._known(other, (*flags, "ndd_in_intl"), trace)
-        return self._unknown(digits, flags)
+        if code == self._code and digits[len(code) :] in self._emergency:
+            return self._short(digits[len(code) :], "emergency", (*flags, "code_and_emergency"), trace)
+        return unknown(digits, self._table, flags)
 
     def _valid(self, digits: str) -> bool:
         return len(digits) <= MAX_DIGITS and self._table.label(digits).type != ""
@@ -319,31 +356,6 @@ class DialPlan:
     def _short(self, digits: str, kind: str, flags: Flags, trace: Trace) -> Number:
         _note(trace, "short", f"{digits} is {kind} in {self._home.region}", digits)
         return Number("short", digits, self._home.region, kind, "", flags)
-
-    def _unknown(self, digits: str, flags: Flags) -> Number:
-        """Why the numbering plan has no such number."""
-        code = self._codes.code_of(digits)
-        if len(digits) > MAX_DIGITS:
-            return reject("too_long", region=_hinted("", code), flags=flags, candidate=digits)
-        label = self._table.label(digits)
-        reason = self._length_reason(digits, self._codes.lengths[code], len(digits) - len(code))
-        return reject(reason, region=_hinted(label.region, code), flags=flags, candidate=digits)
-
-    def _length_reason(self, digits: str, lengths: tuple[int, ...], size: int) -> str:
-        if size in lengths:
-            return "unallocated"
-        if size > lengths[-1]:
-            return "too_long"
-        row = self._table.rows_under(digits)[0]
-        longest = max((n for n, label in enumerate(row) if label.type), default=len(digits))
-        return "too_long" if len(digits) > longest else "too_short"
-
-
-def _hinted(region: str, code: str) -> str:
-    """The country a refused number points to; +1 points to none by itself (control C4)."""
-    if region or code in ("", "1"):
-        return region
-    return main_region(code)
 
 
 def _only_reading(first: Number, second: Number) -> Number:

@@ -52,6 +52,8 @@ class Dialled(NamedTuple):
     context: str = ""
     """Digits of a global phone-context."""
     flags: tuple[str, ...] = ()
+    private: bool = False
+    """Its phone-context is a domain or broken: only an emergency number means something without its plan."""
 
 
 class Refused(NamedTuple):
@@ -116,12 +118,12 @@ def _subscriber(text: str, vanity: bool) -> Dialled | Refused:
     return _in_context(found, _unescaped(named.get("phone-context", "")))
 
 
-def _in_context(found: Dialled, context: str | None) -> Dialled | Refused:
+def _in_context(found: Dialled, context: str | None) -> Dialled:
     """RFC 3966 §5.1.5: a global number ignores its context, a local one means nothing without."""
     if context == "" or found.text.startswith("+"):
         return found
     if context is None or not _CONTEXT.fullmatch(context):
-        return Refused("private_context")
+        return found._replace(private=True)
     digits = re.sub("[^0-9]", "", context)
     return Dialled(found.text, digits, _with(found.flags, "phone_context"))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ringfence.numbers import REASONS
+from ringfence.numbers import REASONS, SUSPECT
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.permits import named_exception, region_of
@@ -21,7 +21,9 @@ class UnusableNumber:
     What can't be read as one number can't be judged, and a switch behind us may read it in another way. Numbers that
     don't exist on paper exist in rate decks: of the ranges that carriers bill as special services a third hold no
     number of the plan at all. A range abroad that isn't listed is refused unless `unlisted` names its country or an
-    exception its prefix. At home it only scores, since plans change faster than tables.
+    exception its prefix. At home it only scores, since plans change faster than tables. Digits that are hardly a new
+    range are refused at home too, unless an exception names them: between premium numbers, a short number behind a
+    country code, a 0 where the plan has none.
 
     *Before*
 
@@ -66,10 +68,11 @@ def _unlisted(case: Case) -> Finding:
     number, home = case.destination.number, case.source.plan.home
     region = region_of(number, home)
     text = f"+{number.candidate} is in a range that the numbering plan of {region or 'its country'} doesn't list"
-    if region and region == home:
+    text += "".join(f"; {SUSPECT[flag]}" for flag in number.flags if flag in SUSPECT)
+    if region and region == home and not number.suspect:
         return Finding("info", text, observed=number.candidate)
     where = f"trunk.{case.trunk.name}.unlisted"
-    if region and region in case.trunk.unlisted:
+    if region and region in case.trunk.unlisted and not number.suspect:
         return Finding("info", text, where, number.candidate)
     lifted = named_exception(case)
     if lifted is not None:
