@@ -113,7 +113,7 @@ def test_a_snapshot_of_another_ledger_is_passed_over_and_removed(tmp_path: Path)
     with guard(tmp_path / "l.db") as owner:
         owner.append(*story("c1"), *story("c2"))
         owner.snapshot(b"before")
-    for path in tmp_path.glob("l.db*"):
+    for path in (tmp_path / "l.db", tmp_path / "l.head"):
         path.unlink()
     with guard(tmp_path / "l.db") as owner:
         assert owner.ledger.load_snapshot() is None
@@ -123,6 +123,18 @@ def test_a_snapshot_of_another_ledger_is_passed_over_and_removed(tmp_path: Path)
         assert snapshot is not None
         assert snapshot.state == {"engine": b"after"}
         assert len(list((tmp_path / "l.snapshots").glob("*.snapshot"))) == 1
+
+
+def test_a_snapshot_outlives_the_database(tmp_path: Path) -> None:
+    with guard(tmp_path / "l.db") as owner:
+        owner.append(*story("c1"))
+        owner.snapshot(b"at the end")
+    (tmp_path / "l.db").unlink()
+    with guard(tmp_path / "l.db") as owner:
+        snapshot = owner.ledger.load_snapshot()
+        assert snapshot is not None
+        assert snapshot.state == {"engine": b"at the end"}
+        assert kept(owner) == []
 
 
 def test_only_one_process_writes(tmp_path: Path) -> None:

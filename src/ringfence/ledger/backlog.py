@@ -39,7 +39,7 @@ class Backlog:
     @property
     def lossy(self) -> bool:
         """Whether there are losses that no record tells of yet."""
-        return bool(self._lost)
+        return bool(self._lost or self.vanished)
 
     def written(self, count: int) -> None:
         """The first rows are in the ledger now."""

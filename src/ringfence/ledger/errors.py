@@ -1,6 +1,8 @@
 """What can go wrong with the ledger, in words for the operator."""
 
+import os
 import sqlite3
+from pathlib import Path
 
 from ringfence.errors import RingfenceError
 
@@ -22,9 +24,18 @@ _CAUSES = {
 }
 
 
-def in_words(path: object, error: sqlite3.Error | OSError) -> str:
+def in_words(path: Path, error: sqlite3.Error | OSError) -> str:
     """One line on why the ledger at `path` can't be used now, and what to do."""
     if isinstance(error, OSError):
         return f"ledger {path}: {error.strerror or error}"
+    if _read_only(path):
+        return f"ledger {path}: the disk is mounted read-only ({error}); it goes on when that is over"
     name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").split("_")[0]
     return f"ledger {path}: {_CAUSES.get(name, 'SQLite failed')} ({error})"
+
+
+def _read_only(path: Path) -> bool:
+    try:
+        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False

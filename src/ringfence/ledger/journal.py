@@ -5,8 +5,8 @@
       └────────────────────────────────────────────────────────────────────────────────────┘
 
 A full disk or a lock leaves the store open; after anything else it is opened anew. An opened store is compared with
-the last confirmed commit: it may hold more (a commit that failed was made all the same) or less (the file was removed
-or replaced); a new file goes on with the numbers and the chain of the lost one.
+the last confirmed commit (at the start: the last signed head). It may hold more: a commit that failed was made all the
+same. It may hold less: the file was removed or replaced; a new file goes on with the numbers and chain of the lost one.
 
 Belongs to the writer's thread, but for `down`, `commits` and `in_place`, which any thread may read.
 """
@@ -46,6 +46,7 @@ class Journal:
         path: Path,
         open_store: Callable[[], Store],
         opened: Callable[[Instant], Opened],
+        place: tuple[int, bytes] | None,
         *,
         clock: Clock,
         on_state: Callable[[str | None], None],
@@ -55,8 +56,8 @@ class Journal:
         self.commits = 0
         self.committed = 0
         """Entries, for the metrics."""
-        self.place: tuple[int, bytes] | None = None
-        """Where the chain stood at the last commit, across stores."""
+        self.place = place
+        """Where the chain stood at the last commit, across stores; at the start where a signed head says it stood."""
         self.store: Store | None = None
         self.backlog = Backlog(MAX_BACKLOG)
         self._path = path
@@ -108,9 +109,12 @@ class Journal:
         return head
 
     def record_losses(self) -> None:
-        """Tell the chain of facts that were lost while the store worked. Raises sqlite3.Error and OSError."""
-        if self.backlog.lossy and self.store is not None:
-            self._record_outage(self.store, "the queue was full, or a fact could not be encoded")
+        """Tell the chain of what was lost while the store worked. Raises sqlite3.Error and OSError."""
+        backlog = self.backlog
+        if backlog.lossy and self.store is not None:
+            gone = "entries are missing that were there when the ledger was last open"
+            why = gone if backlog.vanished else "the queue was full, or a fact could not be encoded"
+            self._record_outage(self.store, why)
 
     def in_place(self) -> bool:
         """Whether the paths still name the files that are open."""
@@ -191,8 +195,10 @@ class Journal:
         """What the file holds against what was committed."""
         seq, last = place
         if store.holds(seq, last):
-            self.backlog.found(store.after(seq))
+            if self.backlog.rows:
+                self.backlog.found(store.after(seq, len(self.backlog.rows)))
             return
         self.backlog.vanished += max(1, seq - store.seq)
+        log.error("ledger %s: entries up to %d were here, now there are %d", self._path, seq, store.seq)
         if store.is_new():
             store.begin_after(seq, last, now)

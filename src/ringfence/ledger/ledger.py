@@ -21,7 +21,7 @@ from functools import partial
 
 from ringfence.ledger import snapshots, upkeep
 from ringfence.ledger.callbacks import OnCommit, Wake, deliver
-from ringfence.ledger.chain import Signer
+from ringfence.ledger.chain import Head, Signer
 from ringfence.ledger.errors import LedgerError
 from ringfence.ledger.files import Paths, WriterLock
 from ringfence.ledger.journal import Clock, Journal
@@ -70,6 +70,7 @@ class Ledger:
             paths.db,
             lambda: Store(paths, node, signer, settings.durability, clock()),
             lambda now: Opened(at=now, node=node, key=signer.public),
+            _last_head(paths, node, signer.public),
             clock=clock,
             on_state=lambda down: deliver(wake, [(on_state, down)]),
         )
@@ -223,3 +224,15 @@ class Ledger:
         self._writer.close()
         self._keeper.stop()
         self._lock.release()
+
+
+def _last_head(paths: Paths, node: str, key: bytes) -> tuple[int, bytes] | None:
+    """Where the head that was signed last says the chain stood; None where there is none of ours."""
+    try:
+        head = Head.parse(paths.head.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, LedgerError) as error:
+        log.warning("%s can't be read, the start of the ledger isn't compared with it: %s", paths.head, error)
+        return None
+    return (head.seq, head.chain) if (head.node, head.key) == (node, key) and head.valid() else None

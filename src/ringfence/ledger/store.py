@@ -138,12 +138,14 @@ class Store:
         return self.seq == 0
 
     def holds(self, seq: int, last: bytes) -> bool:
-        """Whether the entry with that number is here, with that chain value."""
-        return seq == 0 or self.chain_at(seq) == last
+        """Whether the entry with that number is here, with that chain value, or was purged."""
+        anchor = self._db.execute("SELECT seq FROM anchor").fetchone()
+        return seq < (anchor[0] if anchor else 1) or self.chain_at(seq) == last
 
-    def after(self, seq: int) -> list[tuple[Instant, str, bytes | None]]:
-        """(at, kind, body) of the entries after a number."""
-        return self._db.execute("SELECT at, kind, body FROM facts WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
+    def after(self, seq: int, limit: int) -> list[tuple[Instant, str, bytes | None]]:
+        """(at, kind, body) of the first entries after a number."""
+        query = "SELECT at, kind, body FROM facts WHERE seq > ? ORDER BY seq LIMIT ?"
+        return self._db.execute(query, (seq, limit)).fetchall()
 
     def chain_at(self, seq: int) -> bytes | None:
         """The chain value after an entry, None where it isn't here."""
