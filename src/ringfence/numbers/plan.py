@@ -256,7 +256,7 @@ class DialPlan:
 
     def _repeated(self, number: Number, digits: str) -> Number:
         if number.status == "reject" and self._home.repeats_idd(digits):
-            return number._replace(reason="repeated_idd")
+            return reject("repeated_idd", flags=number.flags)
         return number
 
     def _maybe_e164(self, digits: str, flags: Flags, trace: Trace) -> Number:

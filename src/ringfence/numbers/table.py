@@ -213,7 +213,10 @@ def _verified(blob: bytes) -> tuple[bytes, str]:
     body = blob[len(MAGIC) + 32 :]
     if not blob.startswith(MAGIC) or not body:
         raise NumberingError("numbering.bin isn't a compiled numbering file: reinstall ringfence")
-    payload = zlib.decompress(body)
+    try:
+        payload = zlib.decompress(body)
+    except zlib.error as error:
+        raise NumberingError(f"numbering.bin is damaged ({error}): reinstall ringfence") from error
     digest = hashlib.sha256(payload)
     if digest.digest() != blob[len(MAGIC) : len(MAGIC) + 32]:
         raise NumberingError("numbering.bin is damaged, its SHA-256 differs: reinstall ringfence")
