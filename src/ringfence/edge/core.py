@@ -71,7 +71,7 @@ class EdgeCore:
             return
         try:
             message = parse(data)
-            message.validate()
+            _check(message)
             if isinstance(message, Response):
                 self._response(message, origin, now)
             else:
@@ -345,6 +345,15 @@ class EdgeCore:
         response = build_response(request, 503, "Service Unavailable", to_tag=edge.tokens.tag(request.call_id))
         port = origin.port if "rport" in via.params else via.port or 5060
         edge.transmit(origin.listener, response.to_bytes(), origin.host, port)
+
+
+def _check(message: Request | Response) -> None:
+    """Read what is needed before anything changes: a call that begins or is answered whole, the rest by its hop."""
+    begins = not message.to_tag if isinstance(message, Request) else 100 < message.status < 300
+    if begins and message.cseq[1] != "BYE":
+        message.validate()
+    else:
+        message.validate_hop()
 
 
 def _stamp(request: Request, via: Via, origin: Origin) -> None:

@@ -16,6 +16,9 @@ from ipaddress import AddressValueError, IPv6Address
 
 from ringfence.sip.errors import SipParseError
 
+CACHED = 8192
+"""Values of URIs, addresses and Vias whose reading is remembered: those of one call come in each of its messages."""
+
 WS = b" \t"
 TOKEN_CHARS = rb"A-Za-z0-9.!%*_+`'~-"
 TOKEN = re.compile(rb"[" + TOKEN_CHARS + rb"]+")

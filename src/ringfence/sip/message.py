@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 
 from ringfence.sip.address import Address, cut_address, parse_address, split_values, tag_of
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import TOKEN_CHARS, WS, parse_params, text
+from ringfence.sip.grammar import CACHED, TOKEN_CHARS, WS, parse_params, text
 from ringfence.sip.headers import (
     COMPACT,
     LISTS,
@@ -72,10 +73,7 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID as spelled; case matters (§20.8)."""
-        value = self._required("call-id")
-        if not _CALL_ID.fullmatch(value):
-            raise SipParseError("bad Call-ID")
-        return value.decode("ascii")
+        return self._cached("call-id", _call_id)
 
     @property
     def cseq(self) -> tuple[int, str]:
@@ -95,12 +93,12 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """Tag of From, without reading its URI."""
-        return _tag(self._required("from"))
+        return self._tagged("from", "from tag")
 
     @property
     def to_tag(self) -> str | None:
         """Tag of To, without reading its URI."""
-        return _tag(self._required("to"))
+        return self._tagged("to", "to tag")
 
     @property
     def top_via(self) -> Via:
@@ -115,12 +113,7 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """0 to 255 (§20.22); None where a peer of RFC 2543 left it out."""
-        value = self.first("max-forwards")
-        if value is None:
-            return None
-        if not _NUMBER.fullmatch(value) or int(value) > 255:
-            raise SipParseError("bad Max-Forwards")
-        return int(value)
+        return self._cached("max-forwards", _max_forwards) if self.has("max-forwards") else None
 
     @property
     def contacts(self) -> list[Address]:
@@ -142,10 +135,12 @@ class Message:
 
     def first(self, name: str) -> bytes | None:
         """First value; of a list header the first element."""
-        name = _long(name)
-        if name not in self._names:
-            return None
-        value = _value(self._lines[self._names.index(name)])
+        names = self._names
+        if name not in names:
+            name = _long(name)
+            if name not in names:
+                return None
+        value = _value(self._lines[names.index(name)])
         return split_values(value)[0] if name in LISTS and b"," in value else value
 
     def all(self, name: str) -> list[bytes]:
@@ -158,7 +153,7 @@ class Message:
 
     def has(self, name: str) -> bool:
         """Whether a header of this name is there, empty or not."""
-        return _long(name) in self._names
+        return name in self._names or _long(name) in self._names
 
     def tokens(self, name: str) -> frozenset[str]:
         """Lower case, but methods (Allow) as spelled."""
@@ -180,6 +175,17 @@ class Message:
         if found is None:
             found = self._cache[name] = read(self._required(name))
         return found
+
+    def _tagged(self, name: str, key: str) -> str | None:
+        if key not in self._cache:
+            self._cache[key] = _tag(self._required(name))
+        found: str | None = self._cache[key]
+        return found
+
+    def _forget(self, long: str) -> None:
+        """A header was changed: what was read of it no longer holds."""
+        self._cache.pop(long, None)
+        self._cache.pop(f"{long} tag", None)
 
     # Edits, on a copy.
 
@@ -226,7 +232,7 @@ class Message:
             kept = [(here, line) for here, line in zip(self._names, self._lines, strict=True) if here != long]
             self._names = [here for here, _ in kept]
             self._lines = [line for _, line in kept]
-            self._cache.pop(long, None)
+            self._forget(long)
 
     def pop_first(self, name: str) -> bytes | None:
         """Take away the first value of a header and return it; None if there is none."""
@@ -239,7 +245,7 @@ class Message:
             self._rewrite(at, b", ".join(values[1:]))
         else:
             del self._names[at], self._lines[at]
-            self._cache.pop(long, None)
+            self._forget(long)
         return values[0]
 
     def replace_first(self, name: str, value: bytes) -> None:
@@ -262,12 +268,12 @@ class Message:
     def _insert(self, at: int, long: str, value: bytes) -> None:
         self._names.insert(at, long)
         self._lines.insert(at, _line(long, value))
-        self._cache.pop(long, None)
+        self._forget(long)
 
     def _rewrite(self, at: int, value: bytes) -> None:
         long = self._names[at]
         self._lines[at] = _line(long, value)
-        self._cache.pop(long, None)
+        self._forget(long)
 
     # The whole.
 
@@ -276,6 +282,10 @@ class Message:
         if "content-length" not in self._names:
             self.set("content-length", b"%d" % len(self.body))
         return b"\r\n".join((self._start, *self._lines, b"", self.body))
+
+    def validate_hop(self) -> None:
+        """Read now what one hop inside a known transaction or dialog needs; raises SipParseError."""
+        _ = (self.call_id, self.cseq, self.from_tag, self.to_tag, self.top_via, self.max_forwards)
 
     def validate(self) -> None:
         """Read every structural header now; raises SipParseError."""
@@ -441,6 +451,13 @@ def _cut_body(message: Message, body: bytes) -> bytes:
     return body[:length]
 
 
+def _call_id(value: bytes) -> str:
+    if not _CALL_ID.fullmatch(value):
+        raise SipParseError("bad Call-ID")
+    return value.decode("ascii")
+
+
+@lru_cache(maxsize=CACHED)
 def _cseq(value: bytes) -> tuple[int, str]:
     match = _CSEQ.fullmatch(value)
     if match is None or int(match[1]) >= _MAX_CSEQ:
@@ -448,6 +465,13 @@ def _cseq(value: bytes) -> tuple[int, str]:
     return int(match[1]), match[2].decode("ascii")
 
 
+def _max_forwards(value: bytes) -> int:
+    if not _NUMBER.fullmatch(value) or int(value) > 255:
+        raise SipParseError("bad Max-Forwards")
+    return int(value)
+
+
+@lru_cache(maxsize=CACHED)
 def _tag(value: bytes) -> str | None:
     match = _PLAIN_TAG.fullmatch(value)
     if match is not None:
@@ -462,7 +486,7 @@ def _long(name: str) -> str:
 
 
 def _value(line: bytes) -> bytes:
-    return line[line.index(b":") + 1 :].strip(WS)
+    return line.partition(b":")[2].strip(WS)
 
 
 def _line(long: str, value: bytes) -> bytes:

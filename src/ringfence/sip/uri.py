@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import HOST, escape, host_port_bytes, parse_host, parse_port, text, unescape, wire
+from ringfence.sip.grammar import CACHED, HOST, escape, host_port_bytes, parse_host, parse_port, text, unescape, wire
 
 MAX_URI = 2048
 "Longest URI read (RFC 3261 names no limit; real ones stay under 300)."
@@ -127,6 +128,7 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
         return hash((self.scheme, self.user_raw, self.host, self.port))
 
 
+@lru_cache(maxsize=CACHED)
 def parse_uri(raw: bytes, offset: int = 0) -> Uri:
     """Read a whole URI. Raises SipParseError (414 over `MAX_URI`, else 400); `offset` is where `raw` starts."""
     if len(raw) > MAX_URI:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import (
+    CACHED,
     HOST,
     TOKEN,
     TOKEN_CHARS,
@@ -80,6 +82,7 @@ class Via(msgspec.Struct, frozen=True):
         return hash((self.transport, self.host, self.port, self.params.get("branch")))
 
 
+@lru_cache(maxsize=CACHED)
 def parse_via(value: bytes, offset: int = 0) -> Via:
     """Read exactly one Via value; raises SipParseError."""
     match = _VIA.fullmatch(value)
