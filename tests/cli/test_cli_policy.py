@@ -16,6 +16,15 @@ from ringfence.policy.schema import schema
 EXAMPLES = Path(__file__).parents[2] / "examples"
 POLICY = EXAMPLES / "policy.toml"
 TEXT = POLICY.read_text(encoding="utf-8")
+ADDRESS_EXCEPTION = """
+[[address_exception]]
+source = "pbx"
+addresses = ["127.0.0.2"]
+owner = "noc"
+why = "ticket 9"
+until = 2027-01-31
+
+"""
 NOW = 1_798_900_000_000_000
 """Saturday, 2027-01-02, in New York."""
 
@@ -138,6 +147,16 @@ def test_explain_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     )
     assert "admits" in explained(capsys, "2125550123", 0, path, at="2027-01-29T17:59")
     assert "admits" in explained(capsys, "2125550123", 0, path, at="2027-01-29T22:59:59Z")
+
+
+def test_explain_address_whose_exception_has_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = edited(tmp_path, "[ledger]", ADDRESS_EXCEPTION + "[ledger]")
+    assert "admits" in explained(capsys, "2125550123", 0, path, at="2027-01-31T23:59")
+    out = explained(capsys, "2125550123", 1, path, at="2027-02-01T00:00")
+    assert row(out, "decides").startswith(
+        "decides unverified-source: 127.0.0.2:5060 was an address of source pbx until"
+    )
+    assert row(out, "decides").endswith("address_exception[1].until")
 
 
 def test_explain_json(capsys: pytest.CaptureFixture[str]) -> None:

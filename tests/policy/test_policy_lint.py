@@ -20,6 +20,9 @@ TRUNK_B = (
     "concurrent={block=1}\nspend={total={per_day=1}}\nmax_price_per_min=1\nmax_call_s=60\nbilling={rates='rates.csv'}\n"
 )
 EXCEPTION = "\n[[exception]]\nwhat='LV'\nowner='noc'\nwhy='x'\nuntil="
+ADDRESS_EXCEPTION = EXCEPTION.replace("[[", "[[address_").replace("what='LV'", "source='pbx'\naddresses=['127.0.0.2']")
+ADDRESS_EXCEPTION = ADDRESS_EXCEPTION.replace("'x'", "'y'")
+ZONE = 'home_country = "US"                    # (1) a number without a country code is a US number\n'
 LINE = 'zone = "internal"\n'
 
 
@@ -149,6 +152,25 @@ CASES: list[tuple[str, str, str, str]] = [
     ("exception-ends-soon", TEXT + EXCEPTION + "2027-01-13", "exception[1].until", "ends in 13 days (noc: x)"),
     ("exception-expired", TEXT + EXCEPTION + "2026-12-30", "exception[1].until", "has ended and is ignored"),
     ("open-when-down", edit('"national_only"', '"allow"'), "trunk.carrier.when_down", "lets every call pass"),
+    (
+        "exception-ends-soon",
+        TEXT + ADDRESS_EXCEPTION + "2027-01-13",
+        "address_exception[1].until",
+        "for pbx at 127.0.0.2/32 ends in 13 days (noc: y)",
+    ),
+    (
+        "exception-for-everybody",
+        TEXT + EXCEPTION + "2027-06-01" + SOURCE_B,
+        "exception[1].source",
+        "every source may call LV (noc: x)",
+    ),
+    (
+        "permitted-too-dear",
+        edit('permit = ["US", "CA", "GB"]', 'permit = ["US", "CU", "FR"]'),
+        "trunk.carrier.permit",
+        "CU costs 0.92 in its first minute (+532100000), FR has no rate (+33",
+    ),
+    ("broad-addresses", edit(ZONE, ZONE + "vpn = ['10.0.0.0/8', '128.0.0.0/1']\n"), "site.vpn", "in 128.0.0.0/1"),
     (
         "tenant-time-zone",
         edit(LINE, LINE + 'tenant = "t"\n') + "\n[tenant.t]\nhome_country = 'GB'",

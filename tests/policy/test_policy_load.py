@@ -124,6 +124,37 @@ def test_until(tmp_path: Path, until: str, expected: datetime) -> None:
     assert policy.exceptions[0].until == int(expected.timestamp()) * 1_000_000
 
 
+HOME_OFFICE = """
+[source.home]
+zone = "remote"
+listen = "inside"
+addresses = ["10.8.0.0/24", "203.0.113.77"]
+trunks = ["carrier"]
+[[address_exception]]
+source = "home"
+addresses = ["203.0.113.0/24"]
+owner = "noc"
+why = "no VPN yet, ticket 9"
+until = 2027-01-31
+"""
+
+
+def test_remote_source_outside_the_vpn_by_exception(tmp_path: Path) -> None:
+    policy = load(written(tmp_path, TEXT + HOME_OFFICE))
+    (exception,) = policy.address_exceptions
+    assert (exception.source, exception.addresses) == ("home", ("203.0.113.0/24",))
+    assert exception.until == int(datetime(2027, 2, 1, 5, tzinfo=UTC).timestamp()) * 1_000_000
+    assert policy.exceptions == ()
+
+
+def test_remote_source_within_a_vpn_of_its_own(tmp_path: Path) -> None:
+    text = TEXT.replace("[site]\n", '[site]\nvpn = ["10.8.0.0/16", "203.0.113.77"]\n')
+    policy = load(written(tmp_path, text + HOME_OFFICE.partition("[[")[0]))
+    assert policy.vpn == ("10.8.0.0/16", "203.0.113.77/32")
+    with pytest.raises(PolicyErrors, match=r"10\.8\.0\.0/24 isn't in site\.vpn"):
+        load(written(tmp_path, text.replace("10.8.0.0/16", "10.9.0.0/16") + HOME_OFFICE))
+
+
 def test_profile_is_merged_key_by_key(tmp_path: Path) -> None:
     own = "per_caller = { concurrent = { block = 9 } }\ncaller_id_policy = 'any'\nmax_call_s = 60\n"
     loaded = Loader(written(tmp_path, TEXT.replace('zone = "internal"\n', f'zone = "internal"\n{own}'))).load()

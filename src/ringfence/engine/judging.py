@@ -53,7 +53,7 @@ class Judge:
 
     def judge(self, attempt: Attempt, now: Instant) -> Judgement:
         """The judgement; the hold has no charges where a rule refuses already."""
-        unknown = UNVERIFIED.find_unknown(self._policy, attempt)
+        unknown = UNVERIFIED.find_unknown(self._policy, attempt) or UNVERIFIED.find_ended(self._policy, attempt, now)
         if unknown is not None:
             return self._without_charges(attempt, NOWHERE, (unknown.hit(UNVERIFIED.slug, enforced=True),), now)
         case = self._case(attempt, now)

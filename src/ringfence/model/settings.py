@@ -19,6 +19,9 @@ Mode = Literal["enforce", "observe", "off"]
 WhenDown = Literal["national_only", "refuse", "allow"]
 CallerIdPolicy = Literal["owned", "owned_or_forwarded", "substitute", "any"]
 
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1/128")
+"""Networks that nobody has on the internet."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all settings: immutable, keyword arguments only."""
@@ -181,6 +184,18 @@ class PermitException(Settings, frozen=True, kw_only=True):
     """First instant at which it no longer holds."""
 
 
+class AddressException(Settings, frozen=True, kw_only=True):
+    """Addresses that a source may send from until a day (control A12)."""
+
+    source: str
+    addresses: tuple[str, ...]
+    """Networks in CIDR form."""
+    owner: str
+    why: str
+    until: int
+    """First instant at which it no longer holds."""
+
+
 class Ledger(Settings, frozen=True, kw_only=True):
     """Where facts are kept."""
 
@@ -198,6 +213,8 @@ class Policy(Settings, frozen=True, kw_only=True):
     version: str
     home_country: str
     time_zone: str
+    vpn: tuple[str, ...] = PRIVATE
+    """Networks that remote sources send from, but for exceptions (control A12)."""
     holidays: frozenset[str] = frozenset()
     """ISO dates on which opening hours are closed."""
     risks: RiskTable | None = None
@@ -207,6 +224,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     sources: dict[str, Source]
     tenants: dict[str, Tenant] = msgspec.field(default_factory=dict)
     exceptions: tuple[PermitException, ...] = ()
+    address_exceptions: tuple[AddressException, ...] = ()
     rule_modes: dict[str, Mode] = msgspec.field(default_factory=dict)
     """By rule slug, where it isn't the default."""
     ledger: Ledger = Ledger()

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ringfence.model.settings import (
+    AddressException,
     Bounds,
     CallWindows,
     Caps,
@@ -45,7 +46,10 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
         sources={name: _source(name, entry.values, site, tenants) for name, entry in document.named["source"].items()},
         risks=next(iter(tariffs.risks), None),
         tenants=tenants,
-        exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.exceptions),
+        exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.listed["exception"]),
+        address_exceptions=tuple(
+            _address_exception(entry.values, site["time_zone"]) for entry in document.listed["address_exception"]
+        ),
         rule_modes={slug: entry.values["mode"] for slug, entry in document.named["rules"].items()},
         **_optional(document, site),
     )
@@ -53,7 +57,7 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
 
 def _optional(document: Document, site: Values) -> Values:
     """Keys of single sections, where they are given."""
-    values = _only(site, "max_calls")
+    values = _only(site, "max_calls", "vpn")
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:
@@ -161,6 +165,10 @@ def _exception(values: Values, time_zone: str) -> PermitException:
         until=instant(values["until"], time_zone),
         **_only(values, "source", "trunk"),
     )
+
+
+def _address_exception(values: Values, time_zone: str) -> AddressException:
+    return AddressException(**{**values, "until": instant(values["until"], time_zone)})
 
 
 def instant(moment: date | datetime, time_zone: str) -> Instant:

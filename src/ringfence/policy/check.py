@@ -1,11 +1,12 @@
-"""What no single value shows: references to what isn't there, addresses that overlap, settings that contradict."""
+"""What no single value shows: references to what isn't there, settings that contradict each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from itertools import pairwise
 
+from ringfence.policy.check_addresses import wrong_addresses
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
 from ringfence.policy.keys import RULE_SLUGS
@@ -27,7 +28,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
         yield from _trunk(entry)
     for entry in document.named["source"].values():
         yield from _source(entry)
-    yield from _overlaps(document)
+    yield from wrong_addresses(document)
     yield from _inbound(document)
 
 
@@ -52,7 +53,7 @@ def _references(document: Document) -> Iterator[PolicyError]:
         yield from _reference(entry, "tenant", document)
     for entry in [*named["source"].values(), *named["profile"].values()]:
         yield from _trunk_references(entry, document)
-    for entry in document.exceptions:
+    for entry in (entry for listed in document.listed.values() for entry in listed):
         yield from _reference(entry, "source", document)
         yield from _reference(entry, "trunk", document)
 
@@ -135,53 +136,6 @@ def _source(entry: Entry) -> Iterator[PolicyError]:
 
 def _is_one_host(addresses: tuple[str, ...]) -> bool:
     return len(addresses) == 1 and ip_network(addresses[0]).num_addresses == 1
-
-
-class _Claim:
-    """A network that a source or carrier of a listener has."""
-
-    def __init__(self, owner: str, carrier: bool, cidr: str, node: Node) -> None:
-        self.owner = owner
-        self.carrier = carrier
-        self.network: IPv4Network | IPv6Network = ip_network(cidr)
-        self.node = node
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        return self.network.version, int(self.network.network_address), -self.network.num_addresses
-
-
-def _overlaps(document: Document) -> Iterator[PolicyError]:
-    """Sweep each listener's networks by first address: what begins before an earlier one ends overlaps it."""
-    claims: dict[str, list[_Claim]] = {}
-    for section, key in (("trunk", "carrier_addresses"), ("source", "addresses")):
-        for name, entry in document.named[section].items():
-            for cidr, node in zip(entry.values.get(key, ()), entry.at(key).value, strict=False):
-                claim = _Claim(f"{section}.{name}", section == "trunk", cidr, node)
-                claims.setdefault(entry.values.get("listen", ""), []).append(claim)
-    for on_listener in claims.values():
-        yield from _overlaps_of(sorted(on_listener, key=lambda claim: claim.order))
-
-
-def _overlaps_of(claims: list[_Claim]) -> Iterator[PolicyError]:
-    """Two networks overlap only if one holds the other, so the open ones form a stack."""
-    stack: list[_Claim] = []
-    for claim in claims:
-        while stack and not _holds(stack[-1], claim):
-            stack.pop()
-        clash = next((s for s in reversed(stack) if s.owner != claim.owner and not (s.carrier and claim.carrier)), None)
-        if clash is not None:
-            first, second = sorted((clash, claim), key=lambda c: (c.node.path, c.node.line))
-            hint = "a message from there could be of either"
-            yield second.node.error(
-                f"{second.network} overlaps {first.network} of {first.owner} on the same listener", hint
-            )
-        stack.append(claim)
-
-
-def _holds(outer: _Claim, inner: _Claim) -> bool:
-    a, b = outer.network, inner.network
-    return a.version == b.version and int(a.broadcast_address) >= int(b.network_address)
 
 
 def _inbound(document: Document) -> Iterator[PolicyError]:

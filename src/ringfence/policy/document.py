@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from ringfence.policy.errors import PolicyError
-from ringfence.policy.keys import EXCEPTION, INCLUDE, NAMED, SINGLE, SOURCE
+from ringfence.policy.keys import INCLUDE, LISTED, NAMED, SINGLE, SOURCE
 from ringfence.policy.kinds import MISSING, Problems, Table, Wrong, unknown_key, unknown_name
 from ringfence.policy.leaves import name as check_name
 from ringfence.policy.tree import Node, merge
 
-_MAIN = (*SINGLE, *NAMED, "exception", INCLUDE.name)
-_INCLUDED = (*NAMED, "exception")
+_MAIN = (*SINGLE, *NAMED, *LISTED, INCLUDE.name)
+_INCLUDED = (*NAMED, *LISTED)
 _SOURCE_WITHOUT_PROFILE = msgspec.structs.replace(
     SOURCE, keys=tuple(msgspec.structs.replace(key, required=False) for key in SOURCE.keys)
 )
@@ -40,24 +40,28 @@ class Document(msgspec.Struct, frozen=True):
     """The main file."""
     single: dict[str, Entry]
     named: dict[str, dict[str, Entry]]
-    exceptions: tuple[Entry, ...]
+    listed: dict[str, tuple[Entry, ...]]
 
 
 def read_document(main: Node, included: Iterable[Node], problems: Problems) -> Document:
     """Read every section of the main file and the included ones; what is wrong goes into `problems`."""
     single = {name: _entry(table, main.value[name], problems) for name, table in SINGLE.items() if name in main.value}
     named: dict[str, dict[str, Node]] = {section: {} for section in NAMED}
-    exceptions: list[Node] = []
+    listed: dict[str, list[Node]] = {section: [] for section in LISTED}
     for root, known in [(main, _MAIN), *((node, _INCLUDED) for node in included)]:
         problems.extend(_misplaced(child, name, known) for name, child in root.value.items() if name not in known)
         for section, tables in named.items():
             _add_named(tables, root.value.get(section), problems)
-        exceptions.extend(_exceptions(root.value.get("exception"), problems))
+        for section, nodes in listed.items():
+            nodes.extend(_listed(root.value.get(section), problems))
     return Document(
         path=main.path,
         single=single,
         named={section: _read_named(section, named, problems) for section in NAMED},
-        exceptions=tuple(_entry(EXCEPTION, node, problems) for node in exceptions),
+        listed={
+            section: tuple(_entry(table, node, problems) for node in listed[section])
+            for section, table in LISTED.items()
+        },
     )
 
 
@@ -103,12 +107,12 @@ def _add_named(tables: dict[str, Node], section: Node | None, problems: Problems
         tables.setdefault(name, node)
 
 
-def _exceptions(section: Node | None, problems: Problems) -> list[Node]:
+def _listed(section: Node | None, problems: Problems) -> list[Node]:
     if section is None:
         return []
     if isinstance(section.value, list):
         return list(section.value)
-    problems.append(section.error("must be tables in double brackets", "write [[exception]]"))
+    problems.append(section.error("must be tables in double brackets", f"write [[{section.key}]]"))
     return []
 
 

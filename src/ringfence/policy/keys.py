@@ -28,6 +28,13 @@ SITE = Table(
         ),
         Key(name="holidays", kind=ListOf(DAY), doc="Days on which opening hours are closed.", default="none"),
         Key(
+            name="vpn",
+            kind=ListOf(NETWORK, least=1),
+            doc='Where remote users come from: every address of a source with `zone = "remote"` is in here, or has an '
+            "`[[address_exception]]`.",
+            default="private addresses: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7, loopback",
+        ),
+        Key(
             name="risks",
             kind=text("the path of a CSV file"),
             doc="Your own risk scores, a CSV file (prefix or country, score, source, date) over the shipped "
@@ -276,20 +283,39 @@ TENANT = Table(
         *BOUNDS,
     ),
 )
+OWNED = (
+    Key(name="owner", kind=text("who answers for it"), doc="Who answers for it.", required=True),
+    Key(name="why", kind=text("the reason"), doc="The reason, or a ticket.", required=True),
+    Key(
+        name="until",
+        kind=MOMENT,
+        doc="The last day on which it holds, or the moment it ends; in the site's time zone if it names none.",
+        required=True,
+    ),
+)
 EXCEPTION = Table(
-    doc="A destination permitted for somebody until a day. It ends by itself.",
+    doc="A destination permitted for somebody until a day. It ends by itself. One that names a number or prefix also "
+    "lifts the rules on special kinds, risk and unlisted ranges; one that names a country doesn't.",
     keys=(
         Key(name="what", kind=DESTINATION, doc="A number, prefix or country.", required=True),
         Key(name="source", kind=NAME, doc="Only for this source.", default="every source"),
         Key(name="trunk", kind=NAME, doc="Only on this trunk.", default="every trunk"),
-        Key(name="owner", kind=text("who answers for it"), doc="Who answers for it.", required=True),
-        Key(name="why", kind=text("the reason"), doc="The reason, or a ticket.", required=True),
+        *OWNED,
+    ),
+)
+ADDRESS_EXCEPTION = Table(
+    doc="Addresses that a source may send from until a day, though they may be somebody else's tomorrow: a remote user "
+    "behind NAT or with a dynamic address, who isn't in `site.vpn`. It ends by itself: new calls from there are "
+    "refused, calls in progress go on.",
+    keys=(
+        Key(name="source", kind=NAME, doc="Whose addresses they are.", required=True),
         Key(
-            name="until",
-            kind=MOMENT,
-            doc="The last day on which it holds, or the moment it ends; in the site's time zone if it names none.",
+            name="addresses",
+            kind=ListOf(NETWORK, least=1),
+            doc="Addresses of that source; its `addresses` have them too.",
             required=True,
         ),
+        *OWNED,
     ),
 )
 RULE = Table(
@@ -349,6 +375,9 @@ NAMED: dict[str, Table] = {
     "rules": RULE,
 }
 """Sections of named tables: `[trunk.carrier]`."""
+
+LISTED: dict[str, Table] = {"exception": EXCEPTION, "address_exception": ADDRESS_EXCEPTION}
+"""Sections of tables without a name: `[[exception]]`."""
 
 SINGLE: dict[str, Table] = {"site": SITE, "ledger": LEDGER, "control": CONTROL}
 """Sections that are there once, in the main file."""

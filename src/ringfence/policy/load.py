@@ -168,7 +168,9 @@ def _version(policy: Policy, tariffs: Tariffs) -> str:
 def _places(document: Document) -> dict[str, str]:
     singles = document.single.items()
     named = ((f"{section}.{name}", e) for section in NAMED for name, e in document.named[section].items())
-    numbered = ((f"exception[{index}]", entry) for index, entry in enumerate(document.exceptions, 1))
+    numbered = (
+        (f"{section}[{index}]", e) for section, listed in document.listed.items() for index, e in enumerate(listed, 1)
+    )
     return dict(_places_of([*singles, *named, *numbered]))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ringfence.policy.keys import BILLING, EXCEPTION, INCLUDE, NAMED, PLAN, RULE_SLUGS, SINGLE
+from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, PLAN, RULE_SLUGS, SINGLE
 from ringfence.policy.keys_limits import BOUNDS, CALL_RATE, CLASS_CAPS, LEVELS, PER_CALLER, SPEND
 from ringfence.policy.kinds import Either, Key, Kind, MapOf, Table, listing
 from ringfence.policy.lint import LINTS
@@ -53,13 +53,17 @@ _CONTROLS = (
     ("A4", "a range that grows is noticed", "lint `broader-than-before`"),
     ("A9", "only owned caller IDs", "`caller_ids`, `caller_id_policy`, `caller_id`"),
     ("A10", "each source within its zone", "`zone`, `directions`, `trunks`, `permit`, `dids`"),
-    ("A12", "what is out of the ordinary has an owner and an end", "`[[exception]]`"),
+    (
+        "A12",
+        "remote users through the VPN; anything else has an owner and an end",
+        "`site.vpn`, `[[address_exception]]`",
+    ),
     ("C2", "default deny", "`permit`"),
     ("C3", "premium, satellite and the like by name", "`special`, `shared_cost_ceiling`"),
     ("C5", "unlisted ranges abroad by name", "`unlisted`"),
     ("C6", "risk with your own scores", "`site.risks`, `risk_alert`, `risk_block`, `block_lists`"),
     ("C7", "opening hours", "`hours`, `site.time_zone`, `site.holidays`"),
-    ("C8", "emergency calls pass everything", "`plan.emergency`, `caller_id`"),
+    ("C8", "emergency calls pass everything; test routes end", "`plan.emergency`, `caller_id`, `[[exception]]`"),
     ("C9", "one policy over several trunks", "lint `trunks-disagree`"),
     ("D1", "calls in progress", "`concurrent`, `class.CLASS.concurrent`, `per_caller.concurrent`"),
     ("D2", "new calls in several windows at once", "`calls_per_second`, `..._minute`, `..._hour`, `..._day`"),
@@ -78,7 +82,7 @@ def reference() -> str:
     sections += [_table(name, f"`[{name}.{_own(name)}]`", table) for name, table in NAMED.items()]
     sections += [
         f"Slugs: {', '.join(f'`{slug}`' for slug in RULE_SLUGS)}.\n",
-        _table("exception", "`[[exception]]`", EXCEPTION),
+        *(_table(section, f"`[[{section}]]`", table) for section, table in LISTED.items()),
     ]
     sections += [_table(anchor, title, table) for anchor, title, table in _PARTS]
     return "\n".join([*sections, _lints(), _controls()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringfence.policy.keys import EXCEPTION, INCLUDE, NAMED, RULE_SLUGS, SINGLE
+from ringfence.policy.keys import INCLUDE, LISTED, NAMED, RULE_SLUGS, SINGLE
 from ringfence.policy.kinds import Schema, Table
 
 NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -12,7 +12,10 @@ def schema() -> Schema:
     """The schema, draft 2020-12, of the main file; an included file has the same named tables and exceptions."""
     named = {section: _named(section, table) for section, table in NAMED.items()}
     single = {section: {**table.schema(), "description": table.doc} for section, table in SINGLE.items()}
-    exceptions = {"type": "array", "items": EXCEPTION.schema(), "description": EXCEPTION.doc}
+    listed = {
+        section: {"type": "array", "items": table.schema(), "description": table.doc}
+        for section, table in LISTED.items()
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Ringfence policy",
@@ -21,7 +24,7 @@ def schema() -> Schema:
             INCLUDE.name: {**INCLUDE.kind.schema(), "description": INCLUDE.doc},
             **single,
             **named,
-            "exception": exceptions,
+            **listed,
         },
         "additionalProperties": False,
         "required": ["site", "listen", "trunk", "source"],

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import ClassVar
 
 from ringfence.model.attempt import Attempt
 from ringfence.model.settings import Policy, Source
+from ringfence.model.time import Instant
+from ringfence.rules import words
 from ringfence.rules.base import Finding
 
 
@@ -18,8 +22,9 @@ class UnverifiedSource:
 
     A From header is free text: anybody who reaches the port can write anybody's name into it. Who calls is what was
     verified: the address, a digest, a certificate, the PBX's own word. A vendor that delivers inbound calls has no
-    business placing any, and a source that may use one trunk may not reach another one's money. This rule always
-    refuses: without a source there is no plan, no permit and no cap to judge by, so its mode can't be changed.
+    business placing any, and a source that may use one trunk may not reach another one's money. An address that is a
+    source's by exception (a home office behind NAT) is nobody's once the exception has ended. This rule always refuses:
+    without a source there is no plan, no permit and no cap to judge by, so its mode can't be changed.
 
     *Before*
 
@@ -38,7 +43,7 @@ class UnverifiedSource:
 
     *References*
 
-    Controls A1, A9, A10. RFC 3261 §26.1.1 (anybody may write any From).
+    Controls A1, A9, A10, A12. RFC 3261 §26.1.1 (anybody may write any From).
     """
 
     slug: ClassVar[str] = "unverified-source"
@@ -57,6 +62,36 @@ class UnverifiedSource:
             text = f"source {source.name} may not use trunk {attempt.trunk or '(none)'}"
             return Finding("block", text, f"source.{source.name}.trunks", attempt.trunk, ", ".join(source.trunks))
         return None
+
+    def find_ended(self, policy: Policy, attempt: Attempt, now: Instant) -> Finding | None:
+        """That the address of a known source was its own as an exception, which has ended (control A12)."""
+        if not policy.address_exceptions or attempt.verified != "address":
+            return None
+        found = [
+            (index, exception)
+            for index, exception in enumerate(policy.address_exceptions, 1)
+            if exception.source == attempt.source and _holds(exception.addresses, attempt.peer)
+        ]
+        if not found or any(now < exception.until for _, exception in found):
+            return None
+        index, last = max(found, key=lambda pair: pair[1].until)
+        until = words.moment(last.until, policy.time_zone)
+        text = f"{attempt.peer} was an address of source {last.source} until {until} ({last.owner}: {last.why})"
+        return Finding("block", text, f"address_exception[{index}].until", attempt.peer)
+
+
+def _holds(networks: tuple[str, ...], peer: str) -> bool:
+    """Whether a transport address, `192.0.2.1:5060`, is in one of some networks."""
+    try:
+        address = ip_address(peer.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return False
+    return any(address in network for network in _read(networks))
+
+
+@lru_cache(maxsize=1024)
+def _read(networks: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(network) for network in networks)
 
 
 def _stranger(attempt: Attempt, source: Source | None) -> Finding:

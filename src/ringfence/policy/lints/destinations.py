@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from functools import cache
 
 from ringfence.model.settings import Policy, Source, Trunk
+from ringfence.model.time import Instant
 from ringfence.numbers import Number, RiskTable, calling_code, overlay
 from ringfence.numbers.table import Label
 from ringfence.policy.lints.base import Found, Lint, Subject, originating, permitted
+from ringfence.rules.base import money
+from ringfence.rules.price_over_ceiling import first_minute_micros
 
 HIGH_RISK = 15
 """Points of a country in the risk table from which permitting it is worth a second thought."""
@@ -110,6 +113,27 @@ def _more(one: Trunk, other: Trunk, source: Source, policy: Policy) -> Iterator[
         yield Found(f"trunk.{one.name}.special", text, "make the lists equal")
 
 
+def _permitted_too_dear(subject: Subject) -> Iterator[Found]:
+    home = subject.policy.home_country
+    for name, trunk in subject.policy.trunks.items():
+        refused = [_refused_by_price(trunk, what, subject.now) for what in sorted(permitted(trunk.bounds, home))]
+        if any(refused):
+            text = f"trunk {name} permits what its prices refuse: {', '.join(filter(None, refused))}"
+            yield Found(f"trunk.{name}.permit", text, "raise max_price_per_min, add the rate, or take it out of permit")
+
+
+def _refused_by_price(trunk: Trunk, what: str, now: Instant) -> str:
+    """An ordinary number there that is refused by its price or for want of one; empty where it passes."""
+    number, ceiling = witness(what), trunk.max_price_per_min
+    if trunk.deck is None or ceiling is None or not number:
+        return ""
+    price = trunk.deck.rate(number, now)
+    if price is None:
+        return f"{what} has no rate (+{number})"
+    cost = first_minute_micros(price)
+    return f"{what} costs {money(cost)} in its first minute (+{number})" if cost > ceiling else ""
+
+
 def _permit_in_vain(subject: Subject) -> Iterator[Found]:
     policy = subject.policy
     for source in originating(policy):
@@ -151,5 +175,11 @@ LINTS = (
         slug="permit-in-vain",
         why="Whoever wrote it believes that these calls pass, and they don't.",
         find=_permit_in_vain,
+    ),
+    Lint(
+        code="POL-204",
+        slug="permitted-too-dear",
+        why="Calls to a country that is permitted are refused all the same: the ceiling is under the carrier's price.",
+        find=_permitted_too_dear,
     ),
 )

@@ -10,30 +10,31 @@ from ringfence.policy.lints.base import Found, Lint, Subject, originating
 
 Network = IPv4Network | IPv6Network
 
-BROADEST = {("carrier_addresses", 4): 24, ("carrier_addresses", 6): 48, ("addresses", 4): 16, ("addresses", 6): 48}
-"""Shortest prefix that isn't remarked upon, by key and IP version."""
-BROADEST_PUBLIC = 24
-"""The same for IPv4 sources outside private ranges."""
+BROADEST = {("carrier_addresses", 4): 24, ("addresses", 4): 16, ("vpn", 4): 0, ("vpn", 6): 0}
+"""Shortest prefix that isn't remarked upon, by key and IP version; 48 where it isn't named."""
+BROADEST_PUBLIC = {4: 24, 6: 48}
+"""The same outside private ranges."""
 
 
 def _networks(policy: Policy) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Dotted key of the holder, its key, its networks."""
     yield from ((f"trunk.{name}", "carrier_addresses", t.carrier_addresses) for name, t in policy.trunks.items())
     yield from ((f"source.{name}", "addresses", s.addresses) for name, s in policy.sources.items())
+    yield "site", "vpn", policy.vpn
 
 
 def _broad_addresses(subject: Subject) -> Iterator[Found]:
     for holder, key, cidrs in _networks(subject.policy):
         broad = [str(network) for network in map(ip_network, cidrs) if _is_broad(key, network)]
         if broad:
-            text = f"{holder} is anybody in {', '.join(broad)}"
+            text = f"{'a remote user' if holder == 'site' else holder} is anybody in {', '.join(broad)}"
             yield Found(f"{holder}.{key}", text, "name the addresses that really send")
 
 
 def _is_broad(key: str, network: Network) -> bool:
-    least = BROADEST[key, network.version]
-    if key == "addresses" and network.version == 4 and not network.is_private:
-        least = BROADEST_PUBLIC
+    least = BROADEST.get((key, network.version), 48)
+    if network.is_global:
+        least = max(least, BROADEST_PUBLIC[network.version])
     return network.prefixlen < least
 
 
@@ -45,7 +46,8 @@ def _broader_than_before(subject: Subject) -> Iterator[Found]:
         if holder in before:
             new = [network for network in map(ip_network, cidrs) if not _inside(network, before[holder])]
             if new:
-                text = f"{holder} takes in more than before: {', '.join(map(str, new))}"
+                who = "site.vpn" if holder == "site" else holder
+                text = f"{who} takes in more than before: {', '.join(map(str, new))}"
                 yield Found(f"{holder}.{key}", text, "check that the carrier or the owner announced it")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ringfence.policy.lints.base import DAY, Found, Lint, Subject
+from ringfence.model.settings import AddressException, PermitException, Policy
+from ringfence.policy.lints.base import DAY, Found, Lint, Subject, originating
 
 SOON = 14 * DAY
 
@@ -25,19 +26,35 @@ def _observe_mode(subject: Subject) -> Iterator[Found]:
 _MODES = {"observe": "only observed: it refuses nothing", "off": "off"}
 
 
+def _exceptions(policy: Policy) -> Iterator[tuple[str, str, PermitException | AddressException]]:
+    """Key, what it is for, and the exception itself."""
+    for index, permit in enumerate(policy.exceptions, 1):
+        yield f"exception[{index}]", permit.what, permit
+    for index, address in enumerate(policy.address_exceptions, 1):
+        yield f"address_exception[{index}]", f"{address.source} at {', '.join(address.addresses)}", address
+
+
 def _exception_ends(subject: Subject) -> Iterator[Found]:
-    for index, exception in enumerate(subject.policy.exceptions, 1):
+    for key, what, exception in _exceptions(subject.policy):
         left = exception.until - subject.now
         if 0 < left <= SOON:
-            text = f"the exception for {exception.what} ends in {left // DAY} days ({exception.owner}: {exception.why})"
-            yield Found(f"exception[{index}].until", text, "ask its owner whether it is still needed")
+            text = f"the exception for {what} ends in {left // DAY} days ({exception.owner}: {exception.why})"
+            yield Found(f"{key}.until", text, "ask its owner whether it is still needed")
 
 
 def _exception_expired(subject: Subject) -> Iterator[Found]:
-    for index, exception in enumerate(subject.policy.exceptions, 1):
+    for key, what, exception in _exceptions(subject.policy):
         if exception.until <= subject.now:
-            text = f"the exception for {exception.what} has ended and is ignored ({exception.owner}: {exception.why})"
-            yield Found(f"exception[{index}].until", text, "remove it")
+            text = f"the exception for {what} has ended and is ignored ({exception.owner}: {exception.why})"
+            yield Found(f"{key}.until", text, "remove it")
+
+
+def _exception_for_everybody(subject: Subject) -> Iterator[Found]:
+    many = len(list(originating(subject.policy))) > 1
+    for index, exception in enumerate(subject.policy.exceptions, 1):
+        if exception.source is None and many:
+            text = f"every source may call {exception.what} ({exception.owner}: {exception.why})"
+            yield Found(f"exception[{index}].source", text, "name the source that needs it")
 
 
 def _open_when_down(subject: Subject) -> Iterator[Found]:
@@ -107,5 +124,11 @@ LINTS = (
         slug="unused",
         why="What nothing uses was meant for something: a name may be wrong.",
         find=_unused,
+    ),
+    Lint(
+        code="POL-407",
+        slug="exception-for-everybody",
+        why="An exception or a test route is somebody's; who gets in anywhere finds a door for everybody (C8).",
+        find=_exception_for_everybody,
     ),
 )

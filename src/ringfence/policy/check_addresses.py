@@ -1,0 +1,130 @@
+"""Addresses between the tables of a policy: each is one party's, and a remote user's is in the VPN or an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from ringfence.model.settings import PRIVATE
+from ringfence.policy.document import Document, Entry
+from ringfence.policy.errors import PolicyError
+from ringfence.policy.tree import Node
+
+Network = IPv4Network | IPv6Network
+
+
+def wrong_addresses(document: Document) -> Iterator[PolicyError]:
+    """Overlaps on a listener, remote sources outside the VPN (control A12), exceptions for somebody else's address."""
+    yield from _overlaps(document)
+    yield from _remote(document)
+    yield from _not_its_own(document)
+
+
+def _remote(document: Document) -> Iterator[PolicyError]:
+    vpn = _vpn(document)
+    if vpn is None:
+        return
+    for name, entry in document.named["source"].items():
+        if entry.values.get("zone") != "remote":
+            continue
+        allowed = [*vpn, *(cidr for cidr, _ in _excepted(document, name))]
+        for cidr, node in _addresses(entry):
+            if not _inside(cidr, allowed):
+                text = f"{_short(cidr)} isn't in site.vpn, and a remote source sends from elsewhere by exception only"
+                hint = 'write [[address_exception]] with source, addresses, owner, why and until, or zone = "internal"'
+                yield node.error(text, hint)
+
+
+def _vpn(document: Document) -> tuple[str, ...] | None:
+    """The VPN's networks; None where they can't be read, so that one mistake isn't told many times."""
+    site = document.single.get("site")
+    if site is None:
+        return None
+    if "vpn" not in site.node.value:
+        return PRIVATE
+    found: tuple[str, ...] | None = site.values.get("vpn")
+    return found
+
+
+def _not_its_own(document: Document) -> Iterator[PolicyError]:
+    for name, entry in document.named["source"].items():
+        own = [cidr for cidr, _ in _addresses(entry)]
+        for cidr, node in _excepted(document, name):
+            if "addresses" in entry.values and not any(_inside(each, [cidr]) for each in own):
+                yield node.error(
+                    f"{_short(cidr)} holds no address of source.{name}", "write it into the source's addresses too"
+                )
+
+
+def _excepted(document: Document, source: str) -> list[tuple[str, Node]]:
+    """Networks of the exceptions of a source."""
+    entries = [e for e in document.listed["address_exception"] if e.values.get("source") == source]
+    return [pair for entry in entries for pair in _addresses(entry)]
+
+
+def _addresses(entry: Entry, key: str = "addresses") -> list[tuple[str, Node]]:
+    nodes: Any = entry.at(key).value
+    return list(zip(entry.values.get(key, ()), nodes, strict=False))
+
+
+def _inside(cidr: str, networks: Iterable[str]) -> bool:
+    inner = ip_network(cidr)
+    return any(_holds_all(ip_network(outer), inner) for outer in networks)
+
+
+def _holds_all(outer: Network, inner: Network) -> bool:
+    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def _short(cidr: str) -> str:
+    """One address without its `/32`."""
+    network = ip_network(cidr)
+    return str(network.network_address) if network.num_addresses == 1 else cidr
+
+
+class _Claim:
+    """A network that a source or carrier of a listener has."""
+
+    def __init__(self, owner: str, carrier: bool, cidr: str, node: Node) -> None:
+        self.owner = owner
+        self.carrier = carrier
+        self.network: Network = ip_network(cidr)
+        self.node = node
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        return self.network.version, int(self.network.network_address), -self.network.num_addresses
+
+
+def _overlaps(document: Document) -> Iterator[PolicyError]:
+    """Sweep each listener's networks by first address: what begins before an earlier one ends overlaps it."""
+    claims: dict[str, list[_Claim]] = {}
+    for section, key in (("trunk", "carrier_addresses"), ("source", "addresses")):
+        for name, entry in document.named[section].items():
+            for cidr, node in _addresses(entry, key):
+                claim = _Claim(f"{section}.{name}", section == "trunk", cidr, node)
+                claims.setdefault(entry.values.get("listen", ""), []).append(claim)
+    for on_listener in claims.values():
+        yield from _overlaps_of(sorted(on_listener, key=lambda claim: claim.order))
+
+
+def _overlaps_of(claims: list[_Claim]) -> Iterator[PolicyError]:
+    """Two networks overlap only if one holds the other, so the open ones form a stack."""
+    stack: list[_Claim] = []
+    for claim in claims:
+        while stack and not _holds(stack[-1], claim):
+            stack.pop()
+        clash = next((s for s in reversed(stack) if s.owner != claim.owner and not (s.carrier and claim.carrier)), None)
+        if clash is not None:
+            first, second = sorted((clash, claim), key=lambda c: (c.node.path, c.node.line))
+            hint = "a message from there could be of either"
+            yield second.node.error(
+                f"{second.network} overlaps {first.network} of {first.owner} on the same listener", hint
+            )
+        stack.append(claim)
+
+
+def _holds(outer: _Claim, inner: _Claim) -> bool:
+    a, b = outer.network, inner.network
+    return a.version == b.version and int(a.broadcast_address) >= int(b.network_address)
