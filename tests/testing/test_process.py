@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,18 @@ def test_a_deaf_process_is_killed(tmp_path):
     with python(tmp_path, code) as child:
         child.until_says("up")
         assert child.end(timeout_s=0.2) == -signal.SIGKILL
+
+
+def test_the_program_inside_a_wrapper_is_ended_and_not_left_behind(tmp_path):
+    inside = tmp_path / "inside.py"
+    inside.write_text(SPEAKS)
+    command = ["sh", "-c", f"{sys.executable} {inside}; exit 3"]
+    with Process(command, tmp_path, "wrapped", wrapped=True) as child:
+        child.until_says("up")
+        inner = child.pid
+        assert "inside.py" in Path(f"/proc/{inner}/cmdline").read_text()
+    assert child.wait(1) == 3
+    assert not Path(f"/proc/{inner}").exists()
 
 
 def test_one_that_ends_too_early_is_told_with_its_last_words(tmp_path):

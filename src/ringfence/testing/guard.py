@@ -140,7 +140,7 @@ class Guard:
         """Start it, behind a wrapper such as faketime, and wait for its readiness line."""
         self._starts += 1
         command = [*wrapper, *program, "serve", "--policy", self.policy]
-        self._process = Process(command, self.directory, f"guard{self._starts}", environment)
+        self._process = Process(command, self.directory, f"guard{self._starts}", environment, wrapped=bool(wrapper))
         if ready:
             self._process.until(lambda: READY in self.process.said(), "readiness line", timeout_s=30.0)
         return self._process

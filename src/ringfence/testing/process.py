@@ -18,12 +18,23 @@ class ProcessError(Exception):
 
 
 class Process:
-    """A child process. A context manager: it is ended, first kindly, and reaped at the end."""
+    """A child process. A context manager: it is ended, first kindly, and reaped at the end.
+
+    A `wrapped` one is started by a program that stays its parent and ends with it (faketime): signals and measures are
+    for the program inside, which would outlive its wrapper.
+    """
 
     def __init__(
-        self, arguments: Sequence[str | Path], directory: Path, name: str, environment: dict[str, str] | None = None
+        self,
+        arguments: Sequence[str | Path],
+        directory: Path,
+        name: str,
+        environment: dict[str, str] | None = None,
+        *,
+        wrapped: bool = False,
     ) -> None:
         self.name = name
+        self._wrapped = wrapped
         self.output = directory / f"{name}.out"
         with self.output.open("ab") as output:
             self._child = subprocess.Popen(
@@ -43,7 +54,8 @@ class Process:
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        """Of the program itself; of the wrapper as long as there is none inside."""
+        return family(self._child.pid)[:2][-1] if self._wrapped else self._child.pid
 
     @property
     def running(self) -> bool:
@@ -51,8 +63,9 @@ class Process:
 
     def signal(self, number: int) -> None:
         """Send a signal; nothing happens where the process is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            self._child.send_signal(number)
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def wait(self, timeout_s: float) -> int:
         """Exit code. Raises ProcessError after `timeout_s`."""
