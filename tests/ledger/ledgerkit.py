@@ -89,6 +89,7 @@ class Guard:
         before = len(self.told)
         for fact in facts:
             self.ledger.append(fact, lambda error, fact=fact: self.told.append((fact, error)))  # type: ignore[misc]
+        self.ledger.hurry()
         self.loop.until(lambda: len(self.told) == before + len(facts))
         return [error for _, error in self.told[before:]]
 

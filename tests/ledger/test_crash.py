@@ -35,6 +35,7 @@ for number in range(100_000):
     owner.ledger.store_message(message)
     if number % 50 == 0:
         owner.ledger.write_snapshot({"engine": call.encode()}, owner.clock.now())
+    owner.ledger.hurry()
     owner.loop.until(lambda: waiting < 100)
 """
 

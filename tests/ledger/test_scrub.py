@@ -44,6 +44,8 @@ SECRETS = {
     "packed": message(b"Content-Type: application/sdp", b"Content-Encoding: gzip", body=b"SECRET"),
     "packed, compact": message(b"Content-Type: application/sdp", b"e: gzip", body=b"SECRET"),
     "folded type": message(b"Content-Type:\r\n application/sdp", body=b"a=crypto:SECRET"),
+    "a type after a bare return": message(b"X: y\rContent-Type: application/sdp", body=b"SECRET"),
+    "an encoding after a bare return": message(b"X: y\re: gzip", b"c: application/sdp", body=b"SECRET"),
     "multipart": message(b"Content-Type: multipart/mixed;boundary=x", body=b"--x\r\n\r\nSECRET\r\n--x--"),
     "an early end of the head": message(b"\r", b"Content-Type: application/sdp", body=b"SECRET"),
     "nothing but a body": b"\r\n\r\nSECRET",

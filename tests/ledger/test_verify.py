@@ -48,6 +48,7 @@ def relink(path: Path) -> None:
             last = link(last, number, at, kind, digest)
             db.execute("UPDATE facts SET digest = ?, chain = ? WHERE seq = ?", (digest, last, seq))
         db.execute("DELETE FROM heads")
+        db.execute("DELETE FROM search")
     path.with_suffix(".head").unlink()
 
 
@@ -90,7 +91,9 @@ CASES: dict[str, tuple[list[str], int, str]] = {
     "an instant changed": (["UPDATE facts SET at = at + 1 WHERE seq = 4"], 4, "the header was changed"),
     "a kind changed": (["UPDATE facts SET kind = 'ended' WHERE seq = 3"], 3, "the header was changed"),
     "a digest changed": (["UPDATE facts SET digest = zeroblob(32) WHERE seq = 4"], 4, "the header was changed"),
-    "a call hidden from searches": (["UPDATE facts SET caller = '1' WHERE seq = 2"], 2, "the searchable columns"),
+    "a call hidden from searches": (["UPDATE search SET caller = '1' WHERE seq = 2"], 2, "the searchable columns"),
+    "a call taken from the search table": (["DELETE FROM search WHERE seq = 2"], 2, "the searchable columns"),
+    "a call added to it": (["INSERT INTO search (seq, at, kind) VALUES (99, 1, 'decided')"], 0, "the search table"),
     "a body removed": (["UPDATE facts SET salt = NULL, body = NULL WHERE seq = 9"], 9, "no purge or erasure tells"),
     "a head changed": (["UPDATE heads SET chain = zeroblob(32)"], LAST, "a head has a wrong signature"),
     "an anchor made up": (
@@ -112,7 +115,7 @@ def test_a_change_is_found(ledger: Path, case: str) -> None:
 
 
 def shortened(path: Path) -> None:
-    change(path, "DELETE FROM facts WHERE seq > 10", "DELETE FROM heads")
+    change(path, "DELETE FROM facts WHERE seq > 10", "DELETE FROM search WHERE seq > 10", "DELETE FROM heads")
     path.with_suffix(".head").unlink()
 
 
@@ -121,7 +124,7 @@ def rewritten(path: Path) -> None:
         db.execute("DELETE FROM facts WHERE seq = 6")
         for seq in range(7, LAST + 1):
             db.execute("UPDATE facts SET seq = ? WHERE seq = ?", (seq - 1, seq))
-        columns = "at, kind, digest, chain, call, source, caller, callee, outcome, salt, body"
+        columns = "at, kind, digest, chain, salt, body"
         db.execute(f"INSERT INTO facts SELECT ?1, {columns} FROM facts WHERE seq = ?1 - 1", (LAST,))
     relink(path)
 

@@ -34,6 +34,11 @@ MAX_BACKLOG = 10_000
 MAX_GROUP = 256
 RETRY_S = 0.5
 HEAD_EVERY_US = 3600 * SECOND
+SEARCH_EVERY_US = 1 * SECOND
+SEARCH_ROWS = 500
+"""Entries after which the search table follows sooner."""
+SEARCH_STEP = 100
+"""Entries that are made searchable at a time: how long a commit may have to wait."""
 
 Clock = Callable[[], Instant]
 
@@ -68,6 +73,7 @@ class Journal:
         self._retry_at = 0.0
         self._for_good = False
         self._head_due = clock() + HEAD_EVERY_US
+        self._search_due = clock() + SEARCH_EVERY_US
 
     def start(self) -> None:
         """Open the store, or be down. Raises LedgerError where the file isn't ours to write."""
@@ -108,6 +114,20 @@ class Journal:
             self.commits += 1
         return head
 
+    def make_searchable(self) -> None:
+        """Let the search table follow, in steps. Raises sqlite3.Error and OSError."""
+        store = self.store
+        if store is None or not store.unsearched:
+            return
+        now = self._clock()
+        if store.unsearched >= SEARCH_ROWS:
+            self._search_due = now
+        if now >= self._search_due:
+            store.make_searchable(SEARCH_STEP)
+            self.commits += 1
+            if not store.unsearched:
+                self._search_due = now + SEARCH_EVERY_US
+
     def record_losses(self) -> None:
         """Tell the chain of what was lost while the store worked. Raises sqlite3.Error and OSError."""
         backlog = self.backlog
@@ -126,6 +146,11 @@ class Journal:
         store, self.store = self.store, None
         if store is not None:
             store.close()
+
+    def finish(self) -> None:
+        """Leave nothing to be done at the next start. Raises sqlite3.Error and OSError."""
+        while self.store is not None and self.store.unsearched:
+            self.store.make_searchable()
 
     # --- down and up again --------------------------------------------------------------------------------------
 

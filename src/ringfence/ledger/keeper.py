@@ -33,8 +33,10 @@ log = logging.getLogger("ringfence.ledger")
 
 SYNC_EVERY_S = 0.1
 CHECKPOINT_EVERY_S = 5.0
-FOLD_PAGES = 4000
-"""Pages in the log from which on it is begun anew (16 MB)."""
+FOLD_PAGES = 16_000
+"""Pages in the log from which on it is begun anew (64 MB)."""
+FEW_PAGES = 100
+"""What may be left of the log for the writer, which no commit passes meanwhile."""
 
 
 class Keeper:
@@ -180,9 +182,20 @@ class Keeper:
         try:
             with contextlib.closing(sqlite3.connect(self._paths.db, timeout=1.0, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous = NORMAL")
-                _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                pages, left = _folded(connection)
         except sqlite3.Error as error:
             log.warning("%s; the log grows until this works", in_words(self._paths.db, error))
             return
-        if pages >= FOLD_PAGES:
+        if pages >= FOLD_PAGES and left <= FEW_PAGES:
             writer.fold_log = True
+
+
+def _folded(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Fold the log in while it is written, so often that little is left: pages in it, and how many are left."""
+    pages = left = 0
+    for _ in range(4):
+        _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        left = pages - done
+        if left <= FEW_PAGES:
+            break
+    return pages, left

@@ -126,6 +126,13 @@ class Ledger:
             raise LedgerError(f"{type(fact).__name__} is not journaled")
         self._writer.put(fact, on_commit)
 
+    def hurry(self) -> None:
+        """Write what is queued now and not in a moment: once for all facts that something waits for.
+
+        Waking the writer costs the event loop more than the append itself, so a batch of datagrams does it once.
+        """
+        self._writer.hurry()
+
     def oldest_pending_us(self, now: Instant) -> int:
         """How long the oldest fact has waited for its commit; 0 while down, which is an answer of its own."""
         return self._writer.oldest_pending_us(now)

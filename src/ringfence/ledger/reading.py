@@ -9,9 +9,11 @@ A connection only reads and holds no lock that a writer would wait for. Instants
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,13 +24,19 @@ import msgspec
 from ringfence.ledger.errors import LedgerError, in_words
 from ringfence.ledger.files import Paths, connect_reader
 from ringfence.ledger.messages import Message, messages
-from ringfence.ledger.records import Entry, Record, decode, number_key
+from ringfence.ledger.records import Entry, Record, columns_of, decode, number_key
 from ringfence.model import Answered, Decided, Ended, Fact
 from ringfence.model.time import Instant
 
 log = logging.getLogger("ringfence.ledger")
 
 _BATCH = 2000
+_AFTER = "\U0010ffff"
+"""After every text that goes on."""
+_TABLES = ("main.search", "temp.tail")
+_TAIL = """PRAGMA temp_store = MEMORY;
+CREATE TABLE temp.tail (seq INTEGER PRIMARY KEY, at INTEGER, kind TEXT,
+    call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT);"""
 _END = 2**63 - 1
 
 
@@ -60,6 +68,7 @@ class Reader:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._db = connect_reader(self.path)
+        self._db.executescript(_TAIL)
 
     def __enter__(self) -> Reader:
         return self
@@ -90,19 +99,12 @@ class Reader:
 
         A number is written in any form; `+4420*` matches all that begin so.
         """
-        where, values = ["kind = 'decided'", "at >= ?", "at < ?"], [since, until]
-        filters: list[object] = [*values]
-        for column, value in (("outcome", outcome), ("source", source)):
-            if value:
-                where.append(f"{column} = ?")
-                filters.append(value)
-        for column, number in (("caller", caller), ("callee", callee)):
-            if number:
-                where.append(f"{column} >= ? AND {column} < ?")
-                filters += _range(number)
-        query = f"SELECT call FROM facts WHERE {' AND '.join(where)} GROUP BY call ORDER BY max(seq) DESC LIMIT ?"
-        found = self._rows(query, (*filters, limit))
-        return [call for (call_id,) in found if (call := self.call(call_id)) is not None]
+        given = {"outcome": outcome, "source": source, "caller": caller, "callee": callee}
+        where, values = _filters({column: value for column, value in given.items() if value})
+        with self._view():
+            found = self._search(where, (*values, since, until))
+            ids = list(itertools.islice(unique(call_id for _, call_id in found), limit))
+            return [call for call_id in ids if (call := self.call(call_id)) is not None]
 
     def call(self, call_id: str) -> Call | None:
         """One call; None where there is none with that id, or it was purged."""
@@ -116,13 +118,16 @@ class Reader:
 
     def story(self, call_id: str) -> list[Logged]:
         """Every fact of one call, in order."""
-        query = "SELECT seq, at, kind, body FROM facts WHERE call = ? ORDER BY seq"
-        return [self._logged(*row) for row in self._rows(query, (call_id,))]
+        with self._view():
+            return [self._entry(seq) for seq, _ in self._search("s.call = ?", (call_id,), by="s.seq", newest=False)]
 
     def find(self, start: str, limit: int = 10) -> list[str]:
         """Ids of calls that begin with these characters, so that people need not write the whole."""
-        query = "SELECT DISTINCT call FROM facts WHERE call >= ? AND call < ? ORDER BY call LIMIT ?"
-        return [call for (call,) in self._rows(query, (start, start + "\U0010ffff", limit))]
+        query = "SELECT DISTINCT call FROM {} WHERE call >= ?1 AND call < ?2 ORDER BY call LIMIT ?3"
+        values = (start, start + _AFTER, limit)
+        with self._view():
+            rows = [self._db.execute(query.format(table), values) for table in _TABLES]
+            return list(itertools.islice(unique(call for (call,) in heapq.merge(*rows)), limit))
 
     def log(
         self,
@@ -135,12 +140,15 @@ class Reader:
         newest: bool = True,
     ) -> list[Logged]:
         """Entries of a time range in order: the newest of them, or the first; `after` a number to follow a ledger."""
-        query = "SELECT seq, at, kind, body FROM facts WHERE at >= ? AND at < ? AND seq > ?"
+        where, by = "s.at >= ? AND s.at < ? AND +s.seq > ?", "s.at"
+        if after:
+            where, by = "+s.at >= ? AND +s.at < ? AND s.seq > ?", "s.seq"
         if kinds:
-            query += f" AND kind IN ({','.join('?' * len(kinds))})"
-        query += f" ORDER BY seq {'DESC' if newest else 'ASC'} LIMIT ?"
-        found = [self._logged(*row) for row in self._rows(query, (since, until, after, *kinds, limit))]
-        return found[::-1] if newest else found
+            where += f" AND s.kind IN ({','.join('?' * len(kinds))})"
+        with self._view():
+            rows = self._search(where, (since, until, after, *kinds), by=by, newest=newest)
+            found = [self._entry(seq) for seq, _ in itertools.islice(rows, limit)]
+        return sorted(found)
 
     def messages(self, call_id: str) -> Iterator[Message]:
         """The SIP messages of one call (its id or a SIP Call-ID), in order of the files."""
@@ -174,6 +182,46 @@ class Reader:
         found = self._rows(query, (seq,))
         return bytes(found[0][0]) if found else None
 
+    # --- how it is found ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _view(self) -> Iterator[None]:
+        """One state of the ledger for several queries, with what isn't in the search table yet in one of our own."""
+        if self._db.in_transaction:
+            yield
+            return
+        with said(self.path):
+            self._db.execute("BEGIN")
+            try:
+                self._follow()
+                yield
+            finally:
+                self._db.execute("COMMIT")
+
+    def _follow(self) -> None:
+        searchable = self._db.execute("SELECT coalesce(max(seq), 0) FROM search").fetchone()[0]
+        self._db.execute("DELETE FROM temp.tail WHERE seq <= ?", (searchable,))
+        known = self._db.execute("SELECT max(seq) FROM temp.tail").fetchone()[0] or searchable
+        rows = self._db.execute("SELECT seq, at, kind, body FROM facts WHERE seq > ?", (known,)).fetchall()
+        self._db.executemany(
+            "INSERT INTO temp.tail VALUES (?,?,?,?,?,?,?,?)",
+            [(seq, at, kind, *columns_of(body)) for seq, at, kind, body in rows],
+        )
+
+    def _search(
+        self, where: str, values: Sequence[object], *, by: str = "s.at", newest: bool = True
+    ) -> Iterator[tuple[int, str]]:
+        """(seq, call) in the order of a column, from both tables."""
+        order = f"{by} {'DESC' if newest else 'ASC'}, s.seq {'DESC' if newest else 'ASC'}"
+        query = f"SELECT {by}, s.seq, s.call FROM {{}} AS s WHERE {where} ORDER BY {order}"
+        rows = [self._db.execute(query.format(table), values) for table in _TABLES]
+        for _, seq, call in heapq.merge(*rows, key=lambda row: row[:2], reverse=newest):
+            yield seq, call
+
+    def _entry(self, seq: int) -> Logged:
+        query = "SELECT seq, at, kind, body FROM facts WHERE seq = ?"
+        return self._logged(*self._db.execute(query, (seq,)).fetchone())
+
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         with said(self.path):
             return self._db.execute(query, values).fetchall()
@@ -197,7 +245,28 @@ def said(path: Path) -> Iterator[None]:
         raise LedgerError(in_words(path, error)) from error
 
 
-def _range(number: str) -> tuple[str, str]:
-    """First key, and first one that is no match."""
-    key = number_key(number.rstrip("*"))
-    return (key, key + "\U0010ffff") if number.endswith("*") else (key, key + "\0")
+def _filters(given: dict[str, str]) -> tuple[str, list[str]]:
+    """A condition that ends in `at >= ? AND at < ?`; a `+` keeps an index from being chosen over a better one."""
+    where: list[str] = []
+    values: list[str] = []
+    at = "s.at"
+    for column, value in given.items():
+        key = number_key(value.rstrip("*")) if column in ("caller", "callee") else value
+        if column in ("caller", "callee") and value.endswith("*"):
+            where.append(f"s.{column} >= ? AND s.{column} < ?")
+            values += [key, key + _AFTER]
+            at = "+s.at"
+        else:
+            where.append(f"s.{column} = ?")
+            values.append(key)
+    where.append(f"{'+' if given else ''}s.kind = 'decided' AND {at} >= ? AND {at} < ?")
+    return " AND ".join(where), values
+
+
+def unique(found: Iterable[str]) -> Iterator[str]:
+    """Each once, in order."""
+    seen: set[str] = set()
+    for one in found:
+        if one not in seen:
+            seen.add(one)
+            yield one

@@ -126,6 +126,14 @@ def columns(entry: Entry) -> Columns:
     return Columns(call=getattr(entry, "id", None))
 
 
+def columns_of(body: bytes | None) -> Columns:
+    """What can be searched of an encoded entry; nothing where it is gone or can't be read."""
+    try:
+        return columns(decode(body)) if body is not None else Columns()
+    except msgspec.MsgspecError:
+        return Columns()
+
+
 def call_of(hold: Hold) -> str:
     """The attempt a hold belongs to: the hold of an extension is named `attempt#leg`."""
     return hold.id.partition("#")[0]

@@ -1,4 +1,4 @@
-"""The database as its one writer sees it: where the chain stands, groups appended, heads signed, bodies removed.
+"""The database as its one writer sees it: where the chain stands, groups appended, heads signed.
 
 Every method belongs to the writer's thread and raises sqlite3.Error or OSError when the file can't be written; then
 nothing of the call has happened, and the chain stands where it stood.
@@ -7,16 +7,18 @@ nothing of the call has happened, and the chain stands where it stood.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ringfence.ledger import chain, files
 from ringfence.ledger.chain import Head, Signer
 from ringfence.ledger.files import Paths
-from ringfence.ledger.records import Columns, Entry, columns, encode, kind_of
+from ringfence.ledger.records import Columns, Entry, columns, columns_of, encode, kind_of
 from ringfence.model.time import Instant
 
 _ROWS_A_STATEMENT = 32
@@ -39,20 +41,28 @@ def written(entry: Entry) -> Written:
 
 @lru_cache(maxsize=_ROWS_A_STATEMENT)
 def _insert(rows: int) -> str:
-    return "INSERT INTO facts VALUES " + ",".join(["(?,?,?,?,?,?,?,?,?,?,?,?)"] * rows)
+    return "INSERT INTO facts VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * rows)
+
+
+_INSERT_SEARCH = "INSERT INTO search VALUES (?,?,?,?,?,?,?,?)"
 
 
 class Store:
-    """One open database; `seq` and `chain` are those of the last committed entry."""
+    """One open database; `seq` and `chain` are those of the last committed entry.
+
+    What was appended is put into the search table by `make_searchable`; what a crash kept from it is when it is opened.
+    """
 
     def __init__(self, paths: Paths, node: str, signer: Signer, durability: str, now: Instant) -> None:
         self._node = node
         self._signer = signer
         self.path = paths.db
+        self._unsearched: deque[tuple[object, ...]] = deque()
         self._db = files.connect_writer(paths, durability)
         try:
             files.prepare(self._db, paths.db, node, now)
             self.seq, self.chain = self._where()
+            self._catch_up()
             self._files = [(path, os.stat(path).st_ino) for path in (paths.db, paths.wal)]
         except BaseException:
             self._db.close()
@@ -63,10 +73,23 @@ class Store:
         row = row or self._db.execute("SELECT seq, chain FROM anchor").fetchone()
         return row or (0, chain.genesis(self._node))
 
+    def _catch_up(self) -> None:
+        """Make searchable what isn't."""
+        query = "SELECT seq, at, kind, body FROM facts WHERE seq > ? ORDER BY seq LIMIT ?"
+        after = self._db.execute("SELECT coalesce(max(seq), 0) FROM search").fetchone()[0]
+        while rows := self._db.execute(query, (after, _BATCH)).fetchall():
+            self._unsearched.extend((seq, at, kind, *columns_of(body)) for seq, at, kind, body in rows)
+            self.make_searchable()
+            after = rows[-1][0]
+
     def close(self) -> None:
         """Close; the last connection to close folds the log into the database."""
         with contextlib.suppress(sqlite3.Error):  # Nothing is lost: the log stays and is read at the next start.
             self._db.close()
+
+    def query(self, query: str, values: Sequence[object]) -> list[Any]:
+        """Rows."""
+        return self._db.execute(query, values).fetchall()
 
     def in_place(self) -> bool:
         """Whether database and log are still the files that are open; from any thread."""
@@ -84,18 +107,34 @@ class Store:
             with self.transaction():
                 for start in range(0, len(rows), _ROWS_A_STATEMENT):
                     self._insert_rows(rows[start : start + _ROWS_A_STATEMENT])
+        for number, row in enumerate(group, self.seq + 1):
+            self._unsearched.append((number, row.at, row.kind, *row.columns))
         self.seq, self.chain = seq, last
+
+    @property
+    def unsearched(self) -> int:
+        """How many entries searches have to look at one by one."""
+        return len(self._unsearched)
+
+    def make_searchable(self, limit: int = _BATCH) -> None:
+        """Put the oldest entries that aren't in the search table into it."""
+        rows = list(itertools.islice(self._unsearched, limit))
+        if rows:
+            with self.transaction():
+                self._db.executemany(_INSERT_SEARCH, rows)
+            for _ in rows:
+                self._unsearched.popleft()
 
     def _link(self, group: Sequence[Written]) -> tuple[list[tuple[object, ...]], int, bytes]:
         seq, last = self.seq, self.chain
         salts = os.urandom(chain.SALT_BYTES * len(group))
         rows: list[tuple[object, ...]] = []
-        for number, (at, kind, body, found) in enumerate(group):
+        for number, (at, kind, body, _) in enumerate(group):
             seq += 1
             salt = salts[number * chain.SALT_BYTES : (number + 1) * chain.SALT_BYTES]
             digest = chain.body_digest(salt, body)
             last = chain.link(last, seq, at, kind, digest)
-            rows.append((seq, at, kind, digest, last, *found, salt, body))
+            rows.append((seq, at, kind, digest, last, salt, body))
         return rows, seq, last
 
     def _insert_rows(self, rows: Sequence[tuple[object, ...]]) -> None:
@@ -104,13 +143,15 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; the chain's place is put back where it fails."""
-        before = self.seq, self.chain
+        before, searched = (self.seq, self.chain), len(self._unsearched)
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
             self._db.execute("COMMIT")
         except BaseException:
             self.seq, self.chain = before
+            while len(self._unsearched) > searched:
+                self._unsearched.pop()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -156,7 +197,8 @@ class Store:
 
     def stranger_bytes(self, since: Instant) -> int:
         """What strangers' entries since then take up."""
-        query = "SELECT coalesce(sum(length(body)), 0) FROM facts WHERE at >= ? AND kind = 'strangers'"
+        query = """SELECT coalesce(sum(length(body)), 0) FROM search JOIN facts USING (seq)
+                   WHERE search.kind = 'strangers' AND search.at >= ?"""
         return int(self._db.execute(query, (since,)).fetchone()[0])
 
     def checkpoint(self) -> None:
@@ -166,64 +208,3 @@ class Store:
     def truncate_log(self) -> None:
         """Fold the log in and empty it: nothing that was erased stays behind in it."""
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-
-    def drop_before(self, before: Instant, limit: int) -> int:
-        """Drop a batch of the oldest entries, headers too, and move the anchor; 0 when there is no more.
-
-        Only a run from the front can go: the first entry that isn't older than `before` or over `limit` ends it.
-        """
-        rows = self._db.execute(
-            "SELECT seq, at, chain FROM facts WHERE seq <= ? ORDER BY seq LIMIT ?", (limit, _BATCH)
-        ).fetchall()
-        old = 0
-        while old < len(rows) and rows[old][1] < before:
-            old += 1
-        if not old:
-            return 0
-        seq, at, last = rows[old - 1]
-        with self.transaction() as db:
-            db.execute("DELETE FROM facts WHERE seq <= ?", (seq,))
-            db.execute("DELETE FROM heads WHERE seq < ?", (seq,))
-            self.anchor(seq, last, at)
-        return old
-
-    def strip_before(self, before: Instant, kinds: Sequence[str], limit: int, after: int) -> tuple[int, int]:
-        """Remove a batch of bodies of these kinds with seq over `after`: (bodies removed, last seq looked at)."""
-        rows = self._db.execute(
-            "SELECT seq, kind, body IS NOT NULL FROM facts WHERE seq > ? AND seq <= ? AND at < ? ORDER BY seq LIMIT ?",
-            (after, limit, before, _BATCH),
-        ).fetchall()
-        if not rows:
-            return 0, 0
-        gone = [seq for seq, kind, has_body in rows if has_body and kind in kinds]
-        with self.transaction():
-            self.strip(gone)
-        return len(gone), rows[-1][0]
-
-    def strip(self, seqs: Sequence[int]) -> None:
-        """Remove the bodies, salts and searchable columns of these entries."""
-        self._db.executemany(
-            "UPDATE facts SET salt = NULL, body = NULL, call = NULL, source = NULL, caller = NULL, callee = NULL,"
-            " outcome = NULL WHERE seq = ?",
-            [(seq,) for seq in seqs],
-        )
-
-    def of_number(self, number: str) -> tuple[list[int], list[str]]:
-        """Every call from or to a number: the entries with their bodies, and the calls' ids."""
-        calls = "SELECT call FROM facts WHERE caller = ?1 OR callee = ?1"
-        rows = self._db.execute(f"SELECT seq, call FROM facts WHERE call IN ({calls}) ORDER BY seq", (number,))
-        found = rows.fetchall()
-        return [seq for seq, _ in found], sorted({call for _, call in found})
-
-    def erase(self, seqs: Sequence[int], record: Written) -> None:
-        """Remove the bodies of these entries and say so, or neither."""
-        with self.transaction():
-            self.strip(seqs)
-            self.append([record])
-
-    def older(self, before: Instant, kinds: Sequence[str], limit: int) -> int:
-        """How many entries (of these kinds, with their bodies; none named: all) a purge would find."""
-        query = "SELECT count(*) FROM facts WHERE at < ? AND seq <= ?"
-        if kinds:
-            query += f" AND body IS NOT NULL AND kind IN ({','.join('?' * len(kinds))})"
-        return int(self._db.execute(query, (before, limit, *kinds)).fetchone()[0])

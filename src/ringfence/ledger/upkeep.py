@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from ringfence.ledger import removal
 from ringfence.ledger.records import Erased, Purged
 from ringfence.ledger.store import Store, written
 from ringfence.ledger.writer import Steps
@@ -23,7 +24,8 @@ _BATCH = 200
 
 def purge(store: Store, before: Instant, kinds: Sequence[str], limit: int, now: Instant) -> Steps:
     """Remove entries older than `before` from the front, or only the bodies of these kinds; none over `limit`."""
-    count = store.older(before, kinds, limit)
+    removal.settle(store)
+    count = removal.older(store, before, kinds, limit)
     if not count:
         return 0
     store.append([written(Purged(at=now, before=before, kinds=tuple(kinds), entries=count))])
@@ -36,7 +38,7 @@ def purge(store: Store, before: Instant, kinds: Sequence[str], limit: int, now: 
 def _strip(store: Store, before: Instant, kinds: Sequence[str], limit: int) -> Steps:
     gone = after = 0
     while True:
-        removed, after = store.strip_before(before, kinds, limit, after)
+        removed, after = removal.strip_before(store, before, kinds, limit, after)
         if not after:
             return gone
         gone += removed
@@ -45,7 +47,7 @@ def _strip(store: Store, before: Instant, kinds: Sequence[str], limit: int) -> S
 
 def _drop(store: Store, before: Instant, limit: int) -> Steps:
     gone = 0
-    while removed := store.drop_before(before, limit):
+    while removed := removal.drop_before(store, before, limit):
         gone += removed
         yield
     return gone
@@ -55,14 +57,15 @@ def erase(
     store: Store, number: str, limit: int, clock: Callable[[], Instant], on_calls: Callable[[list[str]], None]
 ) -> Steps:
     """Remove the bodies of every call from or to a number, none over `limit`; `on_calls` is told their ids first."""
-    found, calls = store.of_number(number)
+    removal.settle(store)
+    found, calls = removal.of_number(store, number)
     on_calls(calls)
     old = [seq for seq in found if seq <= limit]
     if len(old) < len(found):
         log.warning("%d entries are too new to be erased: erase again in a few minutes", len(found) - len(old))
     for start in range(0, len(old), _BATCH):
         batch = old[start : start + _BATCH]
-        store.erase(batch, written(Erased(at=clock(), ranges=runs(batch))))
+        removal.erase(store, batch, written(Erased(at=clock(), ranges=runs(batch))))
         yield
     store.truncate_log()
     return len(old)

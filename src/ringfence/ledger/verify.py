@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,8 +23,11 @@ from ringfence.ledger.records import Columns, Entry, Erased, Opened, Purged, Seg
 from ringfence.ledger.segments import digest_of
 from ringfence.model.time import Instant
 
-_ROWS = """SELECT seq, at, kind, digest, chain, salt, body, call, source, caller, callee, outcome
-           FROM facts ORDER BY seq"""
+_ROWS = """SELECT f.seq, f.at, f.kind, digest, chain, salt, body, s.at, s.kind, call, source, caller, callee, outcome
+           FROM facts AS f LEFT JOIN search AS s ON s.seq = f.seq ORDER BY f.seq"""
+_REMOVALS = """SELECT seq, body FROM facts WHERE body IS NOT NULL AND kind IN ('purged', 'erased')
+               AND (seq > (SELECT coalesce(max(seq), 0) FROM search)
+                    OR seq IN (SELECT seq FROM search WHERE kind IN ('purged', 'erased'))) ORDER BY seq"""
 
 
 class Broken(NamedTuple):
@@ -93,6 +96,7 @@ class _Walk:
         self._keys: set[bytes] = _key_of(paths)
         self._segments: dict[str, tuple[int, Segment]] = {}
         self._explained = _Explained(db)
+        self._searchable = int(db.execute("SELECT coalesce(max(seq), 0) FROM search").fetchone()[0])
 
     def result(self) -> Verified:
         """The findings so far."""
@@ -149,20 +153,19 @@ class _Walk:
                 raise _BrokenHere(self.seq + 1, f"entries {self.seq + 1} to {seq - 1} are missing")
             if link(self.chain, seq, at, kind, digest) != chain:
                 raise _BrokenHere(seq, "the header was changed, or isn't the one that was here")
-            self._body(seq, at, kind, digest, salt, body, Columns(*found))
+            self._body(seq, at, kind, digest, salt, body, found)
             self.seq, self.chain = seq, chain
             self._entries += 1
             if self._heads:
                 self._compare_heads()
 
     def _body(
-        self, seq: int, at: Instant, kind: str, digest: bytes, salt: bytes | None, body: bytes | None, found: Columns
+        self, seq: int, at: Instant, kind: str, digest: bytes, salt: bytes | None, body: bytes | None, found: list[Any]
     ) -> None:
         if body is None or salt is None:
             if not self._explained(seq, at, kind):
                 raise _BrokenHere(seq, "the body was removed, and no purge or erasure tells of it")
-            if found != Columns():
-                raise _BrokenHere(seq, "the body was removed, the searchable columns weren't")
+            self._searched(seq, at, kind, Columns(), found)
             return
         if body_digest(salt, body) != digest:
             raise _BrokenHere(seq, "the body was changed")
@@ -170,9 +173,12 @@ class _Walk:
         entry = _decoded(seq, body)
         if (entry.at, kind_of(entry)) != (at, kind):
             raise _BrokenHere(seq, "instant or kind isn't that of the body")
-        if columns(entry) != found:
-            raise _BrokenHere(seq, "the searchable columns were changed")
+        self._searched(seq, at, kind, columns(entry), found)
         self._note(seq, entry)
+
+    def _searched(self, seq: int, at: Instant, kind: str, found: Columns, kept: list[Any]) -> None:
+        if kept != [at, kind, *found] and not (seq > self._searchable and kept[0] is None):
+            raise _BrokenHere(seq, "the searchable columns aren't what the entry says")
 
     def _note(self, seq: int, entry: Entry) -> None:
         if isinstance(entry, Opened):
@@ -206,6 +212,8 @@ class _Walk:
             raise _BrokenHere(self.seq + 1, f"a head of entry {seq}, which isn't here, has a wrong signature")
         for seq, record in self._segments.values():
             self._segment(seq, record)
+        if self._db.execute("SELECT 1 FROM search WHERE seq < ? OR seq > ?", (self.first, self.seq)).fetchone():
+            raise _BrokenHere(0, "the search table tells of entries that aren't here")
         said_of_it = str(self._db.execute("PRAGMA integrity_check(1)").fetchone()[0])
         if said_of_it != "ok":
             raise _BrokenHere(0, f"every entry is whole, but the database around them is damaged: {said_of_it}")
@@ -233,8 +241,7 @@ class _Explained:
         self.messages_before: Instant = 0
         self._purged: dict[str, Instant] = {}
         self._erased: list[tuple[int, int]] = []
-        query = "SELECT seq, body FROM facts WHERE kind IN ('purged', 'erased') AND body IS NOT NULL ORDER BY seq"
-        for seq, body in db.execute(query):
+        for seq, body in db.execute(_REMOVALS):
             entry = _decoded(seq, body)
             if isinstance(entry, Erased):
                 self._erased.extend(entry.ranges)
