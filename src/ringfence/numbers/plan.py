@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from ringfence.numbers import overlay
 from ringfence.numbers.national import National, main_region, national
-from ringfence.numbers.number import REASONS, Number, reject
+from ringfence.numbers.number import Number, reject
 from ringfence.numbers.settings import PlanError, PlanSettings, check
 from ringfence.numbers.table import MAX_DIGITS, numbering
 from ringfence.numbers.text import Dialled, Refused, Sos, decode
+from ringfence.numbers.trace import Step, Trace, cut, in_words, listed, note
 from ringfence.numbers.unknown import unknown
 
 __all__ = ["DialPlan", "PlanError", "PlanSettings", "Step"]
@@ -34,20 +34,6 @@ Flags = tuple[str, ...]
 
 _SIP_DIGITS = re.compile(r"[sS][iI][pP][sS]?:(\+?)([0-9]{1,32})@[A-Za-z0-9.:\[\]\-]+(?:;[A-Za-z0-9.=;\-]*)?", re.ASCII)
 _HIDE = re.compile(r"(?:\*67|\*82|[*#]31#),*")
-
-
-class Step(NamedTuple):
-    """One step of the pipeline."""
-
-    stage: str
-    """Slug of the stage."""
-    text: str
-    """What it did, in words."""
-    left: str
-    """What is left to judge after it."""
-
-
-Trace = list[Step] | None
 
 
 class DialPlan:
@@ -81,7 +67,7 @@ class DialPlan:
         """Each step that `normalise` takes for this string, the result last."""
         trace: list[Step] = []
         number = self._decoded(dialled, trace)
-        trace.append(Step("result", _in_words(number), number.e164))
+        trace.append(Step("result", in_words(number), number.e164))
         return tuple(trace)
 
     def for_call(self, dialled: str) -> Number:
@@ -106,15 +92,13 @@ class DialPlan:
         if isinstance(found, Refused):
             return reject(found.reason)
         if isinstance(found, Sos):
-            _note(trace, "decode", f"{found.urn} asks for an emergency call", "")
+            note(trace, "decode", f"{found.urn} asks for an emergency call", "")
             return Number("short", self._home.main_emergency, self._home.region, "emergency", "", ("sos_urn",))
-        _note(trace, "decode", "read the digits" + _listed(found.flags), found.text)
+        note(trace, "decode", "read the digits" + listed(found.flags), found.text)
         if found.private:
             return self._in_private_context(found, trace)
         if found.context:
-            number = self._in_context(found, trace)
-            emergency = number.rejected and found.text in self._emergency
-            return self._short(found.text, "emergency", found.flags, trace) if emergency else number
+            return self._in_context(found, trace)
         return self._symbols(found.text, found.flags, trace)
 
     def _in_private_context(self, found: Dialled, trace: Trace) -> Number:
@@ -123,12 +107,31 @@ class DialPlan:
         return number if number.type == "emergency" else reject("private_context", flags=found.flags)
 
     def _in_context(self, found: Dialled, trace: Trace) -> Number:
-        """A local number of another plan: that country's rules, the rest of the context as area code."""
+        """A local number of another plan; if that refuses it, it may still be an emergency number of ours."""
+        number = self._of_other_plan(found, trace)
+        if number.rejected and found.text in self._emergency:
+            return self._short(found.text, "emergency", found.flags, trace)
+        return number
+
+    def _of_other_plan(self, found: Dialled, trace: Trace) -> Number:
+        """That country's rules, the rest of the context as area code."""
         code = self._codes.code_of(found.context)
-        if not code or code not in self._codes.codes or main_region(code) == "001":
+        if not code or main_region(code) == "001":
             return reject("unassigned_cc", flags=found.flags)
-        _note(trace, "phone-context", f"+{found.context} makes it a number of {main_region(code)}", found.text)
-        return _plan_of(main_region(code), found.context[len(code) :])._symbols(found.text, found.flags, trace)
+        note(trace, "phone-context", f"+{found.context} makes it a number of {main_region(code)}", found.text)
+        return _plan_of(main_region(code), found.context[len(code) :])._local_here(found, trace)
+
+    def _local_here(self, found: Dialled, trace: Trace) -> Number:
+        """A number dialled in our area.
+
+        A context may be narrower than an area code: RFC 3966 §5.1.5 has `863-1234` in `+1-914-555`, +1 914 863 1234.
+        """
+        text = found.text
+        if text not in self._emergency and text.isdigit() and not self._home.has_trunk_prefix(text):
+            for size in range(len(self._area), 0, -1):
+                if self._valid(self._code + self._area[:size] + text):
+                    return self._known(self._code + self._area[:size] + text, found.flags, trace)
+        return self._symbols(text, found.flags, trace)
 
     def _symbols(self, text: str, flags: Flags, trace: Trace, *, outside: bool = False) -> Number:
         """Hide-caller codes, plus signs and pauses, until only digits are left."""
@@ -136,16 +139,16 @@ class DialPlan:
         hide = _HIDE.match(text)
         if hide and hide.end() < len(text) and "clir" not in flags:
             text, flags = text[hide.end() :], (*flags, "clir")
-            _note(trace, "hide-caller", f"took {hide[0]} off", text)
+            note(trace, "hide-caller", f"took {hide[0]} off", text)
         if text[:1] in ("*", "#"):
             return reject("feature_code", flags=flags)
         if text[:1] == "+":
             return self._after_plus(text, flags, trace)
         prefix = "" if outside else self._outside_with_symbol(text)
         if prefix:
-            _note(trace, "outside", f"took the outside prefix {prefix}", text[len(prefix) :])
+            note(trace, "outside", f"took the outside prefix {prefix}", text[len(prefix) :])
             return self._symbols(text[len(prefix) :], (*flags, "outside"), trace, outside=True)
-        digits, flags = _cut(text, flags, trace)
+        digits, flags = cut(text, flags, trace)
         if not digits.isdigit():
             return reject("invalid_char" if digits else "empty", flags=flags)
         return (self._external if outside else self._dialled)(digits, flags, trace)
@@ -156,7 +159,7 @@ class DialPlan:
         return match[1] if match else ""
 
     def _after_plus(self, text: str, flags: Flags, trace: Trace) -> Number:
-        digits, flags = _cut(text.lstrip("+"), flags, trace)
+        digits, flags = cut(text.lstrip("+"), flags, trace)
         if not digits.isdigit():
             return reject("invalid_char" if digits else "empty", flags=flags)
         return self._plus(digits, flags, trace)
@@ -170,7 +173,7 @@ class DialPlan:
             if rest != digits:
                 if rest[:1] in ("0", ""):
                     return reject("repeated_idd" if self._home.begins_with_idd(rest) else "unassigned_cc", flags=flags)
-                _note(trace, "plus-idd", f"dropped {prefix} behind the plus", rest)
+                note(trace, "plus-idd", f"dropped {prefix} behind the plus", rest)
                 return self._international(rest, (*flags, "plus_idd"), trace)
         return reject("unassigned_cc", flags=flags)
 
@@ -193,11 +196,11 @@ class DialPlan:
         rest = digits[len(prefix) :]
         if not rest:
             return reject("empty", flags=flags)
-        _note(trace, "outside", f"took the outside prefix {prefix}", rest)
+        note(trace, "outside", f"took the outside prefix {prefix}", rest)
         taken = self._external(rest, (*flags, "outside"), trace)
         if self.settings.outside_required:
             return taken
-        _note(trace, "outside", "or, since the prefix is optional, read it as dialled", digits)
+        note(trace, "outside", "or, since the prefix is optional, read it as dialled", digits)
         return _only_reading(taken, self._without_outside(digits, flags, trace))
 
     def _without_outside(self, digits: str, flags: Flags, trace: Trace) -> Number:
@@ -232,7 +235,7 @@ class DialPlan:
             if access.kind == "operator_only":
                 return digits, flags, "operator_only"
             digits, flags = digits[match.end() :], (*flags, access.kind)
-            _note(trace, access.kind, f"took the {access.kind} prefix {match[0]}", digits)
+            note(trace, access.kind, f"took the {access.kind} prefix {match[0]}", digits)
             if access.kind == "operator" and match[0] == "01":
                 return digits, flags, "operator_international"
         return digits, flags, ""
@@ -241,11 +244,11 @@ class DialPlan:
         """International prefix, else national."""
         for prefix in self.settings.extra_idd:
             if digits.startswith(prefix) and digits[len(prefix) : len(prefix) + 1] not in ("", "0"):
-                _note(trace, "idd", f"took {prefix}, which this trunk accepts too", digits[len(prefix) :])
+                note(trace, "idd", f"took {prefix}, which this trunk accepts too", digits[len(prefix) :])
                 return self._international(digits[len(prefix) :], flags, trace)
         idd = self._home.idd(digits)
         if idd is not None:
-            _note(trace, "idd", f"took the international prefix {idd.prefix} of {self._home.region}", idd.rest)
+            note(trace, "idd", f"took the international prefix {idd.prefix} of {self._home.region}", idd.rest)
             number = self._international(idd.rest, (*flags, "carrier") if idd.carrier else flags, trace)
             return self._repeated(number, digits)
         if self._home.repeats_idd(digits):
@@ -261,9 +264,9 @@ class DialPlan:
 
     def _maybe_e164(self, digits: str, flags: Flags, trace: Trace) -> Number:
         """Without a plus it may be E.164 or national; if it may be both, it is refused."""
-        _note(trace, "e164-noplus", "read it as an international number without plus", digits)
+        note(trace, "e164-noplus", "read it as an international number without plus", digits)
         full = self._international(digits, (*flags, "noplus"), trace)
-        _note(trace, "e164-noplus", "or as a national number", digits)
+        note(trace, "e164-noplus", "or as a national number", digits)
         home = self._national(digits, flags, trace)
         if home.status == "reject" and full.status == "reject":
             return home
@@ -273,7 +276,7 @@ class DialPlan:
         """A number of the home country: local, national, or with the country code but no plus."""
         local = "" if self._home.has_trunk_prefix(digits) else self._local(digits)
         if local:
-            _note(trace, "local", f"put the area code {self.settings.area} before it", local)
+            note(trace, "local", f"put the area code {self.settings.area} before it", local)
             return self._known(local, flags, trace)
         elsewhere = self._rerouted(digits, flags, trace, always=True)
         if elsewhere is not None:
@@ -282,7 +285,7 @@ class DialPlan:
         if carrier:
             flags = (*flags, "carrier")
         if nsn != digits:
-            _note(trace, "national", f"took the national prefix of {self._home.region}", nsn)
+            note(trace, "national", f"took the national prefix of {self._home.region}", nsn)
         if self._valid(self._code + nsn):
             return self._known(self._code + nsn, flags, trace)
         return self._unusual_national(digits, nsn, flags, trace)
@@ -296,7 +299,7 @@ class DialPlan:
 
     def _unusual_national(self, digits: str, nsn: str, flags: Flags, trace: Trace) -> Number:
         if nsn != digits and self._valid(self._code + digits):
-            _note(trace, "national", "kept it: the number is valid with all its digits", digits)
+            note(trace, "national", "kept it: the number is valid with all its digits", digits)
             return self._known(self._code + digits, flags, trace)
         elsewhere = self._rerouted(digits, flags, trace, always=False)
         if elsewhere is not None:
@@ -304,11 +307,11 @@ class DialPlan:
         if digits.startswith(self._code):
             rest = self._home.strip(digits[len(self._code) :])[0]
             if self._valid(self._code + rest):
-                _note(trace, "national", f"it already has the country code {self._code}", self._code + rest)
+                note(trace, "national", f"it already has the country code {self._code}", self._code + rest)
                 return self._known(self._code + rest, (*flags, "home_cc_noplus"), trace)
         local = self._local(digits)
         if local:
-            _note(trace, "local", f"put the area code {self.settings.area} before it", local)
+            note(trace, "local", f"put the area code {self.settings.area} before it", local)
             return self._known(local, flags, trace)
         return unknown(self._code + nsn, self._table, flags)
 
@@ -317,7 +320,7 @@ class DialPlan:
         for reroute in self._home.reroutes:
             other = reroute.apply(digits) if reroute.always == always else ""
             if other and (always or self._valid(other)):
-                _note(trace, "reroute", f"{reroute.match} stands for +{reroute.instead} ({reroute.source})", other)
+                note(trace, "reroute", f"{reroute.match} stands for +{reroute.instead} ({reroute.source})", other)
                 return self._judged(other, (*flags, "reroute"), trace)
         return None
 
@@ -334,12 +337,12 @@ class DialPlan:
         for reroute in overlay.reroutes("+"):
             other = reroute.apply(digits)
             if other and self._valid(other):
-                _note(trace, "legacy", f"{reroute.match} became {reroute.instead} ({reroute.source})", other)
+                note(trace, "legacy", f"{reroute.match} became {reroute.instead} ({reroute.source})", other)
                 return self._known(other, (*flags, "legacy"), trace)
         if main_region(code) != "001":
             other = code + national(main_region(code)).strip(digits[len(code) :])[0]
             if other != digits and self._valid(other):
-                _note(trace, "trunk-digit", f"dropped the national prefix after +{code}", other)
+                note(trace, "trunk-digit", f"dropped the national prefix after +{code}", other)
                 return self._known(other, (*flags, "ndd_in_intl"), trace)
         if code == self._code and digits[len(code) :] in self._emergency:
             return self._short(digits[len(code) :], "emergency", (*flags, "code_and_emergency"), trace)
@@ -350,11 +353,11 @@ class DialPlan:
 
     def _known(self, digits: str, flags: Flags, trace: Trace) -> Number:
         region, kind, marks = self._table.label(digits)
-        _note(trace, "table", f"+{digits} is {kind} in {region}", digits)
+        note(trace, "table", f"+{digits} is {kind} in {region}", digits)
         return Number("ok", digits, region, kind, "", flags + marks if marks else flags)
 
     def _short(self, digits: str, kind: str, flags: Flags, trace: Trace) -> Number:
-        _note(trace, "short", f"{digits} is {kind} in {self._home.region}", digits)
+        note(trace, "short", f"{digits} is {kind} in {self._home.region}", digits)
         return Number("short", digits, self._home.region, kind, "", flags)
 
 
@@ -365,32 +368,6 @@ def _only_reading(first: Number, second: Number) -> Number:
     if first.status == "reject" or second.type == "emergency" or first.e164 == second.e164:
         return second if first.status == "reject" or second.type == "emergency" else first
     return reject("ambiguous", flags=first.flags)
-
-
-def _cut(text: str, flags: Flags, trace: Trace) -> tuple[str, Flags]:
-    """The number before a pause or #; what is behind is dialled after the answer."""
-    end = next((i for i, char in enumerate(text) if char in ",#"), len(text))
-    if end == len(text):
-        return text, flags
-    _note(trace, "post-dial", f"left out {text[end:]!r}, which is dialled after the answer", text[:end])
-    return text[:end], flags if "post_dial" in flags else (*flags, "post_dial")
-
-
-def _note(trace: Trace, stage: str, text: str, left: str) -> None:
-    if trace is not None:
-        trace.append(Step(stage, text, left))
-
-
-def _listed(flags: Flags) -> str:
-    return f" ({', '.join(flags)})" if flags else ""
-
-
-def _in_words(number: Number) -> str:
-    if number.status == "reject":
-        judged = f" (+{number.candidate})" if number.candidate else ""
-        return f"refused, {number.reason}: {REASONS[number.reason]}{judged}"
-    sign = "+" if number.status == "ok" else ""
-    return f"{sign}{number.e164}, {number.type} in {number.region}{_listed(number.flags)}"
 
 
 @lru_cache(maxsize=256)
