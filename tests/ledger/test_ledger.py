@@ -173,6 +173,8 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
     with guard(tmp_path / "state" / "l.db") as owner:
         owner.append(*story("c1"))
         owner.snapshot(b"x")
+        (tmp_path / "state" / "l.snapshots" / "stray.snapshot").touch(0o600)  # And what isn't ours is left alone.
+        owner.snapshot(b"y")
         for path in (tmp_path / "state").rglob("*"):
             assert not path.stat().st_mode & 0o077 or path.suffix == ".head", path
 

@@ -26,7 +26,7 @@ CREATE INDEX search_call ON search (call) WHERE call IS NOT NULL;
 CREATE INDEX search_source ON search (source, at) WHERE source IS NOT NULL;
 CREATE INDEX search_caller ON search (caller, at) WHERE caller IS NOT NULL;
 CREATE INDEX search_callee ON search (callee, at) WHERE callee IS NOT NULL;
-CREATE INDEX search_outcome ON search (outcome, at) WHERE outcome IS NOT NULL;
+CREATE INDEX search_refused ON search (at) WHERE outcome <> 'allow';
 CREATE TABLE heads (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, chain BLOB NOT NULL, key BLOB NOT NULL,
     signature BLOB NOT NULL) STRICT;
 CREATE TABLE anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -91,7 +91,9 @@ class WriterLock:
 
     def release(self) -> None:
         """Let another process write."""
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def connect_writer(paths: Paths, durability: str) -> sqlite3.Connection:
@@ -115,6 +117,12 @@ def connect_writer(paths: Paths, durability: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def connect_folder(path: Path) -> sqlite3.Connection:
+    """A connection for folding the log in beside the writer; creates no file. Raises sqlite3.Error."""
+    uri = f"{path.resolve().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None)
 
 
 def prepare(connection: sqlite3.Connection, path: Path, node: str, now: int) -> None:

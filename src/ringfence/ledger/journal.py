@@ -115,7 +115,7 @@ class Journal:
         return head
 
     def make_searchable(self) -> None:
-        """Let the search table follow, in steps. Raises sqlite3.Error and OSError."""
+        """Let the search table follow, in steps that grow with what is left. Raises sqlite3.Error and OSError."""
         store = self.store
         if store is None or not store.unsearched:
             return
@@ -123,7 +123,7 @@ class Journal:
         if store.unsearched >= SEARCH_ROWS:
             self._search_due = now
         if now >= self._search_due:
-            store.make_searchable(SEARCH_STEP)
+            store.make_searchable(max(SEARCH_STEP, store.unsearched // 10))
             self.commits += 1
             if not store.unsearched:
                 self._search_due = now + SEARCH_EVERY_US

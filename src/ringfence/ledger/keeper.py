@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from ringfence.ledger import snapshots
+from ringfence.ledger import files, snapshots
 from ringfence.ledger.callbacks import OnCommit, Wake, deliver
 from ringfence.ledger.chain import Head
 from ringfence.ledger.errors import in_words
@@ -180,8 +180,7 @@ class Keeper:
         self._checkpoint_at = time.monotonic() + CHECKPOINT_EVERY_S
         self._checkpointed = commits
         try:
-            with contextlib.closing(sqlite3.connect(self._paths.db, timeout=1.0, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous = NORMAL")
+            with contextlib.closing(files.connect_folder(self._paths.db)) as connection:
                 pages, left = _folded(connection)
         except sqlite3.Error as error:
             log.warning("%s; the log grows until this works", in_words(self._paths.db, error))
@@ -192,6 +191,7 @@ class Keeper:
 
 def _folded(connection: sqlite3.Connection) -> tuple[int, int]:
     """Fold the log in while it is written, so often that little is left: pages in it, and how many are left."""
+    connection.execute("PRAGMA synchronous = NORMAL")
     pages = left = 0
     for _ in range(4):
         _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

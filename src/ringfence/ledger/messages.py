@@ -23,6 +23,7 @@ log = logging.getLogger("ringfence.ledger.messages")
 
 _ENTRY = struct.Struct(">8sQIq4x")
 INDEX_ENTRY_BYTES = _ENTRY.size
+_NUMBER = "[0-9]" * 20
 _MARK = b"-- "
 _MAX_WORD = 256
 
@@ -50,8 +51,12 @@ class Located(NamedTuple):
 
 def segments(directory: Path) -> list[Path]:
     """The segment files, oldest first, the open one too."""
-    found = [*directory.glob("*.seg"), *directory.glob("*.open")]
-    return sorted(found, key=lambda path: path.stem)
+    return sorted([*closed_segments(directory), *directory.glob(_NUMBER + ".open")], key=lambda path: path.stem)
+
+
+def closed_segments(directory: Path) -> list[Path]:
+    """The segment files that are complete, oldest first."""
+    return sorted(directory.glob(_NUMBER + ".seg"))
 
 
 def word(text: str) -> str:

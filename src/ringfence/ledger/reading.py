@@ -68,7 +68,8 @@ class Reader:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._db = connect_reader(self.path)
-        self._db.executescript(_TAIL)
+        with said(self.path):
+            self._db.executescript(_TAIL)
 
     def __enter__(self) -> Reader:
         return self
@@ -202,7 +203,9 @@ class Reader:
         searchable = self._db.execute("SELECT coalesce(max(seq), 0) FROM search").fetchone()[0]
         self._db.execute("DELETE FROM temp.tail WHERE seq <= ?", (searchable,))
         known = self._db.execute("SELECT max(seq) FROM temp.tail").fetchone()[0] or searchable
-        rows = self._db.execute("SELECT seq, at, kind, body FROM facts WHERE seq > ?", (known,)).fetchall()
+        rows = self._db.execute(
+            "SELECT seq, at, kind, body FROM facts WHERE seq > ? AND body IS NOT NULL", (known,)
+        ).fetchall()
         self._db.executemany(
             "INSERT INTO temp.tail VALUES (?,?,?,?,?,?,?,?)",
             [(seq, at, kind, *columns_of(body)) for seq, at, kind, body in rows],
@@ -259,7 +262,10 @@ def _filters(given: dict[str, str]) -> tuple[str, list[str]]:
         else:
             where.append(f"s.{column} = ?")
             values.append(key)
-    where.append(f"{'+' if given else ''}s.kind = 'decided' AND {at} >= ? AND {at} < ?")
+    if given.get("outcome", "allow") != "allow":
+        where.append("s.outcome <> 'allow'")  # What the index of refused calls is confined to.
+    kind = "s.kind" if not given or given == {"outcome": "allow"} else "+s.kind"
+    where.append(f"{kind} = 'decided' AND {at} >= ? AND {at} < ?")
     return " AND ".join(where), values
 
 

@@ -57,7 +57,6 @@ class Purged(_Record, frozen=True, kw_only=True, tag="purged"):
     before: Instant
     kinds: tuple[str, ...]
     """Empty: all kinds with their headers, up to the anchor, and SIP messages too; else only bodies."""
-    entries: int
 
 
 class Erased(_Record, frozen=True, kw_only=True, tag="erased"):
@@ -126,10 +125,10 @@ def columns(entry: Entry) -> Columns:
     return Columns(call=getattr(entry, "id", None))
 
 
-def columns_of(body: bytes | None) -> Columns:
-    """What can be searched of an encoded entry; nothing where it is gone or can't be read."""
+def columns_of(body: bytes) -> Columns:
+    """What can be searched of an encoded entry; nothing where it can't be read."""
     try:
-        return columns(decode(body)) if body is not None else Columns()
+        return columns(decode(body))
     except msgspec.MsgspecError:
         return Columns()
 

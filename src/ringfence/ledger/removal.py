@@ -1,7 +1,8 @@
 """Taking entries out of an open store: from the front with their headers, or bodies alone.
 
 As with the store: every function belongs to the writer's thread and raises sqlite3.Error or OSError, and then nothing
-of the call has happened. All of the store has to be searchable (`settle`).
+of the call has happened. All of the store has to be searchable, and each call takes a few milliseconds at
+most, since facts wait meanwhile.
 """
 
 from __future__ import annotations
@@ -12,22 +13,7 @@ from collections.abc import Sequence
 from ringfence.ledger.store import Store, Written
 from ringfence.model.time import Instant
 
-_BATCH = 500
-
-
-def settle(store: Store) -> None:
-    """Make everything searchable."""
-    while store.unsearched:
-        store.make_searchable()
-
-
-def older(store: Store, before: Instant, kinds: Sequence[str], limit: int) -> int:
-    """How many entries (of these kinds, with their bodies; none named: all) a purge would find."""
-    query = "SELECT count(*) FROM search WHERE at < ? AND seq <= ?"
-    if kinds:
-        query = f"""SELECT count(*) FROM search JOIN facts USING (seq)
-                    WHERE search.at < ? AND seq <= ? AND search.kind IN ({_marks(kinds)}) AND body IS NOT NULL"""
-    return int(store.query(query, (before, limit, *kinds))[0][0])
+_BATCH = 50
 
 
 def drop_before(store: Store, before: Instant, limit: int) -> int:
@@ -35,38 +21,41 @@ def drop_before(store: Store, before: Instant, limit: int) -> int:
 
     Only a run from the front can go: the first entry that isn't older than `before` or over `limit` ends it.
     """
-    rows = store.query("SELECT seq, at, chain FROM facts WHERE seq <= ? ORDER BY seq LIMIT ?", (limit, _BATCH))
-    old = 0
-    while old < len(rows) and rows[old][1] < before:
-        old += 1
-    if not old:
+    rows = _front(store, before, limit)
+    if not rows:
         return 0
-    seq, at, last = rows[old - 1]
+    seq, at, last = rows[-1]
     with store.transaction() as db:
         db.execute("DELETE FROM facts WHERE seq <= ?", (seq,))
         db.execute("DELETE FROM search WHERE seq <= ?", (seq,))
         db.execute("DELETE FROM heads WHERE seq < ?", (seq,))
         store.anchor(seq, last, at)
-    return old
+    return len(rows)
 
 
-def strip_before(store: Store, before: Instant, kinds: Sequence[str], limit: int, after: int) -> tuple[int, int]:
-    """Remove a batch of bodies of these kinds with seq over `after`: (bodies removed, last seq looked at)."""
-    query = "SELECT seq, kind, body IS NOT NULL FROM facts WHERE seq > ? AND seq <= ? AND at < ? ORDER BY seq LIMIT ?"
-    rows = store.query(query, (after, limit, before, _BATCH))
-    if not rows:
-        return 0, 0
-    gone = [seq for seq, kind, has_body in rows if has_body and kind in kinds]
-    with store.transaction() as db:
-        _strip(db, gone)
-    return len(gone), rows[-1][0]
+def any_before(store: Store, before: Instant, limit: int) -> bool:
+    """Whether there is anything to drop."""
+    return bool(_front(store, before, limit))
 
 
-def erase(store: Store, seqs: Sequence[int], record: Written) -> None:
-    """Remove the bodies of these entries and say so, or neither."""
+def _front(store: Store, before: Instant, limit: int) -> list[tuple[int, Instant, bytes]]:
+    rows = store.query("SELECT seq, at, chain FROM facts WHERE seq <= ? ORDER BY seq LIMIT ?", (limit, _BATCH))
+    young = next((number for number, (_, at, _) in enumerate(rows) if at >= before), len(rows))
+    return rows[:young]
+
+
+def with_body(store: Store, before: Instant, kind: str, limit: int) -> list[int]:
+    """A batch of the entries of a kind that are older than `before` and have their bodies."""
+    query = "SELECT seq FROM search WHERE kind = ? AND at < ? AND +seq <= ? LIMIT ?"
+    return [seq for (seq,) in store.query(query, (kind, before, limit, _BATCH))]
+
+
+def strip(store: Store, seqs: Sequence[int], record: Written | None = None) -> None:
+    """Remove the bodies of these entries (and say so, or neither); they can't be searched for any more."""
     with store.transaction() as db:
         _strip(db, seqs)
-        store.append([record])
+        if record is not None:
+            store.append([record])
 
 
 def of_number(store: Store, number: str) -> tuple[list[int], list[str]]:
@@ -79,11 +68,4 @@ def of_number(store: Store, number: str) -> tuple[list[int], list[str]]:
 def _strip(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
     numbers = [(seq,) for seq in seqs]
     db.executemany("UPDATE facts SET salt = NULL, body = NULL WHERE seq = ?", numbers)
-    db.executemany(
-        "UPDATE search SET call = NULL, source = NULL, caller = NULL, callee = NULL, outcome = NULL WHERE seq = ?",
-        numbers,
-    )
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
+    db.executemany("DELETE FROM search WHERE seq = ?", numbers)

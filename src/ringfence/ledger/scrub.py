@@ -22,14 +22,14 @@ _SECRET_HEADERS = (b"authorization", b"authentication-info")
 def scrub(data: bytes) -> bytes:
     """The message without secrets and private bodies; never raises, whatever the bytes."""
     end, gap = _head_end(data)
+    lower = data.lower()
     head, body = data[:end], data[end + gap :]
-    lower = head.lower()
     if b"authorization" in lower or b"authentication-info" in lower:
         head = _without_values(head)
-    if b"@" in head:
+    if _PASSWORD.search(lower):  # In lower case, since a search that ignores case is slow.
         head = _without_passwords(head)
     if body:
-        body = _without_keys(body) if _is_sdp(lower) else b"[body of %d bytes removed]" % len(body)
+        body = _without_keys(body, lower) if _is_sdp(lower[:end]) else b"[body of %d bytes removed]" % len(body)
     return head + data[end : end + gap] + body
 
 
@@ -63,14 +63,14 @@ def _without_values(head: bytes) -> bytes:
 
 def _without_passwords(head: bytes) -> bytes:
     out, kept = b"", 0
-    for found in _PASSWORD.finditer(head.lower()):  # In lower case, since a search that ignores case is slow.
+    for found in _PASSWORD.finditer(head.lower()):
         out += head[kept : found.start(1)] + REMOVED
         kept = found.end(1)
     return out + head[kept:]
 
 
-def _without_keys(body: bytes) -> bytes:
-    lower = body.lower()
+def _without_keys(body: bytes, lower: bytes) -> bytes:
+    """`lower` is all of the message in lower case."""
     if b"a=crypto:" in lower or b"a=key-mgmt:" in lower or b"a=ice-pwd:" in lower or b"k=" in lower:
         return _SECRET_LINE.sub(rb"\2" + REMOVED, body)
     return body

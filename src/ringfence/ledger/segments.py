@@ -24,6 +24,7 @@ from ringfence.ledger.messages import (
     INDEX_ENTRY_BYTES,
     Message,
     blocks,
+    closed_segments,
     framed,
     index_of,
     key_hash,
@@ -116,7 +117,7 @@ class Segments:
 
     def _take(self, message: Message) -> None:
         self._taken_bytes += len(message.data)
-        self._block.add(message._replace(data=scrub(message.data)))
+        self._block.add(message, scrub(message.data))
         self._last = max(self._last, message.at)
 
     def _write(self) -> None:
@@ -175,7 +176,7 @@ class Segments:
 
     def purge(self, before: Instant) -> int:
         """Remove closed segments whose last message is older; how many. Raises OSError."""
-        old = [path for path in self.directory.glob("*.seg") if last_instant(path) < before]
+        old = [path for path in closed_segments(self.directory) if last_instant(path) < before]
         for path in old:
             path.unlink(missing_ok=True)
             path.with_suffix(".idx").unlink(missing_ok=True)
@@ -186,7 +187,7 @@ class Segments:
         self.rotate()
         words, keys = {word(attempt) for attempt in attempts}, {key_hash(attempt) for attempt in attempts}
         gone = 0
-        for path in sorted(self.directory.glob("*.seg")):
+        for path in closed_segments(self.directory):
             if any(found.key in keys for found in read_index(path)):
                 gone += self._rewrite(path, words)
         return gone
@@ -199,7 +200,7 @@ class Segments:
                 if message.attempt in attempts:
                     gone += 1
                 else:
-                    left.add(message)
+                    left.add(message, message.data)
                 last = max(last, message.at)
             if left.parts:
                 packed = left.packed()
@@ -228,11 +229,14 @@ class _Block:
         self.size = 0
         self.since: Instant = 0
 
-    def add(self, message: Message) -> None:
-        self.since = self.since or message.at
-        self.parts.append(framed(*message))
-        self.keys.update((message.attempt, message.call_id))
-        self.size += len(self.parts[-1])
+    def add(self, message: Message, clean: bytes) -> None:
+        at, attempt, call_id, direction, _ = message
+        part = framed(at, attempt, call_id, direction, clean)
+        self.since = self.since or at
+        self.parts.append(part)
+        self.keys.add(attempt)
+        self.keys.add(call_id)
+        self.size += len(part)
 
     def packed(self) -> bytes:
         return gzip.compress(b"".join(self.parts), compresslevel=1, mtime=0)

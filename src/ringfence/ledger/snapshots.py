@@ -19,6 +19,7 @@ from ringfence.ledger.files import sync_directory
 from ringfence.model.time import Instant
 
 _MAGIC = b"ringfence snapshot 1\n"
+_FILES = "[0-9]" * 20 + ".snapshot"
 KEPT = 3
 
 
@@ -59,14 +60,14 @@ def write(directory: Path, snapshot: Snapshot) -> Path:
 
 def _superfluous(directory: Path, newest: Path) -> list[Path]:
     """All but the newest few; what bears a higher number than the newest is of a ledger that was here before."""
-    found = sorted(directory.glob("*.snapshot"))
+    found = sorted(directory.glob(_FILES))
     ours = [path for path in found if path.name <= newest.name]
     return ours[:-KEPT] + found[len(ours) :]
 
 
 def oldest_seq(directory: Path) -> int:
     """Number of the oldest snapshot that is kept: entries after it may be needed; 0 where there is none."""
-    return int(min((path.stem for path in directory.glob("*.snapshot")), default="0"))
+    return int(min((path.stem for path in directory.glob(_FILES)), default="0"))
 
 
 def read(path: Path) -> Snapshot | None:
@@ -88,7 +89,7 @@ def newest(directory: Path, chain_at: Callable[[int], bytes | None]) -> Snapshot
 
 def good(directory: Path, chain_at: Callable[[int], bytes | None]) -> Iterator[Snapshot]:
     """Every usable snapshot, newest first."""
-    for path in sorted(directory.glob("*.snapshot"), reverse=True):
+    for path in sorted(directory.glob(_FILES), reverse=True):
         snapshot = read(path)
         if snapshot is not None and chain_at(snapshot.seq) == snapshot.chain:
             yield snapshot

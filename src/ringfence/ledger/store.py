@@ -75,7 +75,7 @@ class Store:
 
     def _catch_up(self) -> None:
         """Make searchable what isn't."""
-        query = "SELECT seq, at, kind, body FROM facts WHERE seq > ? ORDER BY seq LIMIT ?"
+        query = "SELECT seq, at, kind, body FROM facts WHERE seq > ? AND body IS NOT NULL ORDER BY seq LIMIT ?"
         after = self._db.execute("SELECT coalesce(max(seq), 0) FROM search").fetchone()[0]
         while rows := self._db.execute(query, (after, _BATCH)).fetchall():
             self._unsearched.extend((seq, at, kind, *columns_of(body)) for seq, at, kind, body in rows)

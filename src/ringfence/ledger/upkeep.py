@@ -19,30 +19,38 @@ from ringfence.model.time import Instant
 
 log = logging.getLogger("ringfence.ledger")
 
-_BATCH = 200
+_BATCH = 100
 
 
 def purge(store: Store, before: Instant, kinds: Sequence[str], limit: int, now: Instant) -> Steps:
     """Remove entries older than `before` from the front, or only the bodies of these kinds; none over `limit`."""
-    removal.settle(store)
-    count = removal.older(store, before, kinds, limit)
-    if not count:
+    yield from _settle(store)
+    found = [kind for kind in kinds if removal.with_body(store, before, kind, limit)]
+    if not (found if kinds else removal.any_before(store, before, limit)):
         return 0
-    store.append([written(Purged(at=now, before=before, kinds=tuple(kinds), entries=count))])
+    store.append([written(Purged(at=now, before=before, kinds=tuple(found)))])
     yield
-    gone = yield from _strip(store, before, kinds, limit) if kinds else _drop(store, before, limit)
+    gone = yield from _strip(store, before, found, limit) if kinds else _drop(store, before, limit)
     store.truncate_log()
     return gone
 
 
-def _strip(store: Store, before: Instant, kinds: Sequence[str], limit: int) -> Steps:
-    gone = after = 0
-    while True:
-        removed, after = removal.strip_before(store, before, kinds, limit, after)
-        if not after:
-            return gone
-        gone += removed
+def _settle(store: Store) -> Steps:
+    """Make everything searchable."""
+    while store.unsearched:
+        store.make_searchable(_BATCH)
         yield
+    return 0
+
+
+def _strip(store: Store, before: Instant, kinds: Sequence[str], limit: int) -> Steps:
+    gone = 0
+    for kind in kinds:
+        while seqs := removal.with_body(store, before, kind, limit):
+            removal.strip(store, seqs)
+            gone += len(seqs)
+            yield
+    return gone
 
 
 def _drop(store: Store, before: Instant, limit: int) -> Steps:
@@ -57,7 +65,7 @@ def erase(
     store: Store, number: str, limit: int, clock: Callable[[], Instant], on_calls: Callable[[list[str]], None]
 ) -> Steps:
     """Remove the bodies of every call from or to a number, none over `limit`; `on_calls` is told their ids first."""
-    removal.settle(store)
+    yield from _settle(store)
     found, calls = removal.of_number(store, number)
     on_calls(calls)
     old = [seq for seq in found if seq <= limit]
@@ -65,7 +73,7 @@ def erase(
         log.warning("%d entries are too new to be erased: erase again in a few minutes", len(found) - len(old))
     for start in range(0, len(old), _BATCH):
         batch = old[start : start + _BATCH]
-        removal.erase(store, batch, written(Erased(at=clock(), ranges=runs(batch))))
+        removal.strip(store, batch, written(Erased(at=clock(), ranges=runs(batch))))
         yield
     store.truncate_log()
     return len(old)

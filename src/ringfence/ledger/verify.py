@@ -165,7 +165,8 @@ class _Walk:
         if body is None or salt is None:
             if not self._explained(seq, at, kind):
                 raise _BrokenHere(seq, "the body was removed, and no purge or erasure tells of it")
-            self._searched(seq, at, kind, Columns(), found)
+            if found[0] is not None:
+                raise _BrokenHere(seq, "the body was removed, and searches find the entry still")
             return
         if body_digest(salt, body) != digest:
             raise _BrokenHere(seq, "the body was changed")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -88,6 +89,7 @@ class Writer:
         self._asleep = False
         self._closing = False
         self._turns = 0
+        self._step_at = 0.0
         self._oldest: Instant | None = None
         self._trouble: tuple[str, bool] | None = None
         self._work: deque[tuple[Work, Steps | None, Future[int]]] = deque()
@@ -184,14 +186,19 @@ class Writer:
     def _take(self) -> list[_Item]:
         if not self._queue:
             self._asleep = True
-            if not (self._queue or self._closing or (self._work and self.journal.down is None)):
+            if not (self._queue or self._closing):
                 with suppress(Empty):
-                    self._bell.get(timeout=IDLE_S)
+                    self._bell.get(timeout=self._idle_s())
             self._asleep = False
         if not self._queue:
             return []
         self._oldest = self._queue[0][2]
         return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
+
+    def _idle_s(self) -> float:
+        if self._work and self.journal.down is None:
+            return min(IDLE_S, max(0.0, self._step_at - time.monotonic()))
+        return IDLE_S
 
     def _handle(self, group: list[_Item]) -> None:
         """Write a group, in order; a snapshot ends the part before it."""
@@ -273,9 +280,9 @@ class Writer:
             self.journal.fail(error)
 
     def _step(self) -> None:
-        """One step of the oldest long work."""
-        store = self.journal.store
-        if not self._work or store is None:
+        """One step of the oldest long work; such work may take a fifth of the thread's time."""
+        store, begun = self.journal.store, time.monotonic()
+        if not self._work or store is None or begun < self._step_at:
             return
         work, steps, future = self._work.popleft()
         try:
@@ -293,6 +300,8 @@ class Writer:
             future.set_exception(LedgerError(self.journal.fail(error)))
         finally:
             self.journal.moved(store)
+            now = time.monotonic()
+            self._step_at = now + 4 * (now - begun)
 
     # --- the end ------------------------------------------------------------------------------------------------
 
