@@ -170,6 +170,12 @@ CASES: list[tuple[str, str, str, str]] = [
         "trunk.carrier.permit",
         "CU costs 0.92 in its first minute (+532100000), FR has no rate (+33",
     ),
+    (
+        "prefix-of-many-countries",
+        edit('permit = ["US", "CA", "GB"]', 'permit = ["+1", "GB"]'),
+        "trunk.carrier.permit",
+        "trunk carrier permits +1, which is 25 countries: AG, AI, AS, BB, BM, BS and more",
+    ),
     ("broad-addresses", edit(ZONE, ZONE + "vpn = ['10.0.0.0/8', '128.0.0.0/1']\n"), "site.vpn", "in 128.0.0.0/1"),
     (
         "tenant-time-zone",

@@ -83,6 +83,10 @@ def _source(node: Node, profiles: dict[str, Node], problems: Problems) -> Entry:
 
 
 def _entry(table: Table, node: Node, problems: Problems) -> Entry:
+    section = node.key.partition(".")[0]
+    if section in NAMED and not isinstance(node.value, dict):
+        problems.append(node.error(f"stands in no [{section}.NAME]", "give the table above it a name"))
+        return Entry(msgspec.structs.replace(node, value={}), {})
     values = table.values(node, problems)
     if values is MISSING:
         return Entry(msgspec.structs.replace(node, value={}), {})

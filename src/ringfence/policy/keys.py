@@ -17,6 +17,7 @@ from ringfence.policy.leaves_time import DAY, MOMENT, TIME_ZONE
 from ringfence.rules import SLUGS, UNVERIFIED
 
 FORMAT = pattern('"+E164", "E164", "national" or digits before E164 such as "011E164"', r"(\+|[0-9]{0,8})E164|national")
+FLAT = choice("flat", otherwise="a table with rates", write="{{ rates = {} }}")
 DIGITS = pattern("digits", "[0-9]{1,15}")
 
 SITE = Table(
@@ -144,7 +145,7 @@ TRUNK = Table(
         ),
         Key(
             name="billing",
-            kind=Either(choice("flat"), BILLING),
+            kind=Either(FLAT, BILLING),
             doc='What calls cost; `"flat"`: nothing by the minute, so no money is counted.',
             default='`"flat"`',
         ),
@@ -284,7 +285,7 @@ TENANT = Table(
     ),
 )
 OWNED = (
-    Key(name="owner", kind=text("who answers for it"), doc="Who answers for it.", required=True),
+    Key(name="owner", kind=text("a name or address of who answers for it"), doc="Who answers for it.", required=True),
     Key(name="why", kind=text("the reason"), doc="The reason, or a ticket.", required=True),
     Key(
         name="until",

@@ -46,6 +46,7 @@ LEVELS = Table(
         Key(name="carrier_cap", kind=CALLS, doc="What the carrier itself allows. Only compared with the others."),
     ),
     build=lambda values: Levels(**values),
+    plain="block",
     check=_ordered,
     defaults=Levels,
 )
@@ -65,6 +66,7 @@ CALL_RATE = Table(
         ),
     ),
     build=lambda values: CallRate(**values),
+    plain="block",
     check=_ordered,
     defaults=CallRate,
 )
@@ -75,6 +77,7 @@ SPEND = Table(
         Key(name="per_month", kind=MONEY, doc="The most in any 30 days, units of the trunk's currency."),
     ),
     build=lambda values: Spend(**values),
+    plain="per_day",
     defaults=Spend,
 )
 

@@ -86,7 +86,8 @@ class ListOf(msgspec.Struct, frozen=True):
 
     def read(self, node: Node, problems: Problems) -> Any:
         if not isinstance(node.value, list):
-            problems.append(node.error(f"must be {self.says}", f"write [{_toml(node.value)}]" if node.value else ""))
+            items = ", ".join([_toml(node.value)] * max(1, self.least))
+            problems.append(node.error(f"must be {self.says}", f"write [{items}]" if node.value else ""))
             return MISSING
         if len(node.value) < self.least:
             problems.append(node.error(f"must not be empty: {self.says}"))
@@ -136,6 +137,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     build: Callable[[dict[str, Any]], Any] = dict
     check: Callable[[Node, dict[str, Any]], Iterable[PolicyError]] | None = None
     """Finds what contradicts itself among the values."""
+    plain: str = ""
+    """The key that somebody means who writes a plain value."""
     defaults: type | None = None
     """The struct whose field defaults are the defaults of the keys of the same name."""
 
@@ -150,7 +153,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def values(self, node: Node, problems: Problems) -> Any:
         """The typed values that are there, by key, before `build`."""
         if not isinstance(node.value, dict):
-            problems.append(node.error(f"must be {self.says}, not {_name(node.value)}"))
+            plain = self.plain and not isinstance(node.value, list)
+            hint = f"write {{ {self.plain} = {_toml(node.value)} }}" if plain else ""
+            problems.append(node.error(f"must be {self.says}, not {_name(node.value)}", hint))
             return MISSING
         known = {key.name: key for key in self.keys}
         unknown = [name for name in node.value if name not in known]
@@ -190,11 +195,16 @@ class MapOf(msgspec.Struct, frozen=True):
         if not isinstance(node.value, dict):
             problems.append(node.error(f"must be {self.says}, not {_name(node.value)}"))
             return MISSING
-        problems.extend(
-            unknown_key(child, name, self.names) for name, child in node.value.items() if name not in self.names
-        )
+        problems.extend(self._unknown(child, name) for name, child in node.value.items() if name not in self.names)
         values = {name: self.item.read(node.value[name], problems) for name in self.names if name in node.value}
         return {name: value for name, value in values.items() if value is not MISSING}
+
+    def _unknown(self, node: Node, name: str) -> PolicyError:
+        """A key nobody knows, or one that belongs a level deeper."""
+        if isinstance(self.item, Table) and name in {key.name for key in self.item.keys}:
+            deeper = " or ".join(f"{each}.{name}" for each in self.names)
+            return node.error("is not a known key", f"write {deeper}")
+        return unknown_key(node, name, self.names)
 
     def schema(self) -> Schema:
         items = {name: self.item.schema() for name in self.names}

@@ -42,15 +42,16 @@ def pattern(says: str, regex: str, hint: str = "") -> Leaf:
     return Leaf(says, parse, {"type": "string", "pattern": f"^{regex}$"})
 
 
-def choice(*words: str) -> Leaf:
-    """One of some words."""
+def choice(*words: str, otherwise: str = "", write: str = "") -> Leaf:
+    """One of some words; what else than a word there may be in its place, and how it is written."""
     quoted = [f'"{word}"' for word in words]
     says = " or ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
 
     def parse(value: Any) -> str:
         if value not in words:
             near = get_close_matches(value, words, n=1) if isinstance(value, str) else []
-            raise Wrong(f"must be {says}, not {shown(value)}", f'did you mean "{near[0]}"?' if near else "")
+            hint = f'did you mean "{near[0]}"?' if near else f"write {write.format(shown(value))}" if write else ""
+            raise Wrong(f"must be {says}{f' or {otherwise}' if otherwise else ''}, not {shown(value)}", hint)
         return str(value)
 
     return Leaf(says, parse, {"enum": list(words)})

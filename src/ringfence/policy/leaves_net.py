@@ -83,10 +83,16 @@ _SEND_TO = "a SIP URI such as sip:sbc.carrier.example:5060"
 def _send_to(value: Any) -> str:
     uri = _uri(as_text(value, _SEND_TO))
     if uri is None or uri.scheme not in ("sip", "sips") or uri.user is not None or uri.headers:
-        raise Wrong(f"must be {_SEND_TO}, not {shown(value)}", "scheme, host and port, without a user")
+        raise Wrong(f"must be {_SEND_TO}, not {shown(value)}", _send_to_hint(value, uri))
     if uri.scheme == "sips" or (uri.params.get("transport") or "udp").lower() != "udp":
         raise Wrong(f"only UDP is spoken toward carriers so far, not {shown(value)}", "leave out transport, write sip:")
     return str(uri)
+
+
+def _send_to_hint(value: str, uri: Uri | None) -> str:
+    """A host without its scheme is the usual mistake; its name is then read as one."""
+    bare = (uri is None or uri.scheme not in ("sip", "sips")) and _uri(f"sip:{value}") is not None
+    return f'write "sip:{value}"' if bare else "scheme, host and port, without a user"
 
 
 def _uri(string: str) -> Uri | None:

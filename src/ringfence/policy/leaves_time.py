@@ -68,8 +68,12 @@ HOURS = Leaf(_HOURS, _hours, {"type": "string"})
 def _day(value: Any) -> date:
     if type(value) is date:
         return value
-    hint = "without quotes" if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) else ""
-    raise Wrong(f"must be a day such as 2027-01-31, not {shown(value)}", hint)
+    raise Wrong(f"must be a day such as 2027-01-31, not {shown(value)}", _unquoted(value))
+
+
+def _unquoted(value: Any) -> str:
+    """The way out for a day in quotes, which is text to TOML."""
+    return "without quotes" if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII) else ""
 
 
 DAY = Leaf("a day such as 2027-01-31", _day, {"type": "string", "format": "date"})
@@ -80,10 +84,8 @@ def _moment(value: Any) -> date | datetime:
         if 2000 <= value.year < 2200:
             return value
         raise Wrong(f"must be between 2000 and 2199, not {shown(value)}", "an exception is for a while")
-    hint = "without quotes" if isinstance(value, str) else ""
-    raise Wrong(
-        f"must be a day such as 2027-01-31 or a day and time such as 2027-01-31T18:00:00, not {shown(value)}", hint
-    )
+    text = f"must be a day such as 2027-01-31 or a day and time such as 2027-01-31T18:00:00, not {shown(value)}"
+    raise Wrong(text, _unquoted(value))
 
 
 MOMENT = Leaf(

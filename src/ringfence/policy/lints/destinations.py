@@ -10,12 +10,15 @@ from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.model.time import Instant
 from ringfence.numbers import Number, RiskTable, calling_code, overlay
 from ringfence.numbers.table import Label
-from ringfence.policy.lints.base import Found, Lint, Subject, originating, permitted
+from ringfence.policy.lints.base import Found, Lint, Subject, holders, originating, permitted
 from ringfence.rules.base import money
 from ringfence.rules.price_over_ceiling import first_minute_micros
 
 HIGH_RISK = 15
 """Points of a country in the risk table from which permitting it is worth a second thought."""
+
+SHOWN = 6
+"""Countries of a prefix that are named."""
 
 _ORDINARY = ("fixed", "mobile", "fixed_or_mobile")
 
@@ -64,9 +67,22 @@ def admits(permit: frozenset[str], what: str) -> bool:
 
 def _region(prefix: str) -> str:
     """The region of all numbers under a prefix; empty where there are several."""
-    code = calling_code(prefix)
-    regions = {label.region for row in overlay.table().rows_under(prefix) for label in row if label.region}
-    return regions.pop() if code and len(regions) == 1 else ""
+    regions = _regions(prefix)
+    return regions.pop() if calling_code(prefix) and len(regions) == 1 else ""
+
+
+def _regions(prefix: str) -> set[str]:
+    return {label.region for row in overlay.table().rows_under(prefix) for label in row if label.region}
+
+
+def _prefix_of_many(subject: Subject) -> Iterator[Found]:
+    for key, holder in holders(subject.policy):
+        for what in sorted(holder.bounds.permit or ()):
+            regions = sorted(_regions(what[1:])) if what.startswith("+") else []
+            if len(regions) > 1:
+                named = ", ".join(regions[:SHOWN]) + (" and more" if len(regions) > SHOWN else "")
+                text = f"{key.replace('.', ' ', 1)} permits {what}, which is {len(regions)} countries: {named}"
+                yield Found(f"{key}.permit", text, "write the countries that are meant")
 
 
 def _permits_high_risk(subject: Subject) -> Iterator[Found]:
@@ -181,5 +197,11 @@ LINTS = (
         slug="permitted-too-dear",
         why="Calls to a country that is permitted are refused all the same: the ceiling is under the carrier's price.",
         find=_permitted_too_dear,
+    ),
+    Lint(
+        code="POL-205",
+        slug="prefix-of-many-countries",
+        why="+1 is not one country: it has the Caribbean in it, whose numbers look like those at home (C4).",
+        find=_prefix_of_many,
     ),
 )
