@@ -169,6 +169,25 @@ def test_an_older_copy_put_in_place(tmp_path: Path) -> None:
         assert owner.ledger.verify().broken is None
 
 
+def test_a_backup_made_while_the_guard_writes_can_be_restored(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    with guard(path) as owner:
+        owner.append(*story("c1"))
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "backup")) as copy:
+            source.backup(copy)
+        owner.append(*story("c2"))
+        owner.snapshot(b"after c2")
+    shutil.copy(tmp_path / "backup", path)
+    with guard(path) as owner:
+        assert kept(owner) == story("c1")
+        assert owner.ledger.load_snapshot() is None
+        owner.append(decided("c3"))
+    with guard(path) as owner:
+        assert [outage.vanished for outage in outages(owner)] == [3]
+        assert kept(owner) == [*story("c1"), decided("c3")]
+    assert verify(path).broken is None
+
+
 @pytest.mark.parametrize("start", [0, 4096], ids=["header", "tables"])
 def test_a_damaged_file(tmp_path: Path, start: int) -> None:
     path = tmp_path / "l.db"
