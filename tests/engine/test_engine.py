@@ -431,3 +431,12 @@ def test_an_attempt_of_nobody_is_refused(play: Play) -> None:
     for changed in ({"source": None}, {"source": "x"}, {"verified": "none"}, {"trunk": "x"}):
         verdict = play.decide(msgspec.structs.replace(attempt, **changed)).verdict
         assert (verdict.outcome, verdict.reason) == ("deny", "unverified-source")
+
+
+def test_what_is_no_number_is_refused_even_where_nothing_is_enforced(tmp_path: Path) -> None:
+    play = Play(tmp_path, '[source.pbx]\nmode = "observe"\n[rules.unusable-number]\nmode = "off"')
+    assert play.place("hello").verdict.reason == "unusable-number"
+
+
+def test_an_unlisted_number_of_the_home_country_is_domestic(play: Play) -> None:
+    assert play.place("12122001234").verdict.destination.klass == "domestic"

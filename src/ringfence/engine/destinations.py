@@ -8,6 +8,7 @@ from ringfence.model.attempt import Destination, DestinationClass
 from ringfence.model.settings import Source, Trunk
 from ringfence.model.time import Instant
 from ringfence.numbers import DialPlan, Number, PlanSettings, RiskTable, is_domestic
+from ringfence.rules.permits import region_of
 
 SPECIAL = frozenset({"premium", "short_premium", "shared_cost", "personal", "satellite", "iprs", "upt", "global"})
 """Kinds of number whose owner earns with a call, or that are dear wherever they are."""
@@ -35,7 +36,7 @@ def classify(number: Number, home: str) -> DestinationClass:
     if number.type in SPECIAL or "special_range" in number.flags:
         return "special"
     if number.rejected:
-        return "domestic" if number.region == home else "international"
+        return "domestic" if region_of(number, home) == home else "international"
     return "domestic" if is_domestic(number, home) else "international"
 
 

@@ -60,6 +60,8 @@ class Judge:
         if case.destination.klass == "emergency":
             return self._judged(case, (_emergency(case),), self._counted(case))
         hits = self._hits(case)
+        if case.destination.klass == "unusable":
+            hits = (*hits, _nothing_to_send(case))
         if any(refuses(hit) for hit in hits):
             return self._without_charges(attempt, case.destination, hits, now)
         return self._judged(case, hits, self._limited(case))
@@ -152,6 +154,12 @@ def first_money(price: Rate | None) -> int | None:
     if price is None or not (price.price_micros_per_min or price.connect_fee_micros):
         return None
     return price.cost_micros(0)
+
+
+def _nothing_to_send(case: Case) -> Hit:
+    """Refuses in every mode: without a number there is nothing that the carrier could be sent (C1)."""
+    reason = case.destination.number.reason
+    return Hit(rule="unusable-number", severity="block", text=f"there is no number to send: {reason}", observed=reason)
 
 
 def _emergency(case: Case) -> Hit:

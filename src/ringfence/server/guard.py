@@ -66,6 +66,8 @@ class Guard:
         """Set by the life cycle once the sockets are open."""
         self.errors = 0
         """Attempts over which the engine stumbled."""
+        self._awaited = False
+        """Whether a verdict waits for its commit that the ledger wasn't told to hurry for."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = 0
 
@@ -76,7 +78,7 @@ class Guard:
         for data, host, port in batch:
             self.edge.receive(data, host, port, listener, self.clock.now())
             self._settle()
-        self._arm()
+        self._rest()
 
     def ticked(self) -> None:
         """Do what is due."""
@@ -84,7 +86,7 @@ class Guard:
         self.edge.tick(now)
         self.obey(self.engine.apply(Tick(at=now), now=now))
         self._settle()
-        self._arm()
+        self._rest()
 
     def cut(self, call: str, leg: str, cause: str) -> bool:
         """End a call by order of somebody; False if there is none."""
@@ -92,7 +94,7 @@ class Guard:
             return False
         self.obey((Cut(call, leg, cause, "ordered"),))
         self._settle()
-        self._arm()
+        self._rest()
         return True
 
     def use(self, policy: Policy, by: str) -> None:
@@ -101,7 +103,7 @@ class Guard:
         self.edge.use(policy)
         self.note(PolicyChanged(at=self.clock.now(), version=policy.version, by=by))
         self._settle()
-        self._arm()
+        self._rest()
 
     def stop(self) -> None:
         """The last facts before the ledger is closed."""
@@ -153,6 +155,7 @@ class Guard:
         self.obey(self.engine.apply(decided, now=now))
         if verdict.outcome == "allow" and not verdict.emergency and self.ledger.down is None:
             self.ledger.append(decided, lambda error: self._committed(decided, error))
+            self._awaited = True
         else:
             self.ledger.append(decided)
             self.edge.decided(ask.attempt.id, verdict, now)
@@ -197,7 +200,7 @@ class Guard:
                 decided = unrecorded
         self.edge.decided(decided.attempt.id, decided.verdict, now)
         self._settle()
-        self._arm()
+        self._rest()
 
     def obey(self, commands: Iterable[Command]) -> None:
         """Carry out what the engine wants done."""
@@ -215,7 +218,13 @@ class Guard:
         if not self.edge.cut(command.id, command.leg, command.cause, now):
             self.note(Ended(at=now, id=command.id, leg=command.leg, cause=command.cause))
 
-    # Out: one timer.
+    # Out: the ledger is told to hurry once for a whole batch, and one timer.
+
+    def _rest(self) -> None:
+        if self._awaited:
+            self._awaited = False
+            self.ledger.hurry()
+        self._arm()
 
     def _arm(self) -> None:
         due = min((at for at in (self.edge.due(), self.engine.due()) if at is not None), default=None)
