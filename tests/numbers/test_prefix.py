@@ -52,9 +52,17 @@ def test_the_overlay_cut_into_the_table_is_the_overlay_looked_up(
     starts = sorted({"", *cells})
     table = Breakpoints(starts, [tuple(map(label, cells.get(start, [None] * 9))) for start in starts])
     plain = table.label(number)
-    fitting = [row for row in sorted(overlay, key=lambda row: -len(row.start)) if number.startswith(row.start)]
-    changed = [row.of(plain) for row in fitting if row.of(plain) != plain]
-    assert table.rewritten(overlay).label(number) == (changed[0] if changed else plain)
+    longest_first = [row for row in sorted(overlay, key=lambda row: -len(row.start)) if number.startswith(row.start)]
+    fitting = [row for row in longest_first if plain.type and row._fits(plain)]  # also one that changes nothing
+    assert table.rewritten(overlay).label(number) == (fitting[0].of(plain) if fitting else plain)
+
+
+def test_a_number_shorter_than_an_overlay_prefix_with_zeros_is_not_under_it() -> None:
+    fixed = Label("US", "fixed")
+    table = Breakpoints([""], [(fixed,) * 9]).rewritten([Rewrite("200", frozenset(), frozenset(), "", "premium", ())])
+    assert [table.label(number).type for number in ("2", "20", "200", "2001", "201")] == [
+        *("fixed", "fixed", "premium", "premium", "fixed")
+    ]
 
 
 @given(st.text("0123456789", min_size=1, max_size=9))

@@ -147,13 +147,15 @@ class Breakpoints:
         return rows
 
     def _apply(self, rewrite: Rewrite, original: Breakpoints) -> None:
+        """A number shorter than the prefix lies in the same range if the prefix ends with zeros, but isn't under it."""
         first = bisect_right(self.starts, rewrite.start.rstrip("0")) - 1
         past = bisect_right(self.starts, _successor(rewrite.start)) - 1
         for i in range(first, past):
             base = original.rows[bisect_right(original.starts, self.starts[i]) - 1]
-            fits = tuple(map(rewrite.of, base))
-            self.rows[i] = tuple(
-                new if new is not old else now for new, old, now in zip(fits, base, self.rows[i], strict=True)
+            now, under = self.rows[i], len(rewrite.start)
+            self.rows[i] = now[:under] + tuple(
+                kept if new is old else new
+                for new, old, kept in zip(map(rewrite.of, base[under:]), base[under:], now[under:], strict=True)
             )
 
 
