@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ringfence.policy.keys import EXCEPTION, NAMED, SINGLE
+from ringfence.policy.keys import LISTED, NAMED, SINGLE
 from ringfence.policy.kinds import Either, MapOf, Table
 from ringfence.policy.reference import default_of, reference
 from ringfence.policy.schema import schema
@@ -31,7 +31,7 @@ def tables(kind: Any) -> list[Table]:
     return tables(kind.item) if isinstance(kind, MapOf) else []
 
 
-TOP = [*SINGLE.values(), *NAMED.values(), EXCEPTION]
+TOP = [*SINGLE.values(), *NAMED.values(), *LISTED.values()]
 KEYS = [(table, key) for table in {id(t): t for top in TOP for t in tables(top)}.values() for key in table.keys]
 UNITS = {"_s": "seconds", "_ms": "milliseconds", "_days": "days"}
 

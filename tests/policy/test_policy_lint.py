@@ -23,6 +23,7 @@ EXCEPTION = "\n[[exception]]\nwhat='LV'\nowner='noc'\nwhy='x'\nuntil="
 ADDRESS_EXCEPTION = EXCEPTION.replace("[[", "[[address_").replace("what='LV'", "source='pbx'\naddresses=['127.0.0.2']")
 ADDRESS_EXCEPTION = ADDRESS_EXCEPTION.replace("'x'", "'y'")
 ZONE = 'home_country = "US"                    # (1) a number without a country code is a US number\n'
+CARRIER = 'carrier_addresses = ["127.0.0.3"]'
 LINE = 'zone = "internal"\n'
 
 
@@ -117,7 +118,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ),
     (
         "broad-addresses",
-        edit('carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["203.0.113.0/24", "198.51.0.0/16"]'),
+        edit(CARRIER, 'carrier_addresses = ["127.0.0.3", "203.0.113.0/24", "198.51.0.0/16"]'),
         "trunk.carrier.carrier_addresses",
         "anybody in 198.51.0.0/16",
     ),
@@ -158,6 +159,15 @@ CASES: list[tuple[str, str, str, str]] = [
         "address_exception[1].until",
         "for pbx at 127.0.0.2/32 ends in 13 days (noc: y)",
     ),
+    ("exception-too-long", TEXT + EXCEPTION + "2028-01-03", "exception[1].until", "LV holds for 368 days"),
+    (
+        "holidays-over",
+        edit(ZONE, ZONE + "holidays = [2026-12-25, 2026-12-30]\n").replace(
+            LINE, LINE + "hours = 'daily 08:00-18:00'\n"
+        ),
+        "site.holidays",
+        "the last holiday was 2026-12-30",
+    ),
     (
         "exception-for-everybody",
         TEXT + EXCEPTION + "2027-06-01" + SOURCE_B,
@@ -195,7 +205,7 @@ def test_finds(tmp_path: Path, slug: str, text: str, key: str, said: str) -> Non
 
 
 def test_broader_than_before(tmp_path: Path) -> None:
-    narrow = edit('carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["203.0.113.0/29", "203.0.113.8/29"]')
+    narrow = edit(CARRIER, 'carrier_addresses = ["127.0.0.3", "203.0.113.0/29", "203.0.113.8/29"]')
     broad = narrow.replace("203.0.113.0/29", "203.0.112.0/24")
     (found,) = findings(tmp_path, broad, before=narrow)
     assert (found.slug, found.key) == ("broader-than-before", "trunk.carrier.carrier_addresses")
@@ -208,12 +218,24 @@ def test_broader_than_before(tmp_path: Path) -> None:
     "text",
     [
         TEXT + EXCEPTION + "2027-01-15",  # more than 14 days
+        TEXT + EXCEPTION + "2027-12-31",  # not more than a year
+        edit(ZONE, ZONE + "holidays = [2026-12-31]\n").replace(LINE, LINE + "hours = 'daily 08:00-18:00'\n"),  # today
+        edit(ZONE, ZONE + "holidays = [2026-01-01]\n"),  # without opening hours
         edit(TRUNKS, 'trunks = ["carrier", "b"]') + TRUNK_B + "permit=['US','CA','GB']",
         edit(LINE, LINE + 'tenant = "t"\n') + "\n[tenant.t]\nhome_country = 'GB'\ntime_zone = 'Europe/London'",
         edit(LINE, LINE + 'permit = ["US", "+4420"]\n'),
         TEXT + SOURCE_B + "directions=['in']\ndids=['+12125550199']".replace("199", "150"),
     ],
-    ids=["later", "trunks-agree", "own-zone", "part-of-permitted", "vendor-inbound"],
+    ids=[
+        "later",
+        "within-a-year",
+        "holiday-today",
+        "holidays-without-hours",
+        "trunks-agree",
+        "own-zone",
+        "part-of-permitted",
+        "vendor-inbound",
+    ],
 )
 def test_near_miss(tmp_path: Path, text: str) -> None:
     assert findings(tmp_path, text.replace('directions = ["out", "in"]', 'directions = ["out"]')) == ()

@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from ringfence.model.settings import PRIVATE
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
 from ringfence.policy.tree import Node
+from ringfence.sip.uri import parse_uri
 
 Network = IPv4Network | IPv6Network
 
 
 def wrong_addresses(document: Document) -> Iterator[PolicyError]:
-    """Overlaps on a listener, remote sources outside the VPN (control A12), exceptions for somebody else's address."""
+    """Overlaps on a listener, targets that answer as strangers, remote sources outside the VPN (control A12)."""
     yield from _overlaps(document)
+    yield from _strange_targets(document)
     yield from _remote(document)
     yield from _not_its_own(document)
+
+
+def _strange_targets(document: Document) -> Iterator[PolicyError]:
+    """Where calls are sent has to be its party's, since what comes from elsewhere is dropped, answers too."""
+    for entry in document.named["trunk"].values():
+        own = entry.values.get("carrier_addresses")
+        for index, uri in enumerate(entry.values.get("send_to", ())):
+            host = parse_uri(uri.encode()).host
+            if own and _is_address(host) and not _inside(host, own):
+                text = f"{host} isn't among carrier_addresses, so its answers would be a stranger's"
+                yield entry.at("send_to").value[index].error(text, "write it there too")
+    for entry in document.named["source"].values():
+        own, (host, _) = entry.values.get("addresses"), entry.values.get("deliver_to", ("", None))
+        if own and _is_address(host) and not _inside(host, own):
+            text = f"{host} isn't among the source's addresses, so its answers would be a stranger's"
+            yield entry.at("deliver_to").error(text, "write it there too")
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host is an address, not a name, which only the resolver knows."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _remote(document: Document) -> Iterator[PolicyError]:

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from ringfence.policy.errors import PolicyError
-from ringfence.policy.keys import INCLUDE, LISTED, NAMED, SINGLE, SOURCE
+from ringfence.policy.keys import INCLUDE, LISTED, NAMED, SINGLE
+from ringfence.policy.keys_party import SOURCE
 from ringfence.policy.kinds import MISSING, Problems, Table, Wrong, unknown_key, unknown_name
 from ringfence.policy.leaves import name as check_name
 from ringfence.policy.tree import Node, merge

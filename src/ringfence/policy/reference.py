@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, PLAN, RULE_SLUGS, SINGLE
+from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, RULE_SLUGS, SINGLE
 from ringfence.policy.keys_limits import BOUNDS, CALL_RATE, CLASS_CAPS, LEVELS, PER_CALLER, SPEND
+from ringfence.policy.keys_party import PLAN
 from ringfence.policy.kinds import Either, Key, Kind, MapOf, Table, listing
 from ringfence.policy.lint import LINTS
 

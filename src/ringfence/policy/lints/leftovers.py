@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ringfence.model.settings import AddressException, PermitException, Policy
-from ringfence.policy.lints.base import DAY, Found, Lint, Subject, originating
+from ringfence.model.time import SECOND
+from ringfence.policy.lints.base import DAY, Found, Lint, Subject, holders, originating
+from ringfence.rules import words
 
 SOON = 14 * DAY
+LONG = 366 * DAY
 
 
 def _observe_mode(subject: Subject) -> Iterator[Found]:
@@ -55,6 +58,21 @@ def _exception_for_everybody(subject: Subject) -> Iterator[Found]:
         if exception.source is None and many:
             text = f"every source may call {exception.what} ({exception.owner}: {exception.why})"
             yield Found(f"exception[{index}].source", text, "name the source that needs it")
+
+
+def _exception_too_long(subject: Subject) -> Iterator[Found]:
+    for key, what, exception in _exceptions(subject.policy):
+        if exception.until - subject.now > LONG:
+            text = f"the exception for {what} holds for {(exception.until - subject.now) // DAY} days"
+            yield Found(f"{key}.until", text, "write an end within a year, or permit it without an exception")
+
+
+def _holidays_over(subject: Subject) -> Iterator[Found]:
+    policy = subject.policy
+    timed = any(holder.bounds.hours for _, holder in holders(policy))
+    last = max(policy.holidays, default="")
+    if timed and last and last < words.local(policy.time_zone, subject.now // (60 * SECOND)).date().isoformat():
+        yield Found("site.holidays", f"the last holiday was {last}: the next ones are open", "write those of the year")
 
 
 def _open_when_down(subject: Subject) -> Iterator[Found]:
@@ -130,5 +148,17 @@ LINTS = (
         slug="exception-for-everybody",
         why="An exception or a test route is somebody's; who gets in anywhere finds a door for everybody (C8).",
         find=_exception_for_everybody,
+    ),
+    Lint(
+        code="POL-408",
+        slug="exception-too-long",
+        why="An end that nobody lives to see is no end (A12, C8).",
+        find=_exception_too_long,
+    ),
+    Lint(
+        code="POL-409",
+        slug="holidays-over",
+        why="Opening hours are then open on days on which nobody is there (C7).",
+        find=_holidays_over,
     ),
 )
