@@ -3,9 +3,13 @@
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from ringfence.policy import Loader
 from ringfence.policy.keys import LISTED, NAMED, SINGLE
 from ringfence.policy.kinds import Either, MapOf, Table
 from ringfence.policy.reference import default_of, reference
@@ -83,3 +87,48 @@ def test_schema_admits_the_example() -> None:
     assert valid(example, schema())
     example["trunk"]["carrier"]["permitt"] = ["US"]
     assert not valid(example, schema())
+
+
+EVERY_KEY = Path(__file__).with_name("every_key.toml")
+
+
+def read_keys(kind: Any, value: Any) -> Iterator[tuple[int, str]]:
+    """Table and name of every key that a value writes."""
+    if isinstance(kind, Either):
+        yield from read_keys(kind.container, value)
+    elif isinstance(kind, MapOf) and isinstance(value, dict):
+        yield from (found for child in value.values() for found in read_keys(kind.item, child))
+    elif isinstance(kind, Table) and isinstance(value, dict):
+        for key in kind.keys:
+            if key.name in value:
+                yield id(kind), key.name
+                yield from read_keys(key.kind, value[key.name])
+
+
+def entries(written: dict[str, Any]) -> Iterator[tuple[Table, Any]]:
+    """Every table of a policy, with what it holds; a source with its profile."""
+    yield from ((table, written[section]) for section, table in SINGLE.items())
+    yield from ((table, each) for section, table in LISTED.items() for each in written[section])
+    for section, table in NAMED.items():
+        for each in written[section].values():
+            profile = written["profile"].get(each.get("profile"), {}) if section == "source" else {}
+            yield table, {**profile, **each}
+
+
+def test_every_key_can_be_written_and_the_schema_has_it() -> None:
+    written = tomllib.loads(EVERY_KEY.read_text(encoding="utf-8"))
+    found = {key for table, value in entries(written) for key in read_keys(table, value)}
+    assert [key.name for table, key in KEYS if (id(table), key.name) not in found] == []
+    assert valid(json.loads(msgspec.json.encode(written)), schema())
+
+
+def test_the_policy_with_every_key_loads(tmp_path: Path) -> None:
+    for name, text in {
+        "policy.toml": EVERY_KEY.read_text(encoding="utf-8"),
+        "rates.csv": (ROOT / "examples" / "rates.csv").read_text(encoding="utf-8"),
+        "risks.csv": "prefix,score,source,date\n371,80,us,2026-01-01\n",
+        "blocked.csv": "prefix,reason,source,date\n44203,robocalls,noc,2026-01-01\n",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    policy = Loader(str(tmp_path / "policy.toml")).load().policy
+    assert (len(policy.trunks), len(policy.sources), len(policy.exceptions)) == (2, 3, 2)
