@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 
-from ringfence.model.settings import Policy, Source, Trunk
+from ringfence.model.settings import Bounds, Policy, Source, Trunk
 from ringfence.model.time import Instant
 from ringfence.numbers import Number, RiskTable, calling_code, overlay
 from ringfence.numbers.table import Label
@@ -18,7 +18,7 @@ HIGH_RISK = 15
 """Points of a country in the risk table from which permitting it is worth a second thought."""
 
 SHOWN = 6
-"""Countries of a prefix that are named."""
+"""Destinations that a finding names."""
 
 _ORDINARY = ("fixed", "mobile", "fixed_or_mobile")
 
@@ -80,8 +80,9 @@ def _prefix_of_many(subject: Subject) -> Iterator[Found]:
         for what in sorted(holder.bounds.permit or ()):
             regions = sorted(_regions(what[1:])) if what.startswith("+") else []
             if len(regions) > 1:
-                named = ", ".join(regions[:SHOWN]) + (" and more" if len(regions) > SHOWN else "")
-                text = f"{key.replace('.', ' ', 1)} permits {what}, which is {len(regions)} countries: {named}"
+                text = (
+                    f"{key.replace('.', ' ', 1)} permits {what}, which is {len(regions)} countries: {_named(regions)}"
+                )
                 yield Found(f"{key}.permit", text, "write the countries that are meant")
 
 
@@ -116,17 +117,37 @@ def _more(one: Trunk, other: Trunk, source: Source, policy: Policy) -> Iterator[
     """What one trunk lets this source call and another refuses."""
     home = policy.home_country
     mine, others = permitted(one.bounds, home), permitted(other.bounds, home)
-    reachable = [what for what in sorted(mine) if source.bounds.permit is None or admits(source.bounds.permit, what)]
-    for what in reachable:
-        if not admits(others, what):
-            text = (
-                f"source {source.name} is refused {what} on trunk {other.name} and gets it on trunk {one.name}: "
-                f"for instance +{witness(what)}"
-            )
-            yield Found(f"trunk.{one.name}.permit", text, "make the lists equal, or narrow the source's permit")
-    for kind in sorted(one.bounds.special - other.bounds.special):
-        text = f"source {source.name} is refused {kind} numbers on trunk {other.name} and gets them on trunk {one.name}"
+    own = _own_bounds(source, policy)
+    more = [what for what in sorted(mine) if not admits(others, what) and _reachable(what, own)]
+    if more:
+        text = f"{_refused(source, _named(more), one, other)}: for instance +{witness(more[0])}"
+        yield Found(f"trunk.{one.name}.permit", text, "make the lists equal, or narrow the source's permit")
+    kinds = [
+        kind
+        for kind in sorted(one.bounds.special - other.bounds.special)
+        if all(not bounds.special or kind in bounds.special for bounds in own)
+    ]
+    if kinds:
+        text = _refused(source, f"{', '.join(kinds)} numbers", one, other)
         yield Found(f"trunk.{one.name}.special", text, "make the lists equal")
+
+
+def _own_bounds(source: Source, policy: Policy) -> list[Bounds]:
+    """What confines a source on every trunk."""
+    return [source.bounds, *([policy.tenants[source.tenant].bounds] if source.tenant is not None else [])]
+
+
+def _reachable(what: str, own: list[Bounds]) -> bool:
+    return all(bounds.permit is None or admits(bounds.permit, what) for bounds in own)
+
+
+def _refused(source: Source, what: str, one: Trunk, other: Trunk) -> str:
+    return f"source {source.name} is refused {what} on trunk {other.name} and gets them on trunk {one.name}"
+
+
+def _named(what: list[str]) -> str:
+    """Some of many, and how many there are."""
+    return ", ".join(what[:SHOWN]) + (f" and {len(what) - SHOWN} more" if len(what) > SHOWN else "")
 
 
 def _permitted_too_dear(subject: Subject) -> Iterator[Found]:
