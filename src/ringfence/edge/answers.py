@@ -3,7 +3,9 @@
     1xx            back to the caller; an early dialog where it has a To tag
     2xx            a dialog and an `Answered`, each To tag its own (forks); repeated ones only pass
     401, 407, 422  back to the caller: he asks again, as the same attempt
-    408, 503       the next target (`sending.fail`)
+    503            the next target (`sending.fail`)
+    3xx            from the carrier back to the caller; from a source to nobody: it would have the carrier place a call
+                   that nobody judged (C10)
     others         back to the caller: the end of the attempt
 
 A 2xx that nobody waits for any more (the caller has his final answer, or another target was tried meanwhile) is
@@ -14,14 +16,15 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import sending
+from ringfence.edge import relay, sending
 from ringfence.edge.calls import close, finish, leave
-from ringfence.edge.ending import end
-from ringfence.edge.relay import pass_back
+from ringfence.edge.ending import acknowledge, end
+from ringfence.edge.records import Call, Client, Retry
 from ringfence.edge.session import accept
-from ringfence.edge.state import Call, Client, Edge, Retry
+from ringfence.edge.state import Edge
 from ringfence.model.fact import Answered, Challenged
-from ringfence.sip.dialog import Dialog, Leg, contact_uri, routes_beyond
+from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
+from ringfence.sip.grammar import host_port_bytes
 from ringfence.sip.message import Response
 from ringfence.sip.timers import MS
 
@@ -29,140 +32,155 @@ ASK_AGAIN = (401, 407, 422)
 """Finals after which the caller sends the same INVITE again: challenge (§22), session interval too small (RFC 4028)."""
 CALLER_RETRIES = 32_000 * MS
 """How long a challenged attempt waits for the caller's second INVITE."""
+MAX_FORKS = 16
+"""Dialogs, early ones included, that one INVITE may make; what answers beyond them is hung up or not passed."""
 
 
 def take(edge: Edge, client: Client, response: Response, now: int) -> None:
     """A response that the INVITE client transaction passes on."""
-    call = edge.calls.get(client.call)
-    current = call is not None and call.client is client
-    if response.status == 100:
-        if current and call is not None:
-            call.wake = 0
-            _cancel_at_last(edge, call, now)
-    elif response.status < 200:
-        if current and call is not None:
-            _ringing(edge, call, client, response, now)
-    elif response.status < 300:
-        _answered(edge, call if current else None, client, response, now)
-    elif current and call is not None:
+    found = edge.calls.get(client.call)
+    call = found if found is not None and found.client is client else None
+    status = response.status
+    if 200 <= status < 300:
+        _answered(edge, call, client, response, now)
+    elif call is None:
+        return
+    elif status >= 300:
         _failed(edge, call, client, response, now)
-
-
-def _cancel_at_last(edge: Edge, call: Call, now: int) -> None:
-    """A CANCEL had to wait for the first provisional response (§9.1)."""
-    if call.cancelled and call.client is not None:
-        sending.cancel(edge, call.client, now)
+    else:
+        call.wake = 0
+        if call.cancelled:
+            relay.cancel(edge, client, now)  # It had to wait for the first provisional response (§9.1).
+        elif status != 100:
+            _ringing(edge, call, client, response, now)
 
 
 def _ringing(edge: Edge, call: Call, client: Client, response: Response, now: int) -> None:
-    call.wake = 0
-    if call.cancelled:
-        _cancel_at_last(edge, call, now)
-        return
-    if response.to_tag:
-        dialog = _dialog(edge, client, response)
-        if dialog.key not in edge.dialogs:
-            call.early.append(dialog.key)
-            edge.keep(dialog)
-    edge.store(call.id, call.prototype.call_id, f"in {client.host}:{client.port}", response.to_bytes())
-    pass_back(edge, client, response, now)
+    tag = response.to_tag
+    if tag:
+        key = (call.prototype.call_id, call.prototype.caller.tag, tag)
+        if key not in edge.dialogs:
+            if len(call.early) >= MAX_FORKS:
+                edge.count("bound")
+                return
+            call.early.append(key)
+            edge.keep(_dialog(edge, client, call.prototype, response))
+    edge.store_in(call.id, call.prototype.call_id, client.host, client.port)
+    relay.pass_back(edge, client, response, now)
 
 
 def _answered(edge: Edge, call: Call | None, client: Client, response: Response, now: int) -> None:
-    prototype = client.dialog
-    if not response.to_tag or prototype is None:
+    prototype, tag = client.dialog, response.to_tag
+    if not tag or prototype is None:
         edge.count("malformed")
         return
-    key = (prototype.call_id, prototype.caller.tag, response.to_tag)
-    known = edge.dialogs.get(key)
+    dialog = edge.dialogs.get((prototype.call_id, prototype.caller.tag, tag))
     expires_at = accept(response, client.session, now)
-    if known is None or known.state == "early":
-        late = call is None and _late(edge, client)
-        known = _confirm(edge, client, response, expires_at, late, now)
+    if tag not in client.answered:
+        late = _is_late(client, call)
+        early, dialog = dialog, _dialog(edge, client, prototype, response)
+        dialog.expires_at = expires_at
+        _confirm(edge, client, dialog, early, late, now)
         if late:
-            end(edge, known, "late", now, caller_too=False)
-    if known.state != "confirmed":
+            end(edge, dialog, "late", now, caller_too=False)
+    elif dialog is not None and dialog.state == "ending":
+        acknowledge(edge, dialog, now)
+    if dialog is None or dialog.state != "confirmed":
         return
-    unwanted = call is not None and call.final is not None
+    edge.store_in(dialog.id, dialog.call_id, client.host, client.port)
+    if call is not None and call.final is not None:
+        edge.respond(call.server, *call.final, now)
+        end(edge, dialog, call.cancelled, now, caller_too=False)
+    else:
+        relay.pass_back(edge, client, response, now)
     if call is not None:
-        if unwanted and call.final is not None:
-            status, text = call.final
-            edge.respond(call.server, status, text, now)
-            end(edge, known, call.cancelled or "lost", now, caller_too=False)
         leave(edge, call, answered=True)
-    if not unwanted:
-        edge.store(known.id, known.call_id, f"in {client.host}:{client.port}", response.to_bytes())
-        pass_back(edge, client, response, now)
 
 
-def _late(edge: Edge, client: Client) -> bool:
-    """Whether nobody waits for a first answer of this client: its server transaction ended in another way."""
-    server = client.server
-    return server is None or server.state != "ist.accepted"
+def _is_late(client: Client, call: Call | None) -> bool:
+    """Whether nobody waits for another 2xx of this client."""
+    waited_for = call is not None or (client.server is not None and client.server.state == "ist.accepted")
+    return not waited_for or len(client.answered) >= MAX_FORKS
 
 
-def _confirm(edge: Edge, client: Client, response: Response, expires_at: int, late: bool, now: int) -> Dialog:
-    dialog = _dialog(edge, client, response)
-    dialog.state, dialog.answered_at, dialog.expires_at = "confirmed", now, expires_at
+def _confirm(edge: Edge, client: Client, dialog: Dialog, early: Dialog | None, late: bool, now: int) -> None:
+    """A first 2xx; what happened in its early dialog (CSeq, targets) still holds."""
+    if early is not None:
+        dialog.caller, dialog.callee.cseq = early.caller, early.callee.cseq
+    dialog.state = "confirmed"
+    client.answered += (dialog.callee.tag,)
     prototype = client.dialog
     if prototype is not None and prototype.inbound:
         prototype.digits = ""  # The first answer takes the inbound leg over.
     edge.keep(dialog)
-    if expires_at:
-        edge.arm(dialog, expires_at, edge.dialogs, dialog.key, now)
     if not dialog.inbound:
         record = msgspec.msgpack.encode(dialog)
         edge.note(Answered(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record, late=late))
-    return dialog
 
 
-def _dialog(edge: Edge, client: Client, response: Response) -> Dialog:
+def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -> Dialog:
     """The dialog that a response with a To tag makes: the INVITE's record with the answering leg in it."""
-    prototype = client.dialog
-    if prototype is None:
-        raise ValueError("an INVITE that begins a call has a prototype")
     to = response.first("to") or b""
+    target = contact_uri(response)
     callee = Leg(
         party=prototype.callee.party or f"trunk:{prototype.trunk}",
         tag=response.to_tag or "",
         name=to,
         seen=to,
-        target=contact_uri(response),
-        routes=routes_beyond(response.all("record-route"), edge.is_ours),
+        target=target or b"sip:" + host_port_bytes(client.host, client.port),
+        routes=_routes(edge, client, response),
         cseq=-1,
         host=client.host,
         port=client.port,
         listener=client.listener,
     )
-    edge.locate(callee)
-    return msgspec.structs.replace(prototype, callee=callee, caller=msgspec.structs.replace(prototype.caller))
+    if target:
+        edge.locate(callee)
+    return Dialog(
+        id=prototype.id,
+        call_id=prototype.call_id,
+        caller=msgspec.structs.replace(prototype.caller),
+        callee=callee,
+        invite_cseq=prototype.invite_cseq,
+        inbound=prototype.inbound,
+        trunk=prototype.trunk,
+        dialled=prototype.dialled,
+        digits=prototype.digits,
+    )
+
+
+def _routes(edge: Edge, client: Client, response: Response) -> tuple[bytes, ...]:
+    """The callee's route set: what stands above our entries, reversed (§12.1.2); empty if ours were lost on the way."""
+    values = response.all("record-route")
+    for index, value in enumerate(values):
+        if value in client.ours or edge.named_by(value) is not None:
+            return route_set(values[:index][::-1])
+    return ()
 
 
 def _failed(edge: Edge, call: Call, client: Client, response: Response, now: int) -> None:
     status = response.status
-    if call.cancelled:
-        final = call.final
-        if final is not None:
-            finish(edge, call, *final, call.cancelled, now)
-        else:
-            pass_back(edge, client, response, now)
-            close(edge, call, call.cancelled, status, now)
-    elif status in ASK_AGAIN and call.kind == "out":
-        _challenged(edge, call, client, response, now)
-    elif status in (408, 503) and call.kind == "out":
+    edge.store_in(call.id, call.prototype.call_id, client.host, client.port)
+    if call.cancelled and call.final is not None:
+        finish(edge, call, *call.final, call.cancelled, now)
+    elif call.cancelled:
+        relay.pass_back(edge, client, response, now)
+        close(edge, call, call.cancelled, status, now)
+    elif status == 503 and not call.inbound:
         sending.fail(edge, call, status, now)
+    elif call.inbound and status < 400:
+        finish(edge, call, 480, "Temporarily Unavailable", "rejected", now)
+    elif status in ASK_AGAIN and call.attempt is not None:
+        _challenged(edge, call, client, response, now)
     else:
-        edge.store(call.id, call.prototype.call_id, f"in {client.host}:{client.port}", response.to_bytes())
-        pass_back(edge, client, response, now)
+        relay.pass_back(edge, client, response, now)
         close(edge, call, "rejected", status, now)
 
 
 def _challenged(edge: Edge, call: Call, client: Client, response: Response, now: int) -> None:
-    pass_back(edge, client, response, now)
-    if call.attempt is not None:
-        key = (call.attempt.call_id, call.prototype.caller.tag)
-        retry = Retry(key, call.attempt, response.status)
-        edge.retries[key] = retry
-        edge.arm(retry, now + CALLER_RETRIES, edge.retries, key, now)
-        edge.note(Challenged(at=now, id=call.id))
+    relay.pass_back(edge, client, response, now)
     leave(edge, call)
+    if call.attempt is not None:
+        retry = Retry((call.attempt.call_id, call.prototype.caller.tag), call.attempt, response.status)
+        edge.note(Challenged(at=now, id=call.id))
+        edge.await_retry(retry, now + CALLER_RETRIES, now)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ringfence.edge.state import Call, Edge, Server
+from ringfence.edge.records import Call, Server
+from ringfence.edge.state import Edge
 from ringfence.model.fact import Ended
 from ringfence.sip.grammar import wire
 
@@ -40,10 +41,10 @@ def finish(edge: Edge, call: Call, status: int, text: str, cause: str, now: int)
 
 def close(edge: Edge, call: Call, cause: str, status: int, now: int) -> None:
     """The end of a call whose caller has his final answer; while its verdict is out, the end waits for that."""
-    if call.kind == "out" and call.state == "asked":
-        call.state, call.cancelled, call.worst = "over", cause, status
+    if call.state == "asked" and not call.inbound:
+        call.state, call.cancelled, call.worst, call.wake = "over", cause, status, 0
         return
-    if call.kind == "out":
+    if not call.inbound:
         edge.note(Ended(at=now, id=call.id, cause=cause, status=status))
     leave(edge, call)
 
@@ -51,7 +52,7 @@ def close(edge: Edge, call: Call, cause: str, status: int, now: int) -> None:
 def refuse(edge: Edge, server: Server, status: int, text: str, now: int) -> None:
     """A final answer with its reason, so that a PBX can tell its user (C11, RFC 3326)."""
     phrase = text.translate(_PLAIN)
-    reason = b'SIP;cause=%d;text="%s"' % (status, wire(phrase))
+    reason = b'SIP;cause=%d;text="%b"' % (status, wire(phrase))
     edge.respond(server, status, phrase, now, (("Reason", reason),))
 
 

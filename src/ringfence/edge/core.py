@@ -6,48 +6,32 @@
     edge.tick(now)                                     at `due()` or later
     edge.effects()                                     what has to be done, in order
 
-A datagram is asked in this order: who sends it (strangers get no answer and cost no parsing), does it parse, does a
-transaction know it (RFC 3261 §17), is it inside a dialog, does it begin something. One broad border is here: a message
-over which we stumble is dropped, counted and logged by the caller, and the others go on.
+A datagram is asked first who sends it: a stranger gets no answer and costs no parsing. In overload new calls are
+refused at the door. One broad border is here: a message over which we stumble is counted, logged and, if it is a
+request, answered with 500; the others go on.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-import msgspec
-
-from ringfence.edge import answers, inside, invites, late, registers, sending
-from ringfence.edge.calls import refuse
+from ringfence.edge import arrivals, inside, invites, late, relay, sending
+from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import bye_is_over, end
-from ringfence.edge.identity import dialled
 from ringfence.edge.peers import plain_host
-from ringfence.edge.relay import acknowledge
-from ringfence.edge.state import (
-    MAX_TRANSACTIONS,
-    Call,
-    Client,
-    Edge,
-    Origin,
-    Orphan,
-    Retry,
-    Server,
-    Target,
-)
+from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server
+from ringfence.edge.state import Edge
 from ringfence.model.fact import Ended, Fact
 from ringfence.model.settings import Policy
 from ringfence.model.verdict import Verdict
-from ringfence.numbers import DialPlan
-from ringfence.sip.build import build_response
 from ringfence.sip.dialog import Dialog
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import host_port_bytes
-from ringfence.sip.message import Request, Response, parse
-from ringfence.sip.transaction import OVER, event_of
-from ringfence.sip.via import Via
+from ringfence.sip.message import Response, parse
+from ringfence.sip.transaction import OVER
 
-ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, NOTIFY, REGISTER"
+log = logging.getLogger("ringfence.edge")
 
 
 class EdgeCore:
@@ -55,29 +39,52 @@ class EdgeCore:
 
     def __init__(self, policy: Policy, node: str, secret: bytes) -> None:
         self._edge = Edge(policy, secret, node)
-        self._plans: dict[str, DialPlan] = {}
+        self._door = Door()
 
     # In.
 
     def receive(self, data: bytes, host: str, port: int, listener: str, now: int) -> None:
         """One datagram from an address."""
-        edge, host = self._edge, plain_host(host)
+        edge = self._edge
+        if ":" in host:
+            host = plain_host(host)
         origin = self._origin(listener, host, port)
         if origin is None:
             edge.strangers.count(listener, host, data, now)
             return
+        edge.raw, edge.current = data, None
+        try:
+            if self._door.idle or not turned_away(edge, self._door, data, origin, now):
+                self._take(data, origin, now)
+        except SipParseError as error:
+            edge.count("malformed")
+            arrivals.stumbled(edge, error.status, error.reason, now)
+        except Exception:
+            edge.count("error")
+            log.exception("a message from %s:%d could not be handled", host, port)
+            arrivals.stumbled(edge, 500, "Server Internal Error", now)
+
+    def _take(self, data: bytes, origin: Origin, now: int) -> None:
         if not data.strip(b"\r\n\x00"):
-            edge.count("keepalive")
+            self._edge.count("keepalive")
             return
         try:
             message = parse(data)
-            _check(message)
-            if isinstance(message, Response):
-                self._response(message, origin, now)
-            else:
-                self._request(message, origin, now)
-        except SipParseError:
-            edge.count("malformed")
+        except SipParseError as error:
+            arrivals.unreadable(self._edge, data, origin, error)
+            return
+        if isinstance(message, Response):
+            arrivals.response(self._edge, message, origin, now)
+        else:
+            arrivals.request(self._edge, message, origin, now)
+
+    def _origin(self, listener: str, host: str, port: int) -> Origin | None:
+        edge = self._edge
+        party = edge.peers.find(listener, host)
+        if party is not None:
+            return Origin(listener, host, port, party)
+        party = edge.former.find(listener, host) if edge.former is not None else None
+        return Origin(listener, host, port, party, former=True) if party is not None else None
 
     def decided(self, attempt_id: str, verdict: Verdict, now: int) -> None:
         """The answer to an Ask."""
@@ -89,26 +96,45 @@ class EdgeCore:
         dialogs = [d for d in edge.dialogs_of(attempt_id) if d.state != "early" and leg in ("", d.callee.tag)]
         for dialog in dialogs:
             end(edge, dialog, cause, now)
-        call = edge.calls.get(attempt_id) if not leg else None
-        if call is not None and call.state != "over":
-            sending.stop(edge, call, cause, (480, "Temporarily Unavailable"), now)
-        orphan = edge.adopt_orphan(attempt_id) if not leg and not dialogs else None
+        return bool(dialogs) if leg else self._cut_waiting(attempt_id, cause, now) or bool(dialogs)
+
+    def _cut_waiting(self, attempt_id: str, cause: str, now: int) -> bool:
+        """End an attempt that waits for its answer, for its caller, or for what comes after a restart."""
+        edge = self._edge
+        call = edge.calls.get(attempt_id)
+        if call is not None:
+            if call.state != "over":
+                sending.stop(edge, call, cause, (480, "Temporarily Unavailable"), now)
+            return True
+        orphan = edge.adopt_orphan(attempt_id)
         if orphan is not None:
             edge.note(Ended(at=now, id=attempt_id, cause=cause))
-        return bool(dialogs) or call is not None or orphan is not None
+            return True
+        retry = next((retry for retry in edge.retries.values() if retry.attempt.id == attempt_id), None)
+        if retry is not None:
+            edge.give_up(retry, now, cause)
+        return retry is not None
 
     def overloaded(self, flag: bool) -> None:
-        """Whether new calls are refused at the door from now on."""
-        self._edge.overloaded = flag
+        """Whether the ledger is late, so that new calls are refused at the door from now on."""
+        self._door.late = flag
+
+    def waited(self, microseconds: int) -> None:
+        """How long the datagram that is received next has waited to be read; new calls are refused over a bound."""
+        self._door.waited(microseconds)
 
     def use(self, policy: Policy) -> None:
         """Another policy between two messages."""
-        self._plans.clear()
         self._edge.use(policy)
 
-    def set_targets(self, trunk: str, targets: list[Target]) -> None:
-        """Resolved addresses of a trunk's `send_to`, in order."""
-        self._edge.fixed[trunk] = targets
+    def names(self) -> list[tuple[str, int]]:
+        """What has to be resolved: (host name, port) of `send_to` URIs."""
+        return self._edge.targets.names()
+
+    def resolved(self, host: str, port: int, addresses: tuple[str, ...]) -> list[str]:
+        """The addresses of such a name; gives words about what can't be used as things are now."""
+        self._edge.targets.resolved(host, port, addresses)
+        return self._edge.targets.unusable()
 
     def restore(self, facts: list[Fact], now: int) -> None:
         """The calls of the time before a restart, by their facts in order."""
@@ -134,7 +160,8 @@ class EdgeCore:
             "waiting": len(edge.calls),
             "transactions": len(edge.servers) + len(edge.clients),
             "orphans": len(edge.orphans),
-            "overloaded": edge.overloaded,
+            "challenged": len(edge.retries),
+            "overloaded": self._door.closed,
             **edge.counters,
         }
 
@@ -143,10 +170,15 @@ class EdgeCore:
     def tick(self, now: int) -> None:
         """Do what is due."""
         edge = self._edge
+        edge.current = None
         if edge.strangers.until and edge.strangers.until <= now:
             self.flush(now)
         for owner in edge.agenda.expired(now):
-            self._due(owner, now)
+            try:
+                self._due(owner, now)
+            except Exception:
+                edge.count("error")
+                log.exception("a timer could not be handled")
 
     def flush(self, now: int) -> None:
         """Tell of the strangers so far, though their ten seconds aren't over."""
@@ -165,7 +197,7 @@ class EdgeCore:
         elif isinstance(owner, Retry):
             edge.give_up(owner, now)
         elif isinstance(owner, Orphan):
-            edge.adopt_orphan(owner.attempt.id)
+            late.gave_up(edge, owner, now)
 
     def _server_due(self, server: Server, now: int) -> None:
         edge = self._edge
@@ -174,7 +206,7 @@ class EdgeCore:
         if server.state == OVER:
             edge.forget(server)
         elif server.wake:
-            edge.agenda.arm(now, server.wake, edge.servers, server.key)
+            edge.agenda.arm(server, server.wake, edge.servers, server.key)
 
     def _client_due(self, client: Client, now: int) -> None:
         edge = self._edge
@@ -182,7 +214,7 @@ class EdgeCore:
         if client.state == OVER:
             edge.clients.pop(client.key, None)
         elif client.wake:
-            edge.agenda.arm(now, client.wake, edge.clients, client.key)
+            edge.agenda.arm(client, client.wake, edge.clients, client.key)
         if action == "repeat":
             edge.transmit(client.listener, client.last, client.host, client.port)
         elif action == "cancel":
@@ -196,173 +228,17 @@ class EdgeCore:
         call = edge.calls.get(client.call)
         if call is not None and call.client is client:
             call.cancelled, call.final, call.targets = call.cancelled or "no-answer", (408, "Request Timeout"), []
-        sending.send_cancel(edge, client, now)
+        relay.send_cancel(edge, client, now)
 
     def _silent(self, client: Client, now: int) -> None:
         """A client transaction gave up."""
-        edge = self._edge
-        if client.purpose == "ours" and client.dialog is not None:
+        edge, server = self._edge, client.server
+        call = edge.calls.get(client.call)
+        if client.purpose == "begin" and call is not None and call.client is client:
+            sending.fail(edge, call, 408, now)
+        elif client.purpose == "ours" and client.dialog is not None:
             bye_is_over(edge, client.dialog, now)
         elif client.purpose == "inside":
             inside.gave_up(edge, client, now)
-        elif client.purpose == "register" and client.server is not None:
-            edge.respond(client.server, 504, "Server Time-out", now)
-        elif client.purpose == "relay":
-            call = edge.calls.get(client.call)
-            if call is not None and call.client is client:
-                sending.fail(edge, call, 408, now)
-
-    # Messages.
-
-    def _origin(self, listener: str, host: str, port: int) -> Origin | None:
-        edge = self._edge
-        party = edge.peers.find(listener, host)
-        if party is not None:
-            return Origin(listener, host, port, party)
-        party = edge.former.find(listener, host) if edge.former is not None else None
-        return Origin(listener, host, port, party, former=True) if party is not None else None
-
-    def _response(self, response: Response, origin: Origin, now: int) -> None:
-        edge = self._edge
-        branch = response.top_via.branch or ""
-        cancel = response.cseq[1] == "CANCEL"
-        client = edge.clients.get(sending.cancel_key(branch) if cancel else branch)
-        if client is None:
-            id = edge.tokens.read_branch(branch)
-            if id is not None:
-                source = Target(origin.host, origin.port)
-                late.take(edge, id, response, source, origin.listener, now)
-            else:
-                edge.count("stray")
-            return
-        action = edge.step(client, event_of(response.status), now)
-        if "ack" in action:
-            acknowledge(edge, client, response)
-        if action == "cancel":
-            sending.send_cancel(edge, client, now)
-        if "pass" in action:
-            self._pass(client, response, now)
-
-    def _pass(self, client: Client, response: Response, now: int) -> None:
-        edge = self._edge
-        if client.purpose == "relay":
-            answers.take(edge, client, response, now)
-        elif client.purpose == "inside":
-            inside.answered(edge, client, response, now)
-        elif client.purpose == "register":
-            registers.answered(edge, client, response, now)
-        elif client.purpose == "ours" and response.status >= 200 and client.dialog is not None:
-            bye_is_over(edge, client.dialog, now)
-
-    def _request(self, request: Request, origin: Origin, now: int) -> None:
-        edge = self._edge
-        via = request.top_via
-        method = "INVITE" if request.method == "ACK" else request.method
-        key = f"{origin.host} {via.branch} {via.host}:{via.port} {method}"
-        server = edge.servers.get(key)
-        if request.method == "ACK":
-            if server is None or not self._acked(server, now):
-                inside.acknowledged(edge, request, origin, now)
-            return
-        if server is not None:
-            if server.step("request", now) == "repeat" and server.last:
-                edge.transmit(server.listener, server.last, server.host, server.port)
-            return
-        if len(edge.servers) >= MAX_TRANSACTIONS:
-            edge.count("bound")
-            return
-        self._new(request, key, via, origin, now)
-
-    def _acked(self, server: Server, now: int) -> bool:
-        """Whether an ACK is that of a non-2xx final of ours."""
-        edge, before = self._edge, server.state
-        if before not in ("ist.completed", "ist.confirmed"):
-            return False
-        server.step("ack", now)
-        if server.state != before and server.wake:
-            edge.agenda.arm(now, server.wake, edge.servers, server.key)
-        return True
-
-    def _new(self, request: Request, key: str, via: Via, origin: Origin, now: int) -> None:
-        edge, method = self._edge, request.method
-        initial = not request.to_tag
-        if method == "INVITE" and initial and edge.overloaded and not self._is_emergency(request, origin):
-            self._turn_away(request, via, origin)
-            return
-        _stamp(request, via, origin)
-        server = edge.serve(key, request, origin, via, now)
-        if origin.former and initial and method != "CANCEL":
-            edge.respond(server, 403, "Forbidden", now)
-        elif method == "CANCEL":
-            self._cancelled(request, key, server, now)
-        elif not initial:
-            inside.take(edge, request, server, origin, now)
-        elif method == "INVITE":
-            invites.begin(edge, request, server, origin, now)
-        elif method == "REGISTER":
-            registers.forward(edge, request, server, origin, now)
-        elif method == "OPTIONS":
-            edge.respond(server, 200, "OK", now, (("Allow", ALLOW), ("Accept", b"application/sdp")))
-        elif method in ("REFER", "MESSAGE"):
-            refuse(edge, server, 603, "Declined", now)
-        else:
-            edge.respond(server, 405, "Method Not Allowed", now, (("Allow", ALLOW),))
-
-    def _cancelled(self, request: Request, key: str, server: Server, now: int) -> None:
-        """CANCEL (§9.2): answered for itself, then the INVITE is given up."""
-        edge = self._edge
-        invite = edge.servers.get(f"{key.removesuffix(' CANCEL')} INVITE")
-        if invite is None:
-            edge.respond(server, 481, "Call/Transaction Does Not Exist", now)
-            return
-        edge.respond(server, 200, "OK", now)
-        if invite.state != "ist.proceeding":
-            return
-        call = edge.calls.get(invite.call)
-        client = edge.clients.get(invite.call)
-        if call is not None and call.state != "over":
-            sending.stop(edge, call, "cancelled", None, now)
-        elif client is not None:
-            sending.cancel(edge, client, now)
-
-    # Overload.
-
-    def _is_emergency(self, request: Request, origin: Origin) -> bool:
-        """Whether a source dials an emergency number: the one question that is asked before overload."""
-        if origin.party.kind != "source":
-            return False
-        name = origin.party.names[0]
-        plan = self._plans.get(name)
-        if plan is None:
-            plan = self._plans[name] = DialPlan(self._edge.policy.sources[name].plan)
-        return plan.is_emergency(dialled(request))
-
-    def _turn_away(self, request: Request, via: Via, origin: Origin) -> None:
-        """503 without Retry-After and without state: what repeats is answered the same."""
-        edge = self._edge
-        edge.count("overload")
-        _stamp(request, via, origin)
-        response = build_response(request, 503, "Service Unavailable", to_tag=edge.tokens.tag(request.call_id))
-        port = origin.port if "rport" in via.params else via.port or 5060
-        edge.transmit(origin.listener, response.to_bytes(), origin.host, port)
-
-
-def _check(message: Request | Response) -> None:
-    """Read what is needed before anything changes: a call that begins or is answered whole, the rest by its hop."""
-    begins = not message.to_tag if isinstance(message, Request) else 100 < message.status < 300
-    if begins and message.cseq[1] != "BYE":
-        message.validate()
-    else:
-        message.validate_hop()
-
-
-def _stamp(request: Request, via: Via, origin: Origin) -> None:
-    """Write into the top Via where the request really came from (§18.2.1, RFC 3581 §4)."""
-    asks_port = "rport" in via.params
-    if via.host == origin.host and not asks_port:
-        return
-    params = {name: value for name, value in via.params.items() if name not in ("received", "rport")}
-    params["received"] = host_port_bytes(origin.host, None).decode("ascii")
-    if asks_port:
-        params["rport"] = str(origin.port)
-    request.replace_first("via", msgspec.structs.replace(via, params=params).to_bytes())
+        elif client.purpose in ("register", "passing") and server is not None:
+            edge.forget(server)

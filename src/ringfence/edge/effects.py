@@ -22,6 +22,8 @@ class Ask(NamedTuple):
     attempt: Attempt
     edge: bytes
     """For `Decided.edge`: the caller's leg, so that a late answer after a crash finds its way."""
+    emergency: bool = False
+    """An emergency number where the source is, found without engine and ledger: it passes also while they are down."""
 
 
 class Note(NamedTuple):

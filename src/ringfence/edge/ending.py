@@ -1,12 +1,14 @@
 """Ending calls ourselves: BYE to both sides as if the other had sent it (D5, F5).
 
 A dialog that we end is `ending` until its BYEs are answered or given up; then it is told as ended, since until then the
-far side may still count. Requests of the parties inside it are answered by us meanwhile.
+far side may still count. Requests of the parties inside it are answered by us meanwhile. A callee that never got an ACK
+gets one of ours before the BYE (RFC 3261 §15: it may not take a BYE before).
 """
 
 from __future__ import annotations
 
-from ringfence.edge.state import Client, Edge
+from ringfence.edge.records import Client
+from ringfence.edge.state import Edge
 from ringfence.model.fact import Ended
 from ringfence.sip.dialog import Dialog, Leg, own_request
 
@@ -19,22 +21,26 @@ def end(edge: Edge, dialog: Dialog, cause: str, now: int, *, caller_too: bool = 
         return
     dialog.state, dialog.cause, dialog.wake = "ending", cause, 0
     if not dialog.acked:
-        via = edge.via(dialog.callee.listener, edge.tokens.branch(dialog.id, f"ack-{dialog.callee.tag}"))
-        ack = own_request(dialog, dialog.callee, "ACK", via)
-        edge.transmit(dialog.callee.listener, ack.to_bytes(), dialog.callee.host, dialog.callee.port)
+        acknowledge(edge, dialog, now)
     for leg in (dialog.caller, dialog.callee) if caller_too else (dialog.callee,):
         _bye(edge, dialog, leg, now)
 
 
+def acknowledge(edge: Edge, dialog: Dialog, now: int) -> None:
+    """The ACK of a 2xx in the caller's place."""
+    callee = dialog.callee
+    ack = own_request(dialog, callee, "ACK", edge.via(callee.listener, edge.tokens.plain_branch(now)))
+    edge.transmit(callee.listener, ack.to_bytes(), callee.host, callee.port)
+
+
 def _bye(edge: Edge, dialog: Dialog, leg: Leg, now: int) -> None:
-    side = "c" if leg is dialog.caller else "s"
-    branch = edge.tokens.branch(dialog.id, f"bye-{side}-{edge.tokens.number(now)}")
-    client = Client(branch, now, method="BYE", listener=leg.listener, host=leg.host, port=leg.port)
+    branch = edge.tokens.branch(dialog.id, f"bye-{edge.tokens.number(now)}")
+    client = Client(branch, now, "BYE", leg.listener, leg.host, leg.port)
     client.purpose, client.dialog = "ours", dialog
     dialog.waiting += 1
     data = own_request(dialog, leg, "BYE", edge.via(leg.listener, branch), REASON).to_bytes()
-    edge.store(dialog.id, dialog.call_id, f"out {leg.host}:{leg.port}", data)
-    edge.send(client, data, now)
+    edge.store_out(dialog.id, dialog.call_id, data, leg.host, leg.port)
+    edge.send(client, data)
 
 
 def bye_is_over(edge: Edge, dialog: Dialog, now: int) -> None:
@@ -45,9 +51,9 @@ def bye_is_over(edge: Edge, dialog: Dialog, now: int) -> None:
 
 
 def over(edge: Edge, dialog: Dialog, cause: str, now: int) -> None:
-    """A dialog is over: told once, and forgotten."""
-    if dialog.key not in edge.dialogs:
+    """A dialog is over: told once, and forgotten. An early one ends nothing: its INVITE still waits for its answer."""
+    if edge.dialogs.get(dialog.key) is not dialog:
         return
     edge.drop(dialog)
-    if not dialog.inbound:
+    if not dialog.inbound and dialog.state != "early":
         edge.note(Ended(at=now, id=dialog.id, leg=dialog.callee.tag, cause=cause))

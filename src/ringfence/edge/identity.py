@@ -8,13 +8,14 @@ another number.
 
 from __future__ import annotations
 
-from ringfence.edge.state import Edge, Origin
+from ringfence.edge.records import Origin
+from ringfence.edge.state import Edge
 from ringfence.model.attempt import Attempt
 from ringfence.model.settings import Source
 from ringfence.sip.address import parse_address
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import host_port_bytes
 from ringfence.sip.message import Request
+from ringfence.sip.uri import Uri
 
 SIGNIFICANT = 9
 """Last digits by which two spellings of a caller's number are taken for the same."""
@@ -22,7 +23,11 @@ SIGNIFICANT = 9
 
 def dialled(request: Request) -> str:
     """The Request-URI as `numbers` takes it; raises SipParseError."""
-    uri = request.uri
+    return dialled_uri(request.uri)
+
+
+def dialled_uri(uri: Uri) -> str:
+    """A Request-URI as `numbers` takes it; raises SipParseError."""
     return str(uri) if uri.scheme not in ("sip", "sips", "tel") else uri.dialled()
 
 
@@ -47,28 +52,31 @@ def last_digits(number: str) -> str:
     return digits[-SIGNIFICANT:] if len(digits) >= 4 else ""
 
 
-def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, now: int) -> Attempt:
-    """The attempt that this INVITE is; raises SipParseError where it dials nothing."""
-    number = dialled(request)
+def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, number: str, now: int) -> Attempt:
+    """The attempt that this INVITE, which dials `number`, is."""
     known = _known(edge, request, source.name, number, now)
-    caller = caller_of(request)
+    extension = user_of(request.first("from"))
+    caller = user_of(request.first("p-asserted-identity")) or extension
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
     return Attempt(
         id=known.id if known is not None else edge.tokens.new_id(now),
         call_id=request.call_id,
         listener=origin.listener,
-        peer=host_port_bytes(origin.host, origin.port).decode("ascii"),
+        peer=f"{host}:{origin.port}",
         source=source.name,
         verified="address",
         caller=caller,
-        extension=user_of(request.first("from")),
+        extension=extension,
         dialled=number,
         trunk=known.trunk if known is not None else source.trunks[0],
-        forwarded_by=_forwarder(edge, request, source.name, caller),
+        forwarded_by=_forwarder(edge, request, source.name, caller) if edge.inbound else None,
     )
 
 
 def _known(edge: Edge, request: Request, source: str, number: str, now: int) -> Attempt | None:
     """The attempt that was challenged, or let through before a restart, and is the same as this."""
+    if not edge.retries and not edge.orphans:
+        return None
     key = (request.call_id, request.from_tag or "")
     retry = edge.retries.pop(key, None)
     attempt = retry.attempt if retry is not None else None

@@ -10,8 +10,10 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from ringfence.edge.identity import caller_of, last_digits
-from ringfence.edge.state import Call, Edge, Origin, Target
+from ringfence.edge.records import Origin, Target
+from ringfence.edge.state import Edge
 from ringfence.model.settings import Source
+from ringfence.sip.dialog import Dialog
 from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri
 
@@ -48,11 +50,10 @@ def deliver_to(source: Source) -> Target | None:
     return Target(str(network.network_address), 5060) if network.num_addresses == 1 else None
 
 
-def remember(edge: Edge, call: Call, source: Source) -> None:
+def remember(edge: Edge, dialog: Dialog, request: Request, source: Source) -> None:
     """A live inbound call of this caller, until it ends (C10)."""
-    dialog = call.prototype
     dialog.inbound = True
-    dialog.dialled = call.request.uri.user or ""
-    dialog.digits = last_digits(caller_of(call.request))
+    dialog.dialled = request.uri.user or ""
+    dialog.digits = last_digits(caller_of(request))
     if dialog.digits:
         edge.inbound.setdefault((source.name, dialog.digits), []).append(dialog.dialled)

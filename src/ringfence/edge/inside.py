@@ -14,10 +14,11 @@ import msgspec
 
 from ringfence.edge.calls import refuse
 from ringfence.edge.ending import over
+from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import hop
 from ringfence.edge.session import accept, offer
-from ringfence.edge.state import Client, Edge, Origin, Server, is_party
+from ringfence.edge.state import Edge, is_party
 from ringfence.model.fact import DialogChanged
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, redirect
 from ringfence.sip.message import Request, Response
@@ -26,50 +27,59 @@ REFRESHES = ("INVITE", "UPDATE")
 """Methods that refresh target and session."""
 CHALLENGED = (401, 407)
 CAUSES = {"c": "bye-caller", "s": "bye-callee"}
+NOT_THERE = "Call/Transaction Does Not Exist"
 
 
 def find(edge: Edge, request: Request, origin: Origin) -> tuple[Dialog, Leg] | None:
     """The dialog of a request and the leg that sent it; None where it is nobody's, or somebody else's."""
     call_id, sender, receiver = request.call_id, request.from_tag or "", request.to_tag or ""
     dialog = edge.dialogs.get((call_id, sender, receiver))
-    leg = dialog.caller if dialog is not None else None
-    if dialog is None:
+    if dialog is not None:
+        leg = dialog.caller
+    else:
         dialog = edge.dialogs.get((call_id, receiver, sender))
-        leg = dialog.callee if dialog is not None else None
-    if dialog is None or leg is None:
-        return None
-    if not is_party(origin.party, leg.party):
+        if dialog is None:
+            return None
+        leg = dialog.callee
+    if not _speaks_for(edge, origin, leg):
         edge.count("foreign")
         return None
     return dialog, leg
 
 
-def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> None:
-    """The ACK of a 2xx goes on without a transaction (§16.6, §13.2.2.4)."""
+def _speaks_for(edge: Edge, origin: Origin, leg: Leg) -> bool:
+    """Whether it comes from the party of this leg, as the policy has it now or had it before."""
+    if is_party(origin.party, leg.party):
+        return True
+    former = edge.former.find(origin.listener, origin.host) if edge.former is not None else None
+    return former is not None and is_party(former, leg.party)
+
+
+def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
+    """The ACK of a 2xx goes on without a transaction (§16.6, §13.2.2.4); False where no dialog is known."""
     found = find(edge, request, origin)
     if found is None:
-        return
+        return False
     dialog, leg = found
     dialog.acked = True
     other = dialog.other(leg)
-    out = _outgoing(request, dialog, leg)
-    branch = edge.tokens.branch(dialog.id, f"ack-{edge.tokens.number(now)}")
-    hop(out, edge.via(other.listener, branch))
-    data = out.to_bytes()
-    edge.store(dialog.id, dialog.call_id, f"out {other.host}:{other.port}", data)
-    edge.transmit(other.listener, data, other.host, other.port)
+    _readdress(request, dialog, leg)
+    hop(request, edge.via(other.listener, edge.tokens.plain_branch(now)))
+    edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)
+    edge.transmit(other.listener, request.to_bytes(), other.host, other.port)
+    return True
 
 
-def take(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
-    """Any other request with a To tag."""
+def take(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> bool:
+    """Any other request with a To tag; False where no dialog is known."""
     found = find(edge, request, origin)
     if found is None:
-        edge.respond(server, 481, "Call/Transaction Does Not Exist", now)
-        return
+        return False
     dialog, leg = found
+    edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)
     if dialog.state == "ending":
-        done = request.method == "BYE"
-        edge.respond(server, 200 if done else 481, "OK" if done else "Call/Transaction Does Not Exist", now)
+        status, text = (200, "OK") if request.method == "BYE" else (481, NOT_THERE)
+        edge.respond(server, status, text, now)
     elif request.method == "REFER":
         refuse(edge, server, 603, "Transfer Declined", now)
     elif request.cseq[0] <= leg.cseq:
@@ -79,43 +89,35 @@ def take(edge: Edge, request: Request, server: Server, origin: Origin, now: int)
     else:
         leg.cseq = request.cseq[0]
         _forward(edge, request, server, dialog, leg, now)
+    return True
 
 
 def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: Leg, now: int) -> None:
-    other = dialog.other(leg)
-    if request.method == "INVITE":
-        edge.respond(server, 100, "Trying", now)
+    other, method = dialog.other(leg), request.method
     side = "c" if leg is dialog.caller else "s"
-    branch = edge.tokens.branch(dialog.id, f"{side}{request.cseq[0]}-{edge.tokens.number(now)}")
-    client = Client(branch, now, method=request.method, listener=other.listener, host=other.host, port=other.port)
+    branch = edge.tokens.branch(dialog.id, f"{side}{edge.tokens.number(now)}")
+    client = Client(branch, now, method, other.listener, other.host, other.port)
     client.server, client.dialog, client.purpose, client.side = server, dialog, "inside", side
-    out = _outgoing(request, dialog, leg)
-    client.restore = _restore(request, out)
-    if request.method in REFRESHES:
-        server.call = client.key
-        client.session = offer(out, 0)
-    hop(out, edge.via(other.listener, branch))
-    data = out.to_bytes()
-    edge.store(dialog.id, dialog.call_id, f"out {other.host}:{other.port}", data)
-    edge.send(client, data, now)
+    client.restore = _readdress(request, dialog, leg)
+    if method in REFRESHES:
+        if method == "INVITE":
+            edge.respond(server, 100, "Trying", now)
+            server.call = branch
+        client.session = offer(request, 0)
+        client.contact = contact_uri(request)
+    hop(request, edge.via(other.listener, branch))
+    edge.send(client, request.to_bytes())
 
 
-def _outgoing(request: Request, dialog: Dialog, leg: Leg) -> Request:
-    """A copy for the other leg: by the record, with the names the other side knows."""
-    out = request.copy()
-    redirect(out, dialog.other(leg))
-    if dialog.caller.name != dialog.caller.seen:
-        if leg is dialog.caller:
-            out.set("from", dialog.caller.name)
-        else:
-            out.set("to", dialog.caller.seen)
-    return out
-
-
-def _restore(request: Request, out: Request) -> tuple[tuple[str, bytes], ...]:
-    """What responses get back on their way to the sender."""
-    given = [(name, request.first(name) or b"") for name in ("from", "to")]
-    return tuple((name, value) for name, value in given if out.first(name) != value)
+def _readdress(request: Request, dialog: Dialog, leg: Leg) -> tuple[tuple[str, bytes], ...]:
+    """Point it at the other leg, with the names the other side knows; what its responses get back for the sender."""
+    redirect(request, dialog.other(leg))
+    if dialog.caller.name == dialog.caller.seen:
+        return ()
+    name, value = ("from", dialog.caller.name) if leg is dialog.caller else ("to", dialog.caller.seen)
+    before = request.first(name) or b""
+    request.set(name, value)
+    return ((name, before),)
 
 
 def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
@@ -125,7 +127,7 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
         return
     if 200 <= status < 300 and client.method in REFRESHES:
         _refreshed(edge, client, dialog, response, now)
-    edge.store(dialog.id, dialog.call_id, f"in {client.host}:{client.port}", response.to_bytes())
+    edge.store_in(dialog.id, dialog.call_id, client.host, client.port)
     pass_back(edge, client, response, now)
     if client.method == "BYE" and status >= 200 and status not in CHALLENGED:
         over(edge, dialog, CAUSES[client.side], now)
@@ -133,18 +135,14 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
 
 def _refreshed(edge: Edge, client: Client, dialog: Dialog, response: Response, now: int) -> None:
     expires_at = accept(response, client.session, now)
-    if expires_at or dialog.expires_at:
-        dialog.expires_at = expires_at
+    if dialog.state == "confirmed" and (expires_at or dialog.expires_at):
+        dialog.expires_at = dialog.wake = expires_at
         if expires_at:
-            edge.arm(dialog, expires_at, edge.dialogs, dialog.key, now)
-        else:
-            dialog.wake = 0
-    request = client.server.request if client.server is not None else None
-    asked = contact_uri(request) if request is not None else b""
+            edge.agenda.arm(dialog, expires_at, edge.dialogs, dialog.key)
     sender = dialog.caller if client.side == "c" else dialog.callee
-    changed = _retarget(edge, sender, asked)
+    changed = _retarget(edge, sender, client.contact)
     changed = _retarget(edge, dialog.other(sender), contact_uri(response)) or changed
-    if changed and not dialog.inbound:
+    if changed and not dialog.inbound and dialog.state == "confirmed":
         record = msgspec.msgpack.encode(dialog)
         edge.note(DialogChanged(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record))
 

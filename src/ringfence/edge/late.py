@@ -1,134 +1,282 @@
-"""Responses to requests that were sent before a restart (F5): known by the signature in their branch alone.
+"""What comes after a restart: calls restored from facts, and messages of transactions that are gone (F5).
 
-Recovery gives back every attempt that was let through and neither answered nor ended (an orphan: the caller's leg, the
-verdict), so a late answer finds its way without any transaction: forwarded statelessly by the next Via (RFC 3261
-§16.11), a 2xx told as the call that it is, another final acknowledged, since the far side repeats it until then.
+Recovery gives back every answered dialog, and every attempt that was let through and neither answered nor ended (an
+orphan: the caller's leg and the verdict). A response to an orphan's INVITE is known by the signature in its branch, and
+repeats all that is needed to put both transactions up again (`revive`), so it takes its usual way. So does a CANCEL of
+the caller, by his Call-ID and tag.
+
+The rest passes without state, where it can't cost anything: responses inside known dialogs by the Via under ours (RFC
+3261 §16.11), and ACK and BYE of inbound calls, which no fact tells of, by their Route. A 2xx to an attempt that nobody
+knows any more is a call that costs money without end: it is hung up.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge.ending import over
-from ringfence.edge.state import Edge, Orphan, Target
-from ringfence.model.fact import Answered, Challenged, Decided, DialogChanged, Ended, Fact
-from ringfence.sip.build import build_request
-from ringfence.sip.dialog import Dialog, Leg, contact_uri, routes_beyond
+from ringfence.edge import sending
+from ringfence.edge.calls import enter
+from ringfence.edge.ending import end, over
+from ringfence.edge.inside import CAUSES, CHALLENGED
+from ringfence.edge.keys import key_of
+from ringfence.edge.records import Call, Client, Origin, Orphan, Server, Target
+from ringfence.edge.rewrite import hop, with_caller
+from ringfence.edge.state import Edge, is_party
+from ringfence.edge.tokens import is_inbound
+from ringfence.model.fact import Answered, Decided, DialogChanged, Ended, Fact
+from ringfence.model.time import SECOND
+from ringfence.sip.address import cut_address
+from ringfence.sip.build import ReplyHead, build_request
+from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
 from ringfence.sip.grammar import host_port_bytes, wire
-from ringfence.sip.message import Response
+from ringfence.sip.message import Request, Response
+from ringfence.sip.timers import PATIENCE
+from ringfence.sip.uri import parse_uri
+from ringfence.sip.via import parse_via
 
-ORPHAN_FOR = 300_000_000
-"""How long an answer may come after a restart, microseconds; the engine gives the hold up sooner where ringing is."""
+SKIP = 1_000
+"""CSeq numbers that a restored dialog leaves out: the record doesn't tell of requests that refreshed nothing."""
+
+
+# --- facts --------------------------------------------------------------------------------------------------------
 
 
 def restore(edge: Edge, facts: list[Fact], now: int) -> None:
     """Take over the calls of the time before: those answered as dialogs, the others as orphans."""
     for fact in facts:
-        if isinstance(fact, Decided) and fact.verdict.outcome == "allow" and fact.edge:
-            _adopt(edge, fact, now)
+        if isinstance(fact, Decided):
+            edge.adopt_orphan(fact.attempt.id)
+            if fact.verdict.outcome == "allow" and fact.edge:
+                _adopt(edge, fact, now)
         elif isinstance(fact, Answered | DialogChanged) and fact.dialog:
-            _dialog(edge, msgspec.msgpack.decode(fact.dialog, type=Dialog), now)
-        elif isinstance(fact, Ended) and fact.leg:
-            for dialog in edge.dialogs_of(fact.id):
-                if dialog.callee.tag == fact.leg:
-                    edge.drop(dialog)
+            _restore_dialog(edge, fact)
+        elif isinstance(fact, Ended):
+            _forget(edge, fact)
+    for dialog in list(edge.dialogs.values()):
+        if dialog.cause:
+            end(edge, dialog, dialog.cause, now, caller_too=False)
 
 
 def _adopt(edge: Edge, fact: Decided, now: int) -> None:
-    prototype = msgspec.msgpack.decode(fact.edge, type=Dialog)
-    orphan = Orphan(prototype, fact.attempt, fact.verdict, now + ORPHAN_FOR)
+    orphan = Orphan(msgspec.msgpack.decode(fact.edge, type=Dialog), fact.attempt, fact.verdict)
+    orphan.prototype.trunk = fact.attempt.trunk
     edge.orphans[fact.attempt.id] = orphan
-    edge.orphan_ids[prototype.call_id, prototype.caller.tag] = fact.attempt.id
-    edge.arm(orphan, orphan.until, edge.orphans, fact.attempt.id, now)
+    edge.orphan_ids[orphan.key] = fact.attempt.id
+    until = now + fact.verdict.ring_limit_s * SECOND + PATIENCE
+    edge.agenda.arm(orphan, until, edge.orphans, fact.attempt.id)
 
 
-def _dialog(edge: Edge, dialog: Dialog, now: int) -> None:
-    dialog.acked, dialog.wake, dialog.waiting, dialog.state = True, 0, 0, "confirmed"
+def _restore_dialog(edge: Edge, fact: Answered | DialogChanged) -> None:
+    dialog = msgspec.msgpack.decode(fact.dialog, type=Dialog)
+    late = isinstance(fact, Answered) and fact.late
+    dialog.wake, dialog.armed, dialog.waiting, dialog.skip = 0, 0, 0, SKIP
+    dialog.state, dialog.cause = "confirmed", "late" if late else ""
     edge.keep(dialog)
-    if dialog.expires_at:
-        edge.arm(dialog, max(now, dialog.expires_at), edge.dialogs, dialog.key, now)
+    if not late:
+        edge.adopt_orphan(dialog.id)
 
 
-def take(edge: Edge, id: str, response: Response, source: Target, listener: str, now: int) -> None:
-    """A response with a branch of ours whose transaction is gone."""
-    number, method = response.cseq
-    orphan = edge.orphans.get(id)
-    if method != "INVITE" or response.status == 100:
-        _bye_answered(edge, id, method, response, now)
-        return
-    if orphan is None:
-        return
-    if response.status >= 300:
-        _final(edge, orphan, response, number, source, listener, now)
-    elif response.status >= 200 and response.to_tag:
-        _answered(edge, orphan, response, source, listener, now)
-    pass_by_via(edge, orphan.prototype.caller.listener, response)
+def _forget(edge: Edge, fact: Ended) -> None:
+    for dialog in edge.dialogs_of(fact.id):
+        if fact.leg in ("", dialog.callee.tag):
+            edge.drop(dialog)
+    if not fact.leg:
+        edge.adopt_orphan(fact.id)
 
 
-def _bye_answered(edge: Edge, id: str, method: str, response: Response, now: int) -> None:
-    """The answer to a BYE that was forwarded before the restart."""
-    if method != "BYE" or response.status < 200:
-        return
-    for dialog in edge.dialogs_of(id):
-        if dialog.callee.tag in (response.to_tag, response.from_tag):
-            pass_by_via(edge, dialog.caller.listener, response)
-            over(edge, dialog, "bye-caller", now)
-
-
-def _answered(edge: Edge, orphan: Orphan, response: Response, source: Target, listener: str, now: int) -> None:
-    prototype = orphan.prototype
-    tag = response.to_tag or ""
-    if (prototype.call_id, prototype.caller.tag, tag) in edge.dialogs:
-        return
-    to = response.first("to") or b""
-    callee = Leg(
-        party=f"trunk:{orphan.attempt.trunk}",
-        tag=tag,
-        name=to,
-        seen=to,
-        target=contact_uri(response),
-        routes=routes_beyond(response.all("record-route"), edge.is_ours),
-        cseq=-1,
-        host=source.host,
-        port=source.port,
-        listener=listener,
-    )
-    edge.locate(callee)
-    caller = msgspec.structs.replace(prototype.caller, name=response.first("from") or prototype.caller.name)
-    dialog = msgspec.structs.replace(prototype, caller=caller, callee=callee, state="confirmed", answered_at=now)
-    edge.keep(dialog)
-    edge.note(Answered(at=now, id=dialog.id, leg=tag, dialog=msgspec.msgpack.encode(dialog)))
-
-
-def _final(
-    edge: Edge, orphan: Orphan, response: Response, number: int, source: Target, listener: str, now: int
-) -> None:
+def gave_up(edge: Edge, orphan: Orphan, now: int) -> None:
+    """No answer came to an orphan in all the time it may ring."""
     edge.adopt_orphan(orphan.attempt.id)
-    edge.transmit(listener, _ack(orphan, response, number, source), source.host, source.port)
-    if response.status in (401, 407):
-        edge.note(Challenged(at=now, id=orphan.attempt.id))
-    else:
-        edge.note(Ended(at=now, id=orphan.attempt.id, cause="rejected", status=response.status))
+    edge.note(Ended(at=now, id=orphan.attempt.id, cause="lost"))
 
 
-def _ack(orphan: Orphan, response: Response, number: int, source: Target) -> bytes:
-    """The INVITE is gone, but all that its ACK repeats is in the response and the verdict (§17.1.1.3)."""
-    uri = b"sip:" + wire(orphan.verdict.send_user) + b"@" + host_port_bytes(source.host, source.port)
+# --- INVITEs from before --------------------------------------------------------------------------------------------
+
+
+def take(edge: Edge, branch: str, response: Response, origin: Origin, now: int) -> Client | None:
+    """A response whose transaction is gone; gives that transaction where it can be put up again."""
+    id = edge.tokens.read_branch(branch)
+    if id is None:
+        edge.count("stray")
+        return None
+    orphan = edge.orphans.get(id)
+    vias = response.all("via")[1:]
+    of_invite = response.cseq[1] == "INVITE"
+    if orphan is not None and of_invite and vias and (response.call_id, response.from_tag) == orphan.key:
+        call = _revive(edge, orphan, vias, branch, Target(origin.host, origin.port), now)
+        return call.client
+    _pass_on(edge, id, response, origin, now)
+    return None
+
+
+def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
+    """A caller hangs up on an attempt from before; False where there is none of his."""
+    orphan = edge.orphans.get(edge.orphan_ids.get((request.call_id, request.from_tag or ""), ""))
+    if orphan is None or not is_party(origin.party, orphan.prototype.caller.party):
+        return False
+    targets = edge.targets.of(orphan.attempt.trunk, now)
+    if not targets:
+        return False
+    call = _revive(edge, orphan, request.all("via"), "", targets[0], now)
+    sending.stop(edge, call, "cancelled", None, now)
+    return True
+
+
+def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, target: Target, now: int) -> Call:
+    """The call as it was while its INVITE was out; `vias` are the caller's, and without a branch it is the first try's.
+
+    Of the INVITE only that is known which its CANCEL and the ACK of a refusal repeat.
+    """
+    prototype, verdict = orphan.prototype, orphan.verdict
+    caller = prototype.caller
+    cseq = b"%d INVITE" % prototype.invite_cseq
+    server = _server(edge, orphan, vias, cseq, now)
+    call = Call(orphan.attempt.id, server, None, prototype, caller.party)
+    call.attempt, call.verdict, call.trunk = orphan.attempt, verdict, orphan.attempt.trunk
+    call.state, call.tries = "sent", 1
+    branch = branch or sending.branch_of(edge, call, prototype.invite_cseq)
+    limit = now + verdict.ring_limit_s * SECOND
+    client = Client(branch, now, "INVITE", edge.policy.trunks[call.trunk].listen, target.host, target.port, limit)
+    client.server, client.call, client.dialog = server, call.id, prototype
+    if verdict.send_caller is not None:
+        caller.name = with_caller(caller.seen, verdict.send_caller)
+        client.restore = (("from", caller.seen),)
     headers = [
-        ("Via", response.all("via")[0]),
-        ("Max-Forwards", b"70"),
-        ("From", response.first("from") or b""),
-        ("To", response.first("to") or b""),
-        ("Call-ID", response.first("call-id") or b""),
-        ("CSeq", b"%d ACK" % number),
+        ("Via", edge.via(client.listener, branch)),
+        ("From", caller.name),
+        ("To", prototype.callee.name),
+        ("Call-ID", wire(prototype.call_id)),
+        ("CSeq", cseq),
     ]
-    return build_request("ACK", uri, headers).to_bytes()
+    uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(target.host, target.port)
+    client.last = build_request("INVITE", uri, headers).to_bytes()
+    edge.clients[branch] = client
+    edge.step(client, "1xx", now)
+    call.client = client
+    edge.adopt_orphan(call.id)
+    enter(edge, call)
+    return call
 
 
-def pass_by_via(edge: Edge, listener: str, response: Response) -> None:
-    """Forward by the Via under ours (§18.2.2, RFC 3581)."""
+def _server(edge: Edge, orphan: Orphan, vias: list[bytes], cseq: bytes, now: int) -> Server:
+    """The caller's transaction: where its answers go stands in his Via, as we wrote it there."""
+    prototype, via = orphan.prototype, parse_via(vias[0])
+    host = via.received or via.host
+    lines = [b"Via: " + value for value in vias]
+    lines += [b"From: " + prototype.caller.seen, b"Call-ID: " + wire(prototype.call_id), b"CSeq: " + cseq]
+    head = ReplyHead(b"\r\n".join(lines) + b"\r\n", b"To: " + prototype.callee.name, False)
+    key = key_of(via, host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
+    port = via.rport or via.port or 5060
+    server = Server(key, "ist.proceeding", now, prototype.caller.listener, host, port, head)
+    edge.servers[key] = server
+    return server
+
+
+# --- without state --------------------------------------------------------------------------------------------------
+
+
+def _pass_on(edge: Edge, id: str, response: Response, origin: Origin, now: int) -> None:
+    tags = (response.from_tag, response.to_tag)
+    for dialog in edge.dialogs_of(id):
+        for leg, side in ((dialog.caller, "c"), (dialog.callee, "s")):
+            if tags == (leg.tag, dialog.other(leg).tag):
+                _inside(edge, dialog, leg, side, response, now)
+                return
+    if is_inbound(id):
+        _by_via(edge, response, _listener(edge, response, origin))
+    elif response.cseq[1] == "INVITE" and 200 <= response.status < 300 and response.to_tag:
+        _hang_up(edge, id, response, origin, now)
+
+
+def _inside(edge: Edge, dialog: Dialog, leg: Leg, side: str, response: Response, now: int) -> None:
+    """A response to a request of this leg, by the record."""
+    if dialog.caller.name != dialog.caller.seen:
+        response.set(*(("from", leg.seen) if side == "c" else ("to", dialog.caller.name)))
+    status, method = response.status, response.cseq[1]
+    _by_via(edge, response, leg.listener)
+    if method == "BYE" and status >= 200 and status not in CHALLENGED:
+        over(edge, dialog, CAUSES[side], now)
+
+
+def _by_via(edge: Edge, response: Response, listener: str | None) -> None:
+    """Forward by the Via under ours, to somebody we know (§18.2.2, RFC 3581)."""
     response.pop_first("via")
-    if not response.has("via"):
+    if listener is None or not response.has("via"):
         return
     via = response.top_via
-    edge.transmit(listener, response.to_bytes(), via.received or via.host, via.rport or via.port or 5060)
+    host = via.received or via.host
+    if edge.peers.find(listener, host) is not None:
+        edge.transmit(listener, response.to_bytes(), host, via.rport or via.port or 5060)
+
+
+def _listener(edge: Edge, response: Response, origin: Origin) -> str | None:
+    vias = response.all("via")
+    if len(vias) < 2:
+        return None
+    via = parse_via(vias[1])
+    return _facing(edge, via.received or via.host, origin)
+
+
+def _facing(edge: Edge, host: str, origin: Origin) -> str | None:
+    """The listener at which this address is on the other side of a call from `origin`."""
+    for listener in edge.policy.listens:
+        party = edge.peers.find(listener, host)
+        if party is not None and party.kind != origin.party.kind:
+            return listener
+    return None
+
+
+def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) -> None:
+    """Acknowledge and end a call that nobody waits for."""
+    if len(edge.dialogs) >= edge.policy.max_calls:
+        return
+    name, to, number = response.first("from") or b"", response.first("to") or b"", response.cseq[0]
+    above = response.all("record-route")
+    ours = next((i for i, value in enumerate(above) if edge.named_by(value) is not None), 0)
+    caller = Leg("", response.from_tag or "", name, name, b"", (), number, "", 0, "")
+    callee = Leg(
+        party=origin.party.label,
+        tag=response.to_tag or "",
+        name=to,
+        seen=to,
+        target=contact_uri(response) or b"sip:" + host_port_bytes(origin.host, origin.port),
+        routes=route_set(above[:ours][::-1]),
+        cseq=-1,
+        host=origin.host,
+        port=origin.port,
+        listener=origin.listener,
+    )
+    dialog = Dialog(id, response.call_id, caller, callee, state="confirmed", invite_cseq=number)
+    edge.locate(callee)
+    edge.keep(dialog)
+    record = msgspec.msgpack.encode(dialog)
+    edge.note(Answered(at=now, id=id, leg=callee.tag, dialog=record, late=True))
+    end(edge, dialog, "late", now, caller_too=False)
+
+
+def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, now: int) -> bool:
+    """An ACK or BYE inside an inbound call that was forgotten, by its Route; False for anything else."""
+    if request.method not in ("ACK", "BYE"):
+        return False
+    routes = request.all("route")
+    ids = [edge.named_by(route) for route in routes]
+    id = next((id for id in ids if id is not None and is_inbound(id)), None)
+    if id is None:
+        return False
+    rest = [route for route, known in zip(routes, ids, strict=True) if known is None]
+    uri = parse_uri(cut_address(rest[0])[1]) if rest else request.uri
+    listener = _facing(edge, uri.host, origin)
+    if listener is None:
+        return False
+    request.remove("route")
+    for route in reversed(rest):
+        request.prepend("route", route)
+    branch = edge.tokens.branch(id, f"r{edge.tokens.number(now)}")
+    hop(request, edge.via(listener, branch))
+    client = Client(branch, now, request.method, listener, uri.host, uri.port or 5060)
+    if server is None:
+        edge.transmit(listener, request.to_bytes(), client.host, client.port)
+    else:
+        client.server, client.purpose = server, "passing"
+        edge.send(client, request.to_bytes())
+    return True

@@ -8,7 +8,7 @@ addresses and one for strangers, so that a flood from forged addresses can't pus
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal, NamedTuple
 
 from ringfence.model.settings import Policy, Source
@@ -24,10 +24,8 @@ class Party(NamedTuple):
     names: tuple[str, ...]
     """In the order of the policy; a source first of its name."""
 
-    @property
-    def label(self) -> str:
-        """`source:NAME` or `trunk:NAME,NAME`: what a leg remembers."""
-        return f"{self.kind}:{','.join(self.names)}"
+    label: str
+    """`source:NAME` or `trunk:NAME,NAME`: what a leg remembers."""
 
 
 def plain_host(host: str) -> str:
@@ -40,6 +38,11 @@ def plain_host(host: str) -> str:
     return str(address)
 
 
+Name = tuple[Literal["source", "trunk"], str]
+Networks = dict[tuple[int, int], dict[int, list[Name]]]
+"""By (IP version, prefix length): leading bits of the address to who has that network."""
+
+
 class Peers:
     """Look-up by (listener, address) for one policy."""
 
@@ -47,17 +50,25 @@ class Peers:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._networks: dict[str, list[tuple[IPv4Network | IPv6Network, str, str]]] = {}
+        self._networks: dict[str, Networks] = {}
         for source in policy.sources.values():
-            self._add(source.listen, "source", source.name, source.addresses)
+            self._add(source.listen, ("source", source.name), source.addresses)
         for trunk in policy.trunks.values():
-            self._add(trunk.listen, "trunk", trunk.name, trunk.carrier_addresses)
+            self._add(trunk.listen, ("trunk", trunk.name), trunk.carrier_addresses)
+        for networks in self._networks.values():
+            longest_first = sorted(networks.items(), key=lambda item: -item[0][1])
+            networks.clear()
+            networks.update(longest_first)
         self._known: dict[tuple[str, str], Party] = {}
         self._strangers: set[tuple[str, str]] = set()
 
-    def _add(self, listener: str, kind: str, name: str, addresses: tuple[str, ...]) -> None:
-        rows = self._networks.setdefault(listener, [])
-        rows.extend((ip_network(address, strict=False), kind, name) for address in addresses)
+    def _add(self, listener: str, name: Name, addresses: tuple[str, ...]) -> None:
+        networks = self._networks.setdefault(listener, {})
+        for text in addresses:
+            network = ip_network(text, strict=False)
+            bits = _leading(int(network.network_address), network.max_prefixlen, network.prefixlen)
+            rows = networks.setdefault((network.version, network.prefixlen), {})
+            rows.setdefault(bits, []).append(name)
 
     def find(self, listener: str, host: str) -> Party | None:
         """The party at this address, None for a stranger. The longest prefix decides, among equals sources."""
@@ -83,14 +94,18 @@ class Peers:
             address = ip_address(host)
         except ValueError:
             return None
-        rows = [row for row in self._networks.get(listener, ()) if address in row[0]]
-        if not rows:
+        version, number = address.version, int(address)
+        found = [
+            names
+            for (of, length), rows in self._networks.get(listener, {}).items()
+            if of == version and (names := rows.get(_leading(number, address.max_prefixlen, length)))
+        ]
+        if not found:
             return None
-        longest = max(row[0].prefixlen for row in rows)
-        best = [row for row in rows if row[0].prefixlen == longest]
-        if any(kind == "source" for _, kind, _ in best):
-            return Party("source", tuple(name for _, kind, name in best if kind == "source"))
-        return Party("trunk", tuple(name for _, _, name in rows))
+        sources = tuple(name for kind, name in found[0] if kind == "source")
+        if sources:
+            return _party("source", sources)
+        return _party("trunk", tuple(name for names in found for kind, name in names if kind == "trunk"))
 
     def sources_of(self, trunks: tuple[str, ...]) -> list[Source]:
         """Sources that take calls from one of these trunks."""
@@ -105,6 +120,14 @@ class Peers:
                 return source
         open_ended = [source for source in takers if not source.dids]
         return open_ended[0] if len(open_ended) == 1 else None
+
+
+def _party(kind: Literal["source", "trunk"], names: tuple[str, ...]) -> Party:
+    return Party(kind, names, f"{kind}:{','.join(names)}")
+
+
+def _leading(number: int, size: int, length: int) -> int:
+    return number >> (size - length)
 
 
 def _same_number(digits: str, did: str) -> bool:

@@ -7,38 +7,46 @@ the registrar says of our Contact (expires) is said to the PBX of its own.
 
 from __future__ import annotations
 
+from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import hop
-from ringfence.edge.state import Client, Edge, Origin, Server
+from ringfence.edge.state import Edge
+from ringfence.model.settings import Source, Trunk
 from ringfence.sip.address import cut_address, parse_address
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import host_port_bytes, wire
+from ringfence.sip.grammar import host_port_bytes, text, wire
 from ringfence.sip.message import Request, Response
-from ringfence.sip.uri import Uri
+from ringfence.sip.uri import Uri, parse_uri
 
 
 def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
-    """A REGISTER from a source goes to its first trunk; from the carrier there is none."""
+    """A REGISTER from a source goes to the trunk of that registrar; from the carrier there is none."""
     source = edge.policy.sources.get(origin.party.names[0]) if origin.party.kind == "source" else None
     if source is None or not source.trunks:
         edge.respond(server, 403, "Forbidden", now)
         return
-    trunk = edge.policy.trunks[source.trunks[0]]
-    targets = edge.targets(trunk.name, now)
+    trunk = _trunk(edge, source, request.uri.host)
+    targets = edge.targets.of(trunk.name, now)
     if not targets or request.max_forwards == 0:
-        status, text = (503, "Service Unavailable") if not targets else (483, "Too Many Hops")
-        edge.respond(server, status, text, now)
+        status, reason = (503, "Service Unavailable") if not targets else (483, "Too Many Hops")
+        edge.respond(server, status, reason, now)
         return
     target = targets[0]
     branch = edge.tokens.branch(edge.tokens.new_id(now), "reg")
-    client = Client(branch, now, method="REGISTER", listener=trunk.listen, host=target.host, port=target.port)
+    client = Client(branch, now, "REGISTER", trunk.listen, target.host, target.port)
     client.server, client.purpose = server, "register"
-    out = request.copy()
-    out.set_uri(_registrar(edge, request.uri, target.domain or target.host, target.port))
-    out.remove("route")
-    _own_contacts(edge, out, source.name, origin, trunk.listen)
-    hop(out, edge.via(client.listener, branch))
-    edge.send(client, out.to_bytes(), now)
+    request.set_uri(_registrar(edge, request.uri, target.domain or target.host, target.port))
+    request.remove("route")
+    _own_contacts(edge, request, source.name, origin, trunk.listen)
+    hop(request, edge.via(client.listener, branch))
+    edge.send(client, request.to_bytes())
+
+
+def _trunk(edge: Edge, source: Source, registrar: str) -> Trunk:
+    """The trunk that sends to this registrar, else the source's first."""
+    trunks = [edge.policy.trunks[name] for name in source.trunks]
+    named = (t for t in trunks if any(parse_uri(uri.encode()).host == registrar for uri in t.send_to))
+    return next(named, trunks[0])
 
 
 def _registrar(edge: Edge, uri: Uri, host: str, port: int) -> bytes:
@@ -48,22 +56,25 @@ def _registrar(edge: Edge, uri: Uri, host: str, port: int) -> bytes:
     return uri.to_bytes()
 
 
-def _own_contacts(edge: Edge, out: Request, source: str, origin: Origin, listener: str) -> None:
-    values = out.all("contact")
+def _own_contacts(edge: Edge, request: Request, source: str, origin: Origin, listener: str) -> None:
+    values = request.all("contact")
     if not values or values == [b"*"]:
         return
-    out.remove("contact")
-    for value in values:
-        out.append("contact", _own(edge, value, source, origin, listener))
+    owned = [_own(edge, value, source, origin, listener) for value in values]
+    request.remove("contact")
+    for value in owned:
+        request.append("contact", value)
 
 
 def _own(edge: Edge, value: bytes, source: str, origin: Origin, listener: str) -> bytes:
+    """`<sip:USER@us;rf=TOKEN>`, where the token holds the source, its address and its own Contact URI."""
     uri = parse_address(value).uri
     host = uri.host if edge.peers.find(origin.listener, uri.host) == origin.party else origin.host
     port = (uri.port or 5060) if host == uri.host else origin.port
-    token = edge.tokens.contact(f"{source} {host} {port} {cut_address(value)[1].decode('utf-8', 'surrogateescape')}")
-    user = wire(uri.user or source)
-    return b"<sip:%s@%s;rf=%s>%s" % (user, edge.hosts[listener], wire(token), cut_address(value)[2])
+    token = edge.tokens.contact(f"{source} {host} {port} {text(cut_address(value)[1])}")
+    ours = Uri(scheme="sip", user=uri.user or source, user_raw=uri.user_raw or source, host="x")
+    user = ours.to_bytes().removeprefix(b"sip:").rpartition(b"@")[0]
+    return b"<sip:%b@%b;rf=%b>%b" % (user, edge.hosts[listener], wire(token), cut_address(value)[2])
 
 
 def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
@@ -85,4 +96,4 @@ def _theirs(edge: Edge, value: bytes) -> bytes:
         return value
     if where is None:
         return value
-    return b"<" + where.split(" ", 3)[3].encode("utf-8", "surrogateescape") + b">" + cut_address(value)[2]
+    return b"<" + wire(where.split(" ", 3)[3]) + b">" + cut_address(value)[2]

@@ -1,8 +1,9 @@
-"""A response one hop back, and the ACK of a non-2xx final (RFC 3261 §16.7 item 9, §17.1.1.3)."""
+"""A response one hop back; the ACK of a non-2xx final, and the CANCEL (RFC 3261 §16.7 item 9, §17.1.1.3, §9.1)."""
 
 from __future__ import annotations
 
-from ringfence.edge.state import Client, Edge
+from ringfence.edge.records import Client
+from ringfence.edge.state import Edge
 from ringfence.sip.build import build_request
 from ringfence.sip.message import Request, Response, parse
 
@@ -19,35 +20,42 @@ def pass_back(edge: Edge, client: Client, response: Response, now: int) -> None:
 
 
 def acknowledge(edge: Edge, client: Client, response: Response) -> None:
-    """The ACK of an INVITE transaction for a non-2xx final: its headers are the INVITE's, its To the response's."""
-    invite = parse(client.last)
-    if isinstance(invite, Request):
-        edge.transmit(client.listener, ack_of(invite, response), client.host, client.port)
+    """The ACK of an INVITE transaction for a non-2xx final; from then on it is all that is kept of the INVITE."""
+    if not client.last.startswith(b"ACK "):
+        client.last = _of_invite(client.last, "ACK", response.first("to") or b"")
+    edge.transmit(client.listener, client.last, client.host, client.port)
 
 
-def ack_of(invite: Request, response: Response) -> bytes:
-    """§17.1.1.3."""
+def cancel(edge: Edge, client: Client, now: int) -> None:
+    """Send CANCEL if a provisional response has come; before that it has to wait (§9.1)."""
+    if edge.step(client, "cancel", now) == "cancel":
+        send_cancel(edge, client, now)
+
+
+def send_cancel(edge: Edge, client: Client, now: int) -> None:
+    """A CANCEL in a transaction of its own, with the branch of its INVITE."""
+    own = Client(cancel_key(client.key), now, "CANCEL", client.listener, client.host, client.port)
+    own.purpose = "quiet"
+    edge.send(own, _of_invite(client.last, "CANCEL", b""))
+
+
+def cancel_key(branch: str) -> str:
+    """The key of the CANCEL that shares a branch with its INVITE."""
+    return f"{branch} CANCEL"
+
+
+def _of_invite(data: bytes, method: str, to: bytes) -> bytes:
+    """A request that belongs to an INVITE's transaction: its Request-URI, top Via, From, Call-ID and CSeq number."""
+    invite = parse(data)
+    if not isinstance(invite, Request):
+        raise TypeError("a client transaction keeps its request")
     headers = [("Via", invite.all("via")[0])]
     headers += [("Route", route) for route in invite.all("route")]
     headers += [
         ("Max-Forwards", b"70"),
         ("From", invite.first("from") or b""),
-        ("To", response.first("to") or b""),
+        ("To", to or invite.first("to") or b""),
         ("Call-ID", invite.first("call-id") or b""),
-        ("CSeq", b"%d ACK" % invite.cseq[0]),
+        ("CSeq", b"%d %b" % (invite.cseq[0], method.encode("ascii"))),
     ]
-    return build_request("ACK", invite.uri_raw, headers).to_bytes()
-
-
-def cancel_of(invite: Request) -> bytes:
-    """§9.1: the same Request-URI, Call-ID, To, From, CSeq number and top Via."""
-    headers = [("Via", invite.all("via")[0])]
-    headers += [("Route", route) for route in invite.all("route")]
-    headers += [
-        ("Max-Forwards", b"70"),
-        ("From", invite.first("from") or b""),
-        ("To", invite.first("to") or b""),
-        ("Call-ID", invite.first("call-id") or b""),
-        ("CSeq", b"%d CANCEL" % invite.cseq[0]),
-    ]
-    return build_request("CANCEL", invite.uri_raw, headers).to_bytes()
+    return build_request(method, invite.uri_raw, headers).to_bytes()

@@ -3,7 +3,8 @@
 What goes to the carrier is rebuilt, not checked and passed on: the Request-URI from the verdict's number, so that no
 parameter (`;rn=`, `;phone-context=`, `;isub=`) and no second spelling gets past; Route is ours alone. Identity headers
 that nobody judged (Remote-Party-ID, P-Preferred-Identity) are dropped (A9, RFC 3325 §9.2). All other headers and the
-body pass as they are, the To header too: some PBXs compare it.
+body pass as they are, the To header too: some PBXs compare it. Lines that pass were read as single lines without CR and
+LF, and lines of ours are made of what was read likewise; so the start line is what has to be read again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from ringfence.model.verdict import Verdict
 from ringfence.sip.address import cut_address, parse_address
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
-from ringfence.sip.message import Request, parse
-from ringfence.sip.uri import Uri
+from ringfence.sip.message import Request
+from ringfence.sip.uri import Uri, parse_uri
 
 _UNJUDGED = ("route", "remote-party-id", "p-preferred-identity")
 _IDENTITY = "p-asserted-identity"
@@ -64,15 +65,14 @@ def set_caller(out: Request, caller: str) -> None:
         out.set(_IDENTITY, with_caller(asserted, caller))
 
 
-def prove(data: bytes, send_user: str) -> None:
-    """Read again what is about to be sent; raises MismatchError unless it reads as the number that was judged."""
+def prove(out: Request, send_user: str) -> None:
+    """Read again the start line that is about to be sent; raises MismatchError unless it names the judged number."""
     try:
-        request = parse(data)
-        if not isinstance(request, Request):
-            raise MismatchError("not a request")
-        uri = request.uri
+        method, raw, version = out.start_line.split(b" ")
+        uri = parse_uri(raw)
         reads = str(uri) if send_user.startswith("urn:") else uri.dialled()
-    except SipParseError as error:
+    except (SipParseError, ValueError) as error:
         raise MismatchError(str(error)) from None
-    if reads != send_user or uri.user_params or uri.params or request.has("route"):
+    plain = not (uri.user_params or uri.params or uri.headers or uri.password)
+    if (method, version) != (b"INVITE", b"SIP/2.0") or reads != send_user or not plain or out.has("route"):
         raise MismatchError(f"would send {reads!r}, judged was {send_user!r}")

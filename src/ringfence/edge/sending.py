@@ -1,24 +1,24 @@
 """Forwarding an INVITE that begins a call, to one target after the other (RFC 3261 §16.6, RFC 3263 §4.3, A15).
 
-A target that answers 503 or 408, can't be reached, or stays silent for `FAILOVER` gives way to the next address of its
-trunk. When a trunk has none left, the source's next trunk is asked about: the same attempt, another question, so that a
-failover never reaches what the next trunk doesn't permit. If a silent target wakes up after all it is cancelled, or, if
-it answers, hung up.
+A target that answers 503 or stays silent for `FAILOVER` gives way to the next address of its trunk. When a trunk has
+none left, the source's next trunk is asked about: the same attempt, another question, so that a failover never reaches
+what the next trunk doesn't permit. If a silent target wakes up after all it is cancelled, or, if it answers, hung up.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from ringfence.edge import relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
-from ringfence.edge.relay import cancel_of
+from ringfence.edge.records import Call, Client, Target
 from ringfence.edge.rewrite import MismatchError, hop, prove, to_carrier, to_source
 from ringfence.edge.session import offer
-from ringfence.edge.state import Call, Client, Edge, Target
+from ringfence.edge.state import Edge
+from ringfence.model.time import SECOND
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
-from ringfence.sip.message import Request, parse
 from ringfence.sip.timers import MS
 from ringfence.sip.uri import Uri
 
@@ -26,22 +26,20 @@ ANSWER_WITHIN = 4_000 * MS
 """How long a verdict may take before the caller gets 503."""
 FAILOVER = 4_000 * MS
 """How long a target may stay silent before the next one is tried, where there is one (RFC 3263 §4.3 says timer B)."""
-DOWN_FOR = 30_000 * MS
-"""How long a target that failed is tried last."""
 
 
-def ask(edge: Edge, call: Call, now: int) -> None:
+def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
     """Ask for a verdict on the attempt as it stands."""
     if call.attempt is None:
         return
     call.state = "asked"
-    edge.arm(call, now + ANSWER_WITHIN, edge.calls, call.id, now)
-    edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype)))
+    edge.agenda.arm(call, now + ANSWER_WITHIN, edge.calls, call.id)
+    edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype), emergency))
 
 
 def forward(edge: Edge, call: Call, now: int) -> None:
     """Allowed: send it to the first target of its trunk."""
-    call.targets = edge.targets(call.trunk, now)
+    call.targets = edge.targets.of(call.trunk, now)
     call.state = "sent"
     if call.targets:
         send_next(edge, call, now)
@@ -55,13 +53,10 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
     target = call.targets.pop(0)
     call.tries += 1
     call.state = "sent"
-    call.prototype.trunk = call.trunk if call.kind == "out" else ""
-    listener = listener_of(edge, call)
-    # The same for the same try of the same INVITE, so that after a restart the carrier sees a retransmission.
-    branch = edge.tokens.branch(call.id, f"{call.trunk}-{call.request.cseq[0]}-{call.tries}")
-    client = Client(
-        branch, now, method="INVITE", listener=listener, host=target.host, port=target.port, limit=ring_limit(call, now)
-    )
+    call.prototype.trunk = "" if call.inbound else call.trunk
+    limit = now + call.verdict.ring_limit_s * SECOND if call.verdict is not None else 0
+    branch = branch_of(edge, call, call.prototype.invite_cseq)
+    client = Client(branch, now, "INVITE", listener_of(edge, call), target.host, target.port, limit)
     client.server, client.call, client.dialog = call.server, call.id, call.prototype
     call.client = client
     try:
@@ -70,44 +65,50 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
         edge.count("error")
         finish(edge, call, 500, "Server Internal Error", "error", now)
         return
-    edge.send(client, data, now)
-    edge.store(call.id, call.prototype.call_id, f"out {target.host}:{target.port}", data)
+    edge.send(client, data)
+    edge.store_out(call.id, call.prototype.call_id, data, target.host, target.port)
     if call.targets or next_trunk(edge, call):
-        edge.arm(call, now + FAILOVER, edge.calls, call.id, now)
+        edge.agenda.arm(call, now + FAILOVER, edge.calls, call.id)
+
+
+def branch_of(edge: Edge, call: Call, cseq: int) -> str:
+    """The branch of this try of this INVITE; the same after a restart, so that the far side sees a retransmission."""
+    return edge.tokens.branch(call.id, f"{_line(edge, call).index(call.trunk)}-{cseq}-{call.tries}")
+
+
+def _line(edge: Edge, call: Call) -> tuple[str, ...]:
+    """The trunks of a call's source in order; an inbound call, or one whose source is gone, has what it has."""
+    source = edge.policy.sources.get(call.attempt.source or "") if call.attempt is not None else None
+    return source.trunks if source is not None and call.trunk in source.trunks else (call.trunk,)
 
 
 def listener_of(edge: Edge, call: Call) -> str:
     """The listener that a call goes out by."""
-    if call.kind == "in":
+    if call.inbound:
         return edge.policy.sources[call.trunk].listen
     return edge.policy.trunks[call.trunk].listen
 
 
-def ring_limit(call: Call, now: int) -> int:
-    """Instant at which ringing ends."""
-    return now + call.verdict.ring_limit_s * 1_000_000 if call.verdict is not None else 0
-
-
 def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
-    """The INVITE as it is sent, read again before it is; sets what the client has to remember of it."""
-    leg = call.prototype.caller
+    """The INVITE as it is sent; sets what the client has to remember of it."""
+    request, leg = call.request, call.prototype.caller
+    if request is None:
+        raise MismatchError("the INVITE is gone")
     if call.verdict is None:
-        out = to_source(call.request, inbound_uri(call.request.uri, target))
-        client.session = 0
+        out = to_source(request, inbound_uri(request.uri, target))
     else:
         host = wire(target.domain) if target.domain else host_port_bytes(target.host, target.port)
-        out = to_carrier(call.request, call.verdict, host)
+        out = to_carrier(request, call.verdict, host)
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)
+        prove(out, call.verdict.send_user)
     leg.name = out.first("from") or b""
     if leg.name != leg.seen:
         client.restore = (("from", leg.seen),)
-    for route in reversed(edge.record_routes(call.id, leg.listener, client.listener)):
+    client.ours = edge.record_routes(call.id, leg.listener, client.listener)
+    for route in reversed(client.ours):
         out.prepend("record-route", route)
     hop(out, edge.via(client.listener, client.key))
-    data = out.to_bytes()
-    if call.verdict is not None:
-        prove(data, call.verdict.send_user)
-    return data
+    return out.to_bytes()
 
 
 def inbound_uri(uri: Uri, target: Target) -> Uri:
@@ -121,11 +122,10 @@ def inbound_uri(uri: Uri, target: Target) -> Uri:
 
 def next_trunk(edge: Edge, call: Call) -> str | None:
     """The source's trunk after this one; None for inbound calls, and at the end of the line."""
-    if call.attempt is None or call.attempt.source is None:
+    if call.inbound or call.request is None:
         return None
-    source = edge.policy.sources.get(call.attempt.source)
-    line = source.trunks if source is not None else ()
-    at = line.index(call.trunk) + 1 if call.trunk in line else len(line)
+    line = _line(edge, call)
+    at = line.index(call.trunk) + 1
     return line[at] if at < len(line) else None
 
 
@@ -133,8 +133,8 @@ def fail(edge: Edge, call: Call, status: int, now: int) -> None:
     """A target gave no answer that counts: the next address, the next trunk, or the end (§16.7 step 6, 503 → 500)."""
     call.worst = status
     client = call.client
-    if client is not None:
-        edge.mark_down(client.host, client.port, now + DOWN_FOR, now)
+    if client is not None and not call.inbound:
+        edge.targets.mark_down(client.host, client.port, now)
     if call.cancelled:
         finish(edge, call, *(call.final or (487, "Request Terminated")), call.cancelled, now)
         return
@@ -146,7 +146,7 @@ def fail(edge: Edge, call: Call, status: int, now: int) -> None:
         call.attempt = msgspec.structs.replace(call.attempt, trunk=trunk)
         call.trunk, call.tries, call.client = trunk, 0, None
         edge.count("next_trunk")
-        ask(edge, call, now)
+        ask(edge, call, now, emergency=edge.is_emergency(call.attempt.source or "", call.attempt.dialled))
     elif status == 408:
         finish(edge, call, 408, "Request Timeout", "unreachable", now)
     else:
@@ -171,7 +171,8 @@ def waited(edge: Edge, call: Call, now: int) -> None:
 def stop(edge: Edge, call: Call, cause: str, final: tuple[int, str] | None, now: int) -> None:
     """End a call before its answer: the caller hung up (no `final`), it rang too long, or it is cut.
 
-    Where an INVITE is out the far side's final response is waited for, since its 2xx may be on its way.
+    Where an INVITE is out the far side's final response is waited for, since its 2xx may be on its way; where it never
+    said anything, for so long as another target would be waited for.
     """
     call.cancelled = call.cancelled or cause
     call.final = call.final or final
@@ -180,27 +181,6 @@ def stop(edge: Edge, call: Call, cause: str, final: tuple[int, str] | None, now:
         return
     call.wake = 0
     call.targets = []
-    cancel(edge, call.client, now)
-
-
-def cancel(edge: Edge, client: Client, now: int) -> None:
-    """Send CANCEL if a provisional response has come; before that it has to wait (§9.1)."""
-    if edge.step(client, "cancel", now) == "cancel":
-        send_cancel(edge, client, now)
-
-
-def send_cancel(edge: Edge, client: Client, now: int) -> None:
-    """A CANCEL in a transaction of its own, with the branch of its INVITE."""
-    invite = parse(client.last)
-    if not isinstance(invite, Request):
-        return
-    own = Client(
-        cancel_key(client.key), now, method="CANCEL", listener=client.listener, host=client.host, port=client.port
-    )
-    own.purpose = "quiet"
-    edge.send(own, cancel_of(invite), now)
-
-
-def cancel_key(branch: str) -> str:
-    """The key of the CANCEL that shares a branch with its INVITE."""
-    return f"{branch} CANCEL"
+    if call.client.state == "ict.calling":
+        edge.agenda.arm(call, now + FAILOVER, edge.calls, call.id)
+    relay.cancel(edge, call.client, now)

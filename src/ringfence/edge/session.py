@@ -31,13 +31,12 @@ def seconds(message: Message, name: str) -> int:
 
 def supports_timer(message: Message) -> bool:
     """Whether its sender can refresh a session."""
-    return "timer" in message.tokens("supported")
+    return any(value.lower() == b"timer" for value in message.all("supported"))
 
 
 def too_small(request: Request) -> bool:
     """Whether the request has to be answered 422 (§8.1: only where its sender understands that)."""
-    interval = seconds(request, "session-expires")
-    return 0 < interval < MIN_SE and supports_timer(request)
+    return 0 < seconds(request, "session-expires") < MIN_SE and supports_timer(request)
 
 
 def offer(out: Request, wanted_s: int) -> int:

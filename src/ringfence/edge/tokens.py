@@ -11,20 +11,20 @@ import re
 from base64 import b32decode, b32encode
 from binascii import Error as Base32Error
 from hashlib import blake2b
+from hmac import compare_digest
 
 MAGIC = "z9hG4bK"
 """Every RFC 3261 branch begins with it (§8.1.1.7)."""
-_OURS = MAGIC + "rf-"
+OURS = MAGIC + "rf-"
+"""What our branches begin with."""
+_INBOUND = "-in"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,79}", re.ASCII)
 _UNFIT = re.compile(r"[^A-Za-z0-9]", re.ASCII)
 
 
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, rest = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
-    return digits or "0"
+def is_inbound(id: str) -> bool:
+    """Whether this id was made for an inbound call."""
+    return id.endswith(_INBOUND)
 
 
 class Tokens:
@@ -43,26 +43,34 @@ class Tokens:
 
     def number(self, now: int) -> str:
         """A number that was never given before."""
-        self._count = max(self._count + 1, now if not self._count else 0)
-        return _base36(self._count)
+        self._count = self._count + 1 if self._count else now
+        return f"{self._count:x}"
 
     def new_id(self, now: int) -> str:
         """An id for an attempt."""
         return f"{self.node}-{self.number(now)}"
 
+    def inbound_id(self, now: int) -> str:
+        """An id for an inbound call, known as one also when the call is forgotten."""
+        return f"{self.node}-{self.number(now)}{_INBOUND}"
+
     def branch(self, call: str, which: str) -> str:
         """The Via branch for one request of an attempt (or of anything with an id's form); same for the same two."""
         body = f"{call}.{which}"
-        return f"{_OURS}{body}.{self._mac('v', body)}"
+        return f"{OURS}{body}.{self._mac('v', body)}"
 
     def read_branch(self, branch: str) -> str | None:
         """The attempt that a branch of ours names."""
-        if not branch.startswith(_OURS):
+        if not branch.startswith(OURS):
             return None
-        body, _, mac = branch[len(_OURS) :].rpartition(".")
-        if not mac or mac != self._mac("v", body):
+        body, _, mac = branch[len(OURS) :].rpartition(".")
+        if not compare_digest(mac, self._mac("v", body)):
             return None
         return body.rpartition(".")[0]
+
+    def plain_branch(self, now: int) -> str:
+        """The Via branch of a request that is never answered (ACK)."""
+        return f"{MAGIC}rfa{self.number(now)}"
 
     def cookie(self, call: str) -> str:
         """User part of our Record-Route entries."""
@@ -73,7 +81,7 @@ class Tokens:
         if user is None or not user.startswith("rf-"):
             return None
         call, _, mac = user[3:].rpartition(".")
-        return call if _ID.fullmatch(call) and mac == self._mac("r", call) else None
+        return call if _ID.fullmatch(call) and compare_digest(mac, self._mac("r", call)) else None
 
     def contact(self, text: str) -> str:
         """A token that holds a text of our own (where a registered contact really is)."""
@@ -83,7 +91,7 @@ class Tokens:
     def read_contact(self, token: str) -> str | None:
         """The text in such a token."""
         body, _, mac = token.lower().rpartition(".")
-        if not body or mac != self._mac("c", body):
+        if not token.isascii() or not compare_digest(mac, self._mac("c", body)):
             return None
         try:
             return b32decode(body.upper() + "=" * (-len(body) % 8)).decode()

@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 import msgspec
 
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import CACHED, QUOTED, TOKEN, WS, params_bytes, parse_params, wire
+from ringfence.sip.grammar import QUOTED, TOKEN, WS, params_bytes, parse_params, wire
 from ringfence.sip.uri import Uri, parse_uri
 
 _NAME_ADDR = re.compile(
-    rb"(" + QUOTED + rb'|[^"<>,;:\\\x00-\x08\x0a-\x1f\x7f]*)[ \t]*<([^<>"\x00-\x20\x7f-\xff]+)>[ \t]*(;.*)?',
+    rb"(" + QUOTED + rb'[ \t]*|[^"<>,;:\\\x00-\x08\x0a-\x1f\x7f]*)<([^<>"\x00-\x20\x7f-\xff]+)>[ \t]*(;.*)?',
     re.DOTALL,
 )
 _ADDR_SPEC = re.compile(rb'([^<>"?,;\x00-\x20\x7f-\xff]+)[ \t]*(;.*)?', re.DOTALL)
@@ -57,14 +56,12 @@ class Address(msgspec.Struct, frozen=True):
         return hash((self.display, self.uri))
 
 
-@lru_cache(maxsize=CACHED)
 def parse_address(value: bytes, offset: int = 0) -> Address:
     """Read exactly one address; raises SipParseError."""
     display, uri, params = cut_address(value, offset)
     return Address(display, parse_uri(uri, offset), parse_params(params, offset) if params else {})
 
 
-@lru_cache(maxsize=CACHED)
 def cut_address(value: bytes, offset: int = 0) -> tuple[bytes, bytes, bytes]:
     """(display, URI, `;params`) as spelled. The quick way to a tag: the URI isn't looked into."""
     match = _NAME_ADDR.fullmatch(value)

@@ -68,7 +68,6 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     inbound: bool = False
     """From the carrier to a source: no money of ours."""
     trunk: str = ""
-    answered_at: int = 0
     expires_at: int = 0
     """Instant at which the session lapses unless refreshed (RFC 4028); 0 = no session timer."""
     dialled: str = ""
@@ -79,7 +78,10 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     """Why it is being ended by us."""
     waiting: int = 0
     """How many of our BYEs are unanswered."""
+    skip: int = 0
+    """CSeq numbers that a request of ours leaves out, since a record from before a restart may be behind."""
     wake: int = 0
+    armed: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -145,7 +147,7 @@ def redirect(request: Request, leg: Leg) -> None:
 
 
 def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequence[tuple[str, bytes]] = ()) -> Request:
-    """A request of ours to one leg as if the other had sent it; CSeq is the other's last plus one, kept in the record.
+    """A request of ours to one leg as if the other had sent it; CSeq goes on from the other's, and the record keeps it.
 
     An ACK takes the CSeq number of the INVITE and doesn't count (§13.2.2.4).
     """
@@ -153,7 +155,7 @@ def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequen
     if method == "ACK":
         number = dialog.invite_cseq
     else:
-        number = across.cseq = max(across.cseq, 0) + 1
+        number = across.cseq = max(across.cseq, 0) + 1 + dialog.skip
     uri, routes = aim(leg)
     headers = [("Via", via)]
     headers += [("Route", route) for route in routes]

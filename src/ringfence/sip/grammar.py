@@ -16,8 +16,8 @@ from ipaddress import AddressValueError, IPv6Address
 
 from ringfence.sip.errors import SipParseError
 
-CACHED = 8192
-"""Values of URIs, addresses and Vias whose reading is remembered: those of one call come in each of its messages."""
+CACHED = 1024
+"""URIs and Vias whose reading is remembered: those of one call come in most of its messages."""
 
 WS = b" \t"
 TOKEN_CHARS = rb"A-Za-z0-9.!%*_+`'~-"

@@ -122,6 +122,8 @@ def spelled(name: str) -> bytes:
 
 
 _KNOWN = _spellings()
+known_name = _KNOWN.get
+"The long name of a header in one of the spellings that nearly everyone uses; None for others."
 
 
 def header_name(raw: bytes, offset: int = 0) -> str:

@@ -15,7 +15,7 @@ What is decided at once, because two readers could otherwise see two messages (e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Self, TypeVar
 
@@ -31,6 +31,7 @@ from ringfence.sip.headers import (
     REQUIRED,
     SINGLE,
     header_name,
+    known_name,
     spelled,
 )
 from ringfence.sip.uri import Uri, parse_uri
@@ -40,8 +41,11 @@ _REQUEST = re.compile(rb"([" + TOKEN_CHARS + rb"]{1,64}) ([!-~\x80-\xff]+) ([Ss]
 _RESPONSE = re.compile(rb"([Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3}) ([1-6][0-9][0-9])(?: ([^\r\n]*))?")
 _CSEQ = re.compile(rb"([0-9]{1,10})[ \t]+([" + TOKEN_CHARS + rb"]{1,64})")
 _CALL_ID = re.compile(rb"[!-~]+")
-_PLAIN_TAG = re.compile(rb'(?:"[^"\\\\]*")?[ \t]*<[^<>"]*>;tag=([' + TOKEN_CHARS + rb"]+)")
-"What nearly everyone sends; all else takes the long way."
+_PLAIN_TAG = re.compile(
+    rb'(?:"[^"\\\x00-\x08\x0a-\x1f]*"[ \t]*|[^"<>,;:\\\x00-\x08\x0a-\x1f\x7f]*)<[^<>"\x00-\x20\x7f-\xff]+>'
+    rb"(?:;tag=([" + TOKEN_CHARS + rb"]+))?"
+)
+"What nearly everyone sends, with a tag or without; all else takes the long way."
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _MAX_CSEQ = 2**31
@@ -73,12 +77,14 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID as spelled; case matters (§20.8)."""
-        return self._cached("call-id", _call_id)
+        found: str | None = self._cache.get("call-id")
+        return found if found is not None else self._cached("call-id", _call_id)
 
     @property
     def cseq(self) -> tuple[int, str]:
         """(number under 2**31, method)."""
-        return self._cached("cseq", _cseq)
+        found: tuple[int, str] | None = self._cache.get("cseq")
+        return found if found is not None else self._cached("cseq", _cseq)
 
     @property
     def from_(self) -> Address:
@@ -160,6 +166,10 @@ class Message:
         found = [text(value) for value in self.all(name) if value]
         return frozenset(found) if name.lower() == "allow" else frozenset(token.lower() for token in found)
 
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """(lower-case long name, whole line without CRLF) of each line in order."""
+        return zip(self._names, self._lines, strict=True)
+
     def headers(self) -> list[tuple[str, bytes]]:
         """(lower-case long name, value) of each line in order."""
         return [(name, _value(line)) for name, line in zip(self._names, self._lines, strict=True)]
@@ -177,9 +187,10 @@ class Message:
         return found
 
     def _tagged(self, name: str, key: str) -> str | None:
-        if key not in self._cache:
-            self._cache[key] = _tag(self._required(name))
-        found: str | None = self._cache[key]
+        cache = self._cache
+        if key not in cache:
+            cache[key] = _tag(self._required(name))
+        found: str | None = cache[key]
         return found
 
     def _forget(self, long: str) -> None:
@@ -283,10 +294,6 @@ class Message:
             self.set("content-length", b"%d" % len(self.body))
         return b"\r\n".join((self._start, *self._lines, b"", self.body))
 
-    def validate_hop(self) -> None:
-        """Read now what one hop inside a known transaction or dialog needs; raises SipParseError."""
-        _ = (self.call_id, self.cseq, self.from_tag, self.to_tag, self.top_via, self.max_forwards)
-
     def validate(self) -> None:
         """Read every structural header now; raises SipParseError."""
         _ = (self.call_id, self.cseq, self.from_, self.to, self.from_tag, self.to_tag, self.max_forwards)
@@ -359,10 +366,11 @@ def parse(data: bytes) -> Request | Response:
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
         raise SipParseError("no empty line after the headers", offset=len(data))
-    start, *lines = _split(head)
+    lines = _split(head)
+    start = lines.pop(0)
     names = _names(lines)
+    _check_names(names)
     message = _start(start, names, lines, body)
-    _check_once(names)
     message.body = _cut_body(message, body)
     return message
 
@@ -385,34 +393,39 @@ def _split(head: bytes) -> list[bytes]:
 
 
 def _names(lines: list[bytes]) -> list[str]:
-    names = []
-    for line in lines:
-        colon = line.find(b":")
-        if colon < 0:
-            raise SipParseError("header without a colon")
-        names.append(header_name(line[:colon]))
-    return names
+    """The long lower-case name of each line."""
+    names = [known_name(line.partition(b":")[0]) for line in lines]
+    if None in names:
+        return [_name(line) for line in lines]
+    return names  # type: ignore[return-value]
+
+
+def _name(line: bytes) -> str:
+    colon = line.find(b":")
+    if colon < 0:
+        raise SipParseError("header without a colon")
+    return header_name(line[:colon])
 
 
 def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> Request | Response:
     match = _REQUEST.fullmatch(start)
     if match is not None:
-        _check_version(match[3])
+        method, uri, version = match.groups()
+        _check_version(version)
         request = Request(start, names, lines, body)
-        request.method = match[1].decode("ascii")
-        request.uri_raw = match[2]
-        _check_required(request)
+        request.method = method.decode("ascii")
+        request.uri_raw = uri
         if request.cseq[1] != request.method:
             raise SipParseError("CSeq names another method")
         return request
     match = _RESPONSE.fullmatch(start)
     if match is None:
         raise SipParseError("bad start line")
-    _check_version(match[1])
+    version, status, reason = match.groups()
+    _check_version(version)
     response = Response(start, names, lines, body)
-    response.status = int(match[2])
-    response.reason = text(match[3] or b"")
-    _check_required(response)
+    response.status = int(status)
+    response.reason = text(reason or b"")
     _ = response.cseq
     return response
 
@@ -422,21 +435,18 @@ def _check_version(version: bytes) -> None:
         raise SipParseError("SIP version not supported", status=505)
 
 
-def _check_required(message: Message) -> None:
-    names = message._names
-    for name in REQUIRED:
-        if name not in names:
-            raise SipParseError(f"no {text(spelled(name))}")
-
-
-def _check_once(names: list[str]) -> None:
-    if len(set(names)) == len(names):
-        return
-    seen = set()
-    for name in names:
-        if name in seen and name in SINGLE:
-            raise SipParseError(f"{text(spelled(name))} given twice")
-        seen.add(name)
+def _check_names(names: list[str]) -> None:
+    """Required headers are there, single ones once."""
+    unique = set(names)
+    if not unique.issuperset(REQUIRED):
+        missing = next(name for name in REQUIRED if name not in unique)
+        raise SipParseError(f"no {text(spelled(missing))}")
+    if len(unique) != len(names):
+        unique.clear()
+        for name in names:
+            if name in unique and name in SINGLE:
+                raise SipParseError(f"{text(spelled(name))} given twice")
+            unique.add(name)
 
 
 def _cut_body(message: Message, body: bytes) -> bytes:
@@ -471,11 +481,11 @@ def _max_forwards(value: bytes) -> int:
     return int(value)
 
 
-@lru_cache(maxsize=CACHED)
 def _tag(value: bytes) -> str | None:
     match = _PLAIN_TAG.fullmatch(value)
     if match is not None:
-        return match[1].decode("ascii")
+        tag = match[1]
+        return None if tag is None else tag.decode("ascii")
     params = cut_address(value)[2]
     return tag_of(parse_params(params)) if params else None
 

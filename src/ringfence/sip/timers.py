@@ -1,18 +1,19 @@
 """How long a SIP element waits (RFC 3261 §17 table 4, RFC 6026 §8.7), and the agenda that remembers it.
 
-Theory. Nearly all timers of a proxy run for one of a dozen fixed times (500 ms doubling to 32 s, 5 s, 32 s), and most
-never fire. So the agenda keeps one queue per fixed time: what is put in later is due later, adding and taking are O(1).
-Times that aren't fixed (session expiry, longest call) go to a heap. Nothing is ever taken out early: an entry names
-its owner by key in a table, and when it comes up it counts only if the owner is still there and still wants to be woken
-at exactly that instant (`wake`). So the agenda holds no object alive and makes no cycles.
+Theory. Most timers of a proxy are put off or never fire: a retransmission is cancelled by an answer, timer C by the
+next 180. So an owner stands in the agenda once, at the earliest instant it ever asked for. When that comes, the agenda
+looks whether the owner is still in its table and when it wants to be woken by now, and either wakes it or notes it for
+later. Putting off or cancelling costs nothing but an assignment to `wake`.
+
+Instants are rounded up to GRAIN, and all owners of one instant share a bucket, so that arming is O(1) and the heap
+holds few numbers. An entry names its owner by key, so that the agenda holds no object alive and makes no cycles.
 
 All instants and durations are integer microseconds. `now` must not run backwards; if it does, timers come late.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
@@ -30,60 +31,65 @@ TIMER_C = 181_000 * MS
 TIMER_D = 32_000 * MS
 """How long repetitions of a final response to an INVITE are answered with ACK."""
 
-FIXED = (*(T1 << n for n in range(7)), T2, T4, TIMER_C)
+GRAIN = 10 * MS
+"""How late a timer may be; never early."""
 
 
 class Wakeable(Protocol):
-    """Something that can be woken: the agenda reads `wake` only."""
+    """Something that can be woken."""
 
     wake: int
-    """When it wants to be woken; 0: never."""
+    """When it wants to be woken; 0: not any more."""
+    armed: int
+    """When the agenda looks at it; 0: it stands in no bucket. The agenda's own."""
 
 
 Table = Mapping[Any, Any]
 
 
 class Agenda:
-    """Wakes the owners of due timers; entries are (instant, table, key of the owner in it)."""
+    """Wakes the owners of due timers."""
 
-    __slots__ = ("_count", "_heap", "_lanes")
+    __slots__ = ("_buckets", "_instants")
 
     def __init__(self) -> None:
-        self._lanes: dict[int, deque[tuple[int, Table, Hashable]]] = {delay: deque() for delay in FIXED}
-        self._heap: list[tuple[int, int, Table, Hashable]] = []
-        self._count = 0
+        self._buckets: dict[int, list[tuple[Table, Any]]] = {}
+        """By instant: (table, key of the owner in it)."""
+        self._instants: list[int] = []
+        """A heap of the buckets' instants."""
 
-    def arm(self, now: int, at: int, table: Table, key: Hashable) -> None:
-        """Wake `table[key]` at `at`, if it then still has `wake == at`."""
-        lane = self._lanes.get(at - now)
-        if lane is not None and (not lane or lane[-1][0] <= at):
-            lane.append((at, table, key))
+    def arm(self, owner: Wakeable, at: int, table: Table, key: Any) -> None:
+        """Wake `table[key]`, which is this owner, at `at`."""
+        owner.wake = at
+        if owner.armed and owner.armed <= at:
             return
-        self._count += 1
-        heappush(self._heap, (at, self._count, table, key))
+        instant = owner.armed = -(-at // GRAIN) * GRAIN
+        bucket = self._buckets.get(instant)
+        if bucket is None:
+            self._buckets[instant] = [(table, key)]
+            heappush(self._instants, instant)
+        else:
+            bucket.append((table, key))
 
     def due(self) -> int | None:
-        """The earliest entry, stale or not; None when there is none."""
-        heads = [lane[0][0] for lane in self._lanes.values() if lane]
-        if self._heap:
-            heads.append(self._heap[0][0])
-        return min(heads, default=None)
+        """The next instant at which there is something to look at."""
+        return self._instants[0] if self._instants else None
 
     def expired(self, now: int) -> Iterator[Wakeable]:
         """The owners due at or before `now`, each with its `wake` cleared."""
-        for lane in self._lanes.values():
-            while lane and lane[0][0] <= now:
-                at, table, key = lane.popleft()
+        while self._instants and self._instants[0] <= now:
+            instant = heappop(self._instants)
+            for table, key in self._buckets.pop(instant):
                 owner = table.get(key)
-                if owner is not None and owner.wake == at:
+                if owner is None or owner.armed != instant:
+                    continue
+                owner.armed = 0
+                wake = owner.wake
+                if wake > now:
+                    self.arm(owner, wake, table, key)
+                elif wake:
                     owner.wake = 0
                     yield owner
-        while self._heap and self._heap[0][0] <= now:
-            at, _, table, key = heappop(self._heap)
-            owner = table.get(key)
-            if owner is not None and owner.wake == at:
-                owner.wake = 0
-                yield owner
 
     def __len__(self) -> int:
-        return len(self._heap) + sum(map(len, self._lanes.values()))
+        return sum(map(len, self._buckets.values()))

@@ -152,11 +152,11 @@ def event_of(status: int) -> str:
 
 
 class Transaction:
-    """One transaction; its user keeps it in a table under `key` and arms the agenda with `wake`."""
+    """One transaction; its user keeps it in a table under `key` and has the agenda wake it at `wake`."""
 
-    __slots__ = ("_give_up", "_interval", "host", "key", "last", "limit", "listener", "port", "state", "wake")
+    __slots__ = ("_give_up", "_interval", "armed", "host", "key", "last", "limit", "listener", "port", "state", "wake")
 
-    def __init__(self, key: str, state: str, now: int, *, listener: str, host: str, port: int, limit: int = 0) -> None:
+    def __init__(self, key: str, state: str, now: int, listener: str, host: str, port: int, limit: int = 0) -> None:
         self.key = key
         self.listener = listener
         self.host = host
@@ -167,8 +167,7 @@ class Transaction:
         """Instant at which ringing ends, 0 = only by timer C."""
         self._give_up = 0
         self._interval = 0
-        self.wake = 0
-        self.state = ""
+        self.armed = 0
         self._enter(state, now)
 
     def step(self, event: str, now: int) -> str:

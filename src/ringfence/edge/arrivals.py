@@ -1,0 +1,197 @@
+"""A message that was read: which transaction, dialog or beginning it belongs to.
+
+A request is asked in this order: does a transaction know it (a repetition, an ACK, a CANCEL; RFC 3261 §17.2.3), is it
+inside a dialog, does it begin something. A response belongs to the client transaction with its branch, or to one from
+before a restart.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ringfence.edge import answers, inside, invites, late, registers, relay, sending
+from ringfence.edge.calls import finish, refuse
+from ringfence.edge.ending import bye_is_over
+from ringfence.edge.keys import key_of_cancelled, key_of_request
+from ringfence.edge.records import Client, Origin, Server
+from ringfence.edge.state import MAX_TRANSACTIONS, Edge
+from ringfence.sip.build import reflect, reply, reply_head
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.message import Request, Response
+from ringfence.sip.transaction import event_of
+from ringfence.sip.via import Via, parse_via
+
+ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, NOTIFY, REGISTER"
+NOT_THERE = inside.NOT_THERE
+_BARE_RPORT = re.compile(rb";[ \t]*rport[ \t]*(?=;|$)", re.IGNORECASE)
+
+
+# --- responses ------------------------------------------------------------------------------------------------------
+
+
+def response(edge: Edge, response: Response, origin: Origin, now: int) -> None:
+    """A response goes to the transaction of its branch."""
+    branch, method = response.top_via.branch or "", response.cseq[1]
+    client = edge.clients.get(relay.cancel_key(branch) if method == "CANCEL" else branch)
+    if client is None or client.method != method:
+        client = late.take(edge, branch, response, origin, now)
+        if client is None:
+            return
+    action = edge.step(client, event_of(response.status), now)
+    if action == "cancel":
+        relay.send_cancel(edge, client, now)
+        return
+    if "ack" in action:
+        relay.acknowledge(edge, client, response)
+    if "pass" in action:
+        _pass(edge, client, response, now)
+
+
+def _pass(edge: Edge, client: Client, response: Response, now: int) -> None:
+    purpose = client.purpose
+    if purpose == "begin":
+        answers.take(edge, client, response, now)
+    elif purpose == "inside":
+        inside.answered(edge, client, response, now)
+    elif purpose == "register":
+        registers.answered(edge, client, response, now)
+    elif purpose == "passing":
+        relay.pass_back(edge, client, response, now)
+    elif purpose == "ours" and response.status >= 200 and client.dialog is not None:
+        bye_is_over(edge, client.dialog, now)
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
+    """A request goes to its transaction, or begins one."""
+    via = request.top_via
+    key = key_of_request(request, via, origin.host)
+    server = edge.servers.get(key)
+    if request.method == "ACK":
+        if server is None or not _confirmed(edge, server, now):
+            _acknowledged(edge, request, via, origin, now)
+    elif server is not None:
+        if server.step("request", now) == "repeat" and server.last:
+            edge.transmit(server.listener, server.last, server.host, server.port)
+    else:
+        _begin(edge, request, key, via, origin, now)
+
+
+def _confirmed(edge: Edge, server: Server, now: int) -> bool:
+    """Whether an ACK is that of a non-2xx final of ours."""
+    if server.state not in ("ist.completed", "ist.confirmed"):
+        return False
+    server.step("ack", now)
+    edge.agenda.arm(server, server.wake, edge.servers, server.key)
+    return True
+
+
+def _acknowledged(edge: Edge, request: Request, via: Via, origin: Origin, now: int) -> None:
+    if not inside.acknowledged(edge, request, origin, now) and not late.routed(edge, request, None, origin, now):
+        edge.count("stray")
+
+
+def _begin(edge: Edge, request: Request, key: str, via: Via, origin: Origin, now: int) -> None:
+    method, initial = request.method, request.to_tag is None
+    if len(edge.servers) >= (MAX_TRANSACTIONS if initial else MAX_TRANSACTIONS * 5 // 4):
+        edge.count("bound")
+        return
+    _stamp(request, via, origin)
+    port = origin.port if "rport" in via.params else via.port or 5060
+    state = "ist.proceeding" if method == "INVITE" else "nist.trying"
+    server = Server(key, state, now, origin.listener, origin.host, port, reply_head(request))
+    edge.serve(server)
+    if method == "CANCEL":
+        _cancelled(edge, request, key, server, origin, now)
+    elif not initial:
+        found = inside.take(edge, request, server, origin, now) or late.routed(edge, request, server, origin, now)
+        if not found:
+            edge.respond(server, 481, NOT_THERE, now)
+    elif origin.former:
+        edge.respond(server, 403, "Forbidden", now)
+    else:
+        _begin_something(edge, request, server, origin, now)
+
+
+def _begin_something(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
+    method = request.method
+    if method == "INVITE":
+        invites.begin(edge, request, server, origin, now)
+    elif method == "REGISTER":
+        registers.forward(edge, request, server, origin, now)
+    elif method == "OPTIONS":
+        edge.respond(server, 200, "OK", now, (("Allow", ALLOW), ("Accept", b"application/sdp")))
+    elif method in ("REFER", "MESSAGE"):
+        refuse(edge, server, 603, "Declined", now)
+    elif method in ("BYE", "UPDATE", "PRACK", "INFO"):
+        edge.respond(server, 481, NOT_THERE, now)
+    else:
+        edge.respond(server, 405, "Method Not Allowed", now, (("Allow", ALLOW),))
+
+
+def _cancelled(edge: Edge, request: Request, key: str, server: Server, origin: Origin, now: int) -> None:
+    """CANCEL (§9.2): answered for itself, then the INVITE is given up."""
+    invite = edge.servers.get(key_of_cancelled(key))
+    if invite is None:
+        known = late.cancelled(edge, request, origin, now)
+        edge.respond(server, 200 if known else 481, "OK" if known else NOT_THERE, now)
+        return
+    edge.respond(server, 200, "OK", now)
+    if invite.state != "ist.proceeding":
+        return
+    call, client = edge.calls.get(invite.call), edge.clients.get(invite.call)
+    if call is not None and call.state != "over":
+        sending.stop(edge, call, "cancelled", None, now)
+    elif client is not None:
+        relay.cancel(edge, client, now)
+
+
+def _stamp(request: Request, via: Via, origin: Origin) -> None:
+    """Write into the top Via where the request really came from (§18.2.1, RFC 3581 §4)."""
+    if via.host == origin.host and "rport" not in via.params:
+        return
+    value = request.first("via") or b""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if "received" not in via.params and via.params.get("rport", "no") is None:
+        value = _BARE_RPORT.sub(b";rport=%d" % origin.port, value, count=1) + b";received=" + host.encode("ascii")
+    else:
+        params = {name: given for name, given in via.params.items() if name not in ("received", "rport")}
+        params |= {"received": host} | ({"rport": str(origin.port)} if "rport" in via.params else {})
+        value = Via(via.transport, via.host, via.port, params).to_bytes()
+    request.replace_first("via", value)
+
+
+# --- what can't be taken --------------------------------------------------------------------------------------------
+
+
+def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError) -> None:
+    """Answer a request that doesn't parse, without state; nothing to a response, an ACK or what has no Via."""
+    edge.count("malformed")
+    if data.startswith((b"ACK ", b"SIP/2.0 ")):
+        return
+    found = reflect(data)
+    if found is None:
+        return
+    head, top = found
+    try:
+        via = parse_via(top)
+    except SipParseError:
+        return
+    port = origin.port if "rport" in via.params else via.port or 5060
+    edge.transmit(
+        origin.listener, reply(head, error.status, error.reason, edge.tokens.tag(top.hex())), origin.host, port
+    )
+
+
+def stumbled(edge: Edge, status: int, reason: str, now: int) -> None:
+    """A request over which we stumbled gets its answer all the same, and its call an end."""
+    server = edge.current
+    if server is None or server.head is None:
+        return
+    call = edge.calls.get(server.call)
+    if call is not None and call.server is server:
+        finish(edge, call, status, reason, "error", now)
+    else:
+        edge.respond(server, status, reason, now)

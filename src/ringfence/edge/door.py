@@ -1,0 +1,111 @@
+"""The door in overload: new calls are refused with little work, so that there is time for those that are up (B5).
+
+It closes when the ledger is late (the guard says so) or when datagrams wait too long to be read (the sockets say so).
+Behind a closed door an INVITE that begins a call gets a 503 without state, made of its own lines; no Retry-After,
+which would have a PBX take the whole trunk for dead. Emergency calls pass, and so does all that belongs to a call:
+repetitions of an INVITE that was taken, and every other method.
+
+An INVITE that was refused is remembered for a while, and refused again when it is repeated: its sender has had his
+answer, and a call that began from the repetition would ring for nobody.
+"""
+
+from __future__ import annotations
+
+from ringfence.edge.identity import dialled_uri
+from ringfence.edge.keys import key_of
+from ringfence.edge.records import Origin
+from ringfence.edge.state import Edge
+from ringfence.edge.tokens import MAGIC
+from ringfence.sip.build import ReplyHead, reflect, reply
+from ringfence.sip.errors import SipParseError
+from ringfence.sip.uri import parse_uri
+from ringfence.sip.via import Via, parse_via
+
+CLOSES_AT = 100_000
+"""How long a datagram may have waited, microseconds: well under the half second after which it is sent again."""
+OPENS_AT = 20_000
+REMEMBER = 16_000_000
+"""How long a refused INVITE is remembered at least, microseconds."""
+MAX_REMEMBERED = 100_000
+"""Refused INVITEs that are remembered; the older half is forgotten when there are more."""
+
+
+class Door:
+    """Whether new calls are refused, and which were."""
+
+    __slots__ = ("_fresh", "_stale", "_turned", "behind", "late")
+
+    def __init__(self) -> None:
+        self.late = False
+        """The ledger is late."""
+        self.behind = False
+        """Datagrams wait too long."""
+        self._fresh: set[str] = set()
+        self._stale: set[str] = set()
+        self._turned = 0
+
+    def waited(self, microseconds: int) -> None:
+        """How long the datagram that is read next has waited."""
+        self.behind = microseconds > (OPENS_AT if self.behind else CLOSES_AT)
+
+    @property
+    def closed(self) -> bool:
+        """Whether new calls are refused."""
+        return self.late or self.behind
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody has to look."""
+        return not (self.late or self.behind or self._fresh or self._stale)
+
+    def remember(self, key: str, now: int) -> None:
+        """An INVITE was refused."""
+        self._turn(now)
+        self._fresh.add(key)
+
+    def remembers(self, key: str, now: int) -> bool:
+        """Whether this INVITE was refused lately."""
+        self._turn(now)
+        return key in self._fresh or key in self._stale
+
+    def _turn(self, now: int) -> None:
+        if now - self._turned > REMEMBER or len(self._fresh) > MAX_REMEMBERED // 2:
+            self._stale, self._fresh, self._turned = self._fresh, set(), now
+
+
+def turned_away(edge: Edge, door: Door, data: bytes, origin: Origin, now: int) -> bool:
+    """Whether this datagram is an INVITE that was refused at the door."""
+    if not data.startswith(b"INVITE "):
+        return False
+    found = reflect(data)
+    if found is None or found[0].tagged:
+        return False
+    try:
+        return _look(edge, door, data, found[0], parse_via(found[1]), origin, now)
+    except SipParseError:
+        return False  # It is answered where it is read as a whole.
+
+
+def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, via: Via, origin: Origin, now: int) -> bool:
+    if not (via.branch or "").startswith(MAGIC):
+        return False
+    key = key_of(via, origin.host, "INVITE", "", 0, None)
+    if key in edge.servers:
+        return False
+    if not door.remembers(key, now):
+        if not door.closed or _is_emergency(edge, data, origin):
+            return False
+        door.remember(key, now)
+        edge.count("overload")
+    port = origin.port if "rport" in via.params else via.port or 5060
+    reason = (("Reason", b'SIP;cause=503;text="Overload"'),)
+    refusal = reply(head, 503, "Service Unavailable", edge.tokens.tag(key), reason)
+    edge.transmit(origin.listener, refusal, origin.host, port)
+    return True
+
+
+def _is_emergency(edge: Edge, data: bytes, origin: Origin) -> bool:
+    if origin.party.kind != "source":
+        return False
+    raw = data[7 : data.index(b" ", 7)]
+    return edge.is_emergency(origin.party.names[0], dialled_uri(parse_uri(raw)))

@@ -1,0 +1,29 @@
+"""The key of a server transaction (RFC 3261 §17.2.3): who sent it, and what stays the same when it is sent again.
+
+The sender's address is part of it, so that nobody cancels or repeats the requests of another.
+"""
+
+from __future__ import annotations
+
+from ringfence.edge.tokens import MAGIC
+from ringfence.sip.message import Request
+from ringfence.sip.via import Via
+
+
+def key_of(via: Via, host: str, method: str, call_id: str, cseq: int, from_tag: str | None) -> str:
+    """The key of a request with this top Via from this address; without a branch of RFC 3261 its dialog fields tell."""
+    branch = via.branch
+    if branch is not None and branch.startswith(MAGIC):
+        return f"{method} {branch} {via.host}:{via.port} {host}"
+    return f"{method} {branch} {call_id} {cseq} {from_tag} {via.host}:{via.port} {host}"
+
+
+def key_of_request(request: Request, via: Via, host: str) -> str:
+    """The key of this request; an ACK has that of its INVITE."""
+    method = "INVITE" if request.method == "ACK" else request.method
+    return key_of(via, host, method, request.call_id, request.cseq[0], request.from_tag)
+
+
+def key_of_cancelled(key: str) -> str:
+    """The key of the INVITE that a CANCEL with this key is for (§9.2)."""
+    return "INVITE" + key.removeprefix("CANCEL")

@@ -1,0 +1,153 @@
+"""What the edge remembers of a transaction, of an INVITE that waits, of an attempt from before.
+
+Objects point one way only, from what lives shorter to what lives longer, so that reference counting frees everything at
+once and the garbage collector may stay off:
+
+    Client (our request)  →  Server (the request that it serves)
+    Client                →  Dialog (the call, or the prototype of one that isn't answered yet)
+    Call (an INVITE that waits for its final answer)  →  Server, Client
+
+What has to be found the other way is found by key: a server transaction knows its call by id.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from ringfence.edge.peers import Party
+from ringfence.model.attempt import Attempt
+from ringfence.model.verdict import Verdict
+from ringfence.sip.build import ReplyHead
+from ringfence.sip.dialog import Dialog
+from ringfence.sip.message import Request
+from ringfence.sip.transaction import Transaction
+
+
+class Target(NamedTuple):
+    """Where a trunk's requests go."""
+
+    host: str
+    port: int
+    domain: str = ""
+    """Host part of the Request-URI; empty: the address."""
+
+
+class Origin(NamedTuple):
+    """Where a message came from."""
+
+    listener: str
+    host: str
+    port: int
+    party: Party
+    former: bool = False
+    """Known only to the policy before this one: may end its calls, not begin any."""
+
+
+class Server(Transaction):
+    """A request that came in; of the request itself only what its answers repeat is kept, until the final one."""
+
+    __slots__ = ("call", "head", "merge")
+
+    def __init__(self, key: str, state: str, now: int, listener: str, host: str, port: int, head: ReplyHead) -> None:
+        super().__init__(key, state, now, listener, host, port)
+        self.head: ReplyHead | None = head
+        self.call = ""
+        """Of an INVITE: the key of the Call that answers it, or of the Client that it was forwarded by."""
+        self.merge: tuple[str, str, int] | None = None
+        """(Call-ID, From tag, CSeq): §8.2.2.2."""
+
+
+class Client(Transaction):
+    """A request that we sent, on behalf of a server transaction or (BYE, CANCEL) for ourselves."""
+
+    __slots__ = (
+        "answered", "call", "contact", "dialog", "method", "ours", "purpose", "restore", "server", "session", "side",
+    )  # fmt: skip
+
+    def __init__(self, key: str, now: int, method: str, listener: str, host: str, port: int, limit: int = 0) -> None:
+        super().__init__(key, "ict.calling" if method == "INVITE" else "nict.trying", now, listener, host, port, limit)
+        self.method = method
+        self.purpose = "begin"
+        """begin: an INVITE that begins a call; inside: in a dialog; register; ours: a BYE of ours; quiet: a CANCEL of
+        ours."""
+        self.side = "c"
+        """Inside a dialog: `c` if the caller sent it, else `s`."""
+        self.server: Server | None = None
+        self.call = ""
+        self.dialog: Dialog | None = None
+        """The dialog it is in; for an INVITE that begins a call the prototype of the dialogs it makes."""
+        self.restore: tuple[tuple[str, bytes], ...] = ()
+        """Headers that responses get back on their way to the sender, since they were changed in the request."""
+        self.session = 0
+        """Session-Expires of the request, seconds; negative where its sender doesn't know session timers."""
+        self.contact = b""
+        """Contact URI of a request that refreshes the target."""
+        self.ours: tuple[bytes, ...] = ()
+        """Our Record-Route values in it."""
+        self.answered: tuple[str, ...] = ()
+        """To tags of its 2xx: one that comes again is a repetition, also when its call is over already."""
+
+
+class Call:
+    """An INVITE that begins a call and has no final answer yet: an attempt, or an inbound call."""
+
+    __slots__ = (
+        "armed", "attempt", "cancelled", "client", "early", "final", "id", "inbound", "party", "prototype", "request",
+        "server", "state", "targets", "tries", "trunk", "verdict", "wake", "worst",
+    )  # fmt: skip
+
+    def __init__(self, id: str, server: Server, request: Request | None, prototype: Dialog, party: str) -> None:
+        self.id = id
+        self.server = server
+        self.request = request
+        """None after a restart: then it can't be sent anywhere else."""
+        self.prototype = prototype
+        self.party = party
+        self.inbound = prototype.inbound
+        self.attempt: Attempt | None = None
+        self.verdict: Verdict | None = None
+        self.client: Client | None = None
+        self.state = "asked"
+        """asked, delayed, sent, over."""
+        self.cancelled = ""
+        """Why it is to end before an answer: `cancelled`, `no-answer` or the cause of a cut."""
+        self.final: tuple[int, str] | None = None
+        """What the caller is told instead of the 487 that our own CANCEL brings."""
+        self.trunk = ""
+        """Outbound: the trunk that is asked; inbound: the source that is called."""
+        self.targets: list[Target] = []
+        self.tries = 0
+        self.worst = 0
+        """Status of the last target that failed."""
+        self.early: list[tuple[str, str, str]] = []
+        """Keys of its early dialogs."""
+        self.wake = self.armed = 0
+
+
+class Retry:
+    """An attempt that the carrier challenged: the next INVITE of its dialog is the same attempt."""
+
+    __slots__ = ("armed", "attempt", "key", "status", "wake")
+
+    def __init__(self, key: tuple[str, str], attempt: Attempt, status: int) -> None:
+        self.key = key
+        self.attempt = attempt
+        self.status = status
+        self.wake = self.armed = 0
+
+
+class Orphan(msgspec.Struct, gc=False):
+    """An attempt that was let through before a restart; its answer may still come."""
+
+    prototype: Dialog
+    attempt: Attempt
+    verdict: Verdict
+    wake: int = 0
+    armed: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(Call-ID, From tag)."""
+        return self.prototype.call_id, self.prototype.caller.tag
