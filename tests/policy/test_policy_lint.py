@@ -72,6 +72,12 @@ CASES: list[tuple[str, str, str, str]] = [
         "trunk.carrier.concurrent.expected",
         "over its alert level of 4",
     ),
+    (
+        "no-burst",
+        edit("block = 5, burst = 10, pace_ms = 300", "block = 5, pace_ms = 50"),
+        "trunk.carrier.calls_per_second.block",
+        "refuses a call less than 150 ms after the one before",
+    ),
     ("no-spend-cap", edit(INTERNATIONAL, ""), "trunk.carrier.spend", "any amount on calls abroad"),
     (
         "spend-without-rates",
@@ -218,6 +224,8 @@ def test_broader_than_before(tmp_path: Path) -> None:
     "text",
     [
         TEXT + EXCEPTION + "2027-01-15",  # more than 14 days
+        edit("burst = 10, pace_ms = 300", "pace_ms = 200"),
+        edit("block = 5, burst = 10, pace_ms = 300", "block = 5, burst = 2"),
         TEXT + EXCEPTION + "2027-12-31",  # not more than a year
         edit(ZONE, ZONE + "holidays = [2026-12-31]\n").replace(LINE, LINE + "hours = 'daily 08:00-18:00'\n"),  # today
         edit(ZONE, ZONE + "holidays = [2026-01-01]\n"),  # without opening hours
@@ -231,6 +239,8 @@ def test_broader_than_before(tmp_path: Path) -> None:
     ],
     ids=[
         "later",
+        "paced",
+        "burst",
         "within-a-year",
         "holiday-today",
         "holidays-without-hours",

@@ -243,7 +243,7 @@ def _amount(charge: Charge, level: int, currency: str) -> str:
         case "money":
             return f"{money(level)} {currency}"
         case "rate":
-            return f"{level / 1000:g} calls a second"
+            return f"{level / 1000:g} call{'s' if level != 1000 else ''} a second"
         case "calls" | "attempts":
             return f"{level} call{'s' if level != 1 else ''}"
 

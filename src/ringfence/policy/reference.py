@@ -21,7 +21,8 @@ The policy is one TOML file, which may include others. `examples/policy.toml` is
 
 - `ringfence policy check FILE` names every mistake at once, each with file, line, key, what is allowed and what to do.
 - `ringfence policy lint FILE` finds what is legal but unwise ([below](#lints)).
-- `ringfence policy explain FILE --source S --dial N` says what would happen to a call, and which line decides.
+- `ringfence policy explain FILE --source S --dial N --at "Sun 03:12"` says what would happen to a call, and which line
+  decides.
 - `ringfence policy schema` writes a JSON Schema for editors.
 
 An unknown key is an error: a misspelled cap must not be a missing cap. Names of tables are letters, digits, `-` and

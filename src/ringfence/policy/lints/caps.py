@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
-from ringfence.model.settings import Caps
+from ringfence.model.settings import CallRate, Caps
 from ringfence.policy.lints.base import Found, Lint, Subject, abroad, all_caps, all_levels, holders
 
 
@@ -29,6 +30,15 @@ def _expected_over_alert(subject: Subject) -> Iterator[Found]:
         if levels.expected is not None and levels.alert is not None and levels.expected > levels.alert:
             text = f"{key} expects {levels.expected:g}, over its alert level of {levels.alert:g}: it alerts every day"
             yield Found(f"{key}.expected", text, "raise alert or lower expected")
+
+
+def _no_burst(subject: Subject) -> Iterator[Found]:
+    for key, levels in all_levels(subject.policy):
+        if isinstance(levels, CallRate) and levels.block is not None and levels.block >= 1:
+            apart_ms = 1000 / levels.block
+            if levels.burst == 1 and levels.pace_ms < apart_ms:
+                text = f"{key} refuses a call less than {apart_ms - levels.pace_ms:.0f} ms after the one before"
+                yield Found(f"{key}.block", text, f"write burst = {ceil(levels.block)}, or pace_ms")
 
 
 def _spent(caps: Caps) -> bool:
@@ -143,5 +153,11 @@ LINTS = (
         slug="no-longest-call",
         why="A call left open to a number that pays by the minute earns all night.",
         find=_no_longest_call,
+    ),
+    Lint(
+        code="POL-109",
+        slug="no-burst",
+        why="People don't dial in step: two who call at the same moment are no fraud.",
+        find=_no_burst,
     ),
 )
