@@ -117,6 +117,17 @@ def test_log(owner: Guard) -> None:
         assert [logged.entry for logged in within] == owner.ledger.story("n1-1")
 
 
+def test_what_becomes_searchable_is_found_once(tmp_path: Path) -> None:
+    with guard(tmp_path / "l.db") as owner:
+        owner.append(*story("c1"))
+        reader = Reader(tmp_path / "l.db")
+        before = reader.log(limit=1000)
+        assert len(before) == 4
+    assert reader.log(limit=1000) == before
+    assert len(reader.story("c1")) == 3
+    reader.close()
+
+
 def test_a_ledger_can_be_followed(owner: Guard) -> None:
     with Reader(owner.ledger.path) as reader:
         last = reader.last()

@@ -62,6 +62,7 @@ def test_reads_back_equal(kind: type[Entry]) -> None:
     reads_back()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_no_two_bodies_have_one_digest(one: bytes, other: bytes) -> None:
     salt = bytes(SALT_BYTES)

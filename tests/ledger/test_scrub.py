@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ringfence.ledger.scrub import scrub
@@ -84,6 +84,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=300), PIECES.map(b"".join)))
 @example(b"Authorization:\r\r\n SECRET")
 def test_any_bytes_are_taken_and_scrubbing_again_changes_nothing_more(raw: bytes) -> None:
@@ -91,6 +92,7 @@ def test_any_bytes_are_taken_and_scrubbing_again_changes_nothing_more(raw: bytes
     assert scrub(clean) == clean or b"[body of" in clean
 
 
+@settings(deadline=None)
 @given(PIECES.map(b"".join))
 def test_no_authorization_line_keeps_its_value(raw: bytes) -> None:
     for line in re.split(rb"\r\n|\n|\r", scrub(raw)):

@@ -33,7 +33,7 @@ ROWS = st.builds(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ROWS, max_size=40).map(lambda rows: sorted(rows, key=lambda found: found.at)), st.integers(0, 5))
 def test_every_request_is_counted_once_and_rows_are_bounded(rows: list[Strangers], most: int) -> None:
     quota = StrangerQuota(most)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledgerkit import DAY_US, START, WAIT_S, Clock, Guard, decided, guard, story
 
@@ -190,6 +190,7 @@ def test_a_purge_fails_aloud_where_it_cant_be_done(tmp_path: Path) -> None:
     owner.close()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 60), unique=True).map(sorted))
 def test_runs(seqs: list[int]) -> None:
     found = runs(seqs)

@@ -22,7 +22,6 @@ from ringfence.model.time import Instant
 log = logging.getLogger("ringfence.ledger.messages")
 
 _ENTRY = struct.Struct(">8sQIq4x")
-INDEX_ENTRY_BYTES = _ENTRY.size
 _NUMBER = "[0-9]" * 20
 _MARK = b"-- "
 _MAX_WORD = 256
@@ -102,7 +101,7 @@ def read_index(segment: Path) -> list[Located]:
         raw = segment.with_suffix(".idx").read_bytes()
     except FileNotFoundError:
         return []
-    return [Located(*entry) for entry in _ENTRY.iter_unpack(raw[: len(raw) - len(raw) % INDEX_ENTRY_BYTES])]
+    return [Located(*entry) for entry in _ENTRY.iter_unpack(raw[: len(raw) - len(raw) % _ENTRY.size])]
 
 
 def last_instant(segment: Path) -> Instant:

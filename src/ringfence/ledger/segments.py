@@ -18,10 +18,9 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ringfence.ledger.messages import (
-    INDEX_ENTRY_BYTES,
     Message,
     blocks,
     closed_segments,
@@ -96,7 +95,7 @@ class Segments:
         for path in segments(self.directory):
             try:
                 if path.suffix == ".open" or not path.with_suffix(".idx").exists():
-                    _repair(path)
+                    _repair(path, self._breath)
                 if path.suffix == ".open":
                     self._close(path)
             except (OSError, ValueError) as error:
@@ -264,37 +263,36 @@ def _add(path: Path, size: int | None, data: bytes) -> None:
             raise
 
 
-def _repair(path: Path) -> None:
-    """Index blocks that were written without their index, and cut a torn end off."""
-    known = max((offset + length for offset, length in blocks(path)), default=0)
-    if known > path.stat().st_size:  # The index is of other content.
-        path.with_suffix(".idx").unlink()
-        known = 0
+def _repair(path: Path, breath: threading.Event) -> None:
+    """Index a segment anew, and cut off what follows its last whole block."""
     index = path.with_suffix(".idx")
-    if index.exists():
-        os.truncate(index, index.stat().st_size // INDEX_ENTRY_BYTES * INDEX_ENTRY_BYTES)
+    index.unlink(missing_ok=True)
+    whole, last = 0, 0
     with path.open("rb") as file:
-        file.seek(known)
-        rest = file.read()
-    for length, raw in _members(rest):
-        found = list(parse(raw))
-        keys = {key for message in found for key in (message.attempt, message.call_id)}
-        _add(index, None, index_of(keys, known, length, max(message.at for message in found)))
-        known += length
-    os.truncate(path, known)
+        for length, raw in _members(file):
+            found = list(parse(raw))
+            keys = {key for message in found for key in (message.attempt, message.call_id)}
+            last = max(last, *(message.at for message in found))
+            _add(index, None, index_of(keys, whole, length, last))
+            whole += length
+            breath.wait(0.0002)  # As in `drain`.
+    os.truncate(path, whole)
 
 
-def _members(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """(length, content) of each whole gzip member."""
-    at = 0
-    while at < len(raw):
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            content = unpacker.decompress(raw[at:])
-        except zlib.error:
-            return
-        if not unpacker.eof:
-            return
-        length = len(raw) - at - len(unpacker.unused_data)
-        yield length, content
-        at += length
+def _members(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """(length, content) of each gzip member, up to the first that isn't whole."""
+    rest = b""
+    while True:
+        unpacker, content, length = zlib.decompressobj(wbits=31), b"", 0
+        while not unpacker.eof:
+            packed = rest or file.read(BLOCK_BYTES)
+            rest = b""
+            if not packed:
+                return
+            length += len(packed)
+            try:
+                content += unpacker.decompress(packed)
+            except zlib.error:
+                return
+        rest = unpacker.unused_data
+        yield length - len(rest), content
