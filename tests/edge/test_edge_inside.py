@@ -184,7 +184,7 @@ def test_a_registration_passes_with_our_contact_and_calls_come_back_through_it(t
         ("Call-ID", "r1"),
         ("CSeq", "1 REGISTER"),
         ("Max-Forwards", "70"),
-        ("Contact", "<sip:u@127.0.1.1:5070>;expires=300"),
+        ("Contact", "<sip:u@127.0.1.1:5070;line=abc>;expires=300"),
     ]
     table.pbx.send(wire.Sip("REGISTER sip:carrier.example SIP/2.0", tuple(headers)), INSIDE)
     register = table.carrier.expect("REGISTER")
@@ -193,14 +193,14 @@ def test_a_registration_passes_with_our_contact_and_calls_come_back_through_it(t
     assert contact.startswith("sip:u@127.0.0.1:5080;rf=")
     ok = response_to(register, 200, "OK", ("Contact", f"<{contact}>;expires=60"))
     table.carrier.send(ok, register.origin)
-    assert table.pbx.expect(200).value("Contact") == "<sip:u@127.0.1.1:5070>;expires=60"
+    assert table.pbx.expect(200).value("Contact") == "<sip:u@127.0.1.1:5070;line=abc>;expires=60"
     made = call(table.carrier, OUTSIDE, "u", "+13105550199")
     table.pbx.heard()
     invite = replace(made.invite, start=f"INVITE {contact} SIP/2.0").having(
         ("Call-ID", "i2"), ("Via", f"SIP/2.0/UDP 127.0.2.1:5090;branch={wire.new_branch()}")
     )
     table.carrier.send(invite, OUTSIDE)
-    assert table.pbx.expect("INVITE").uri == "sip:u@127.0.1.1:5070"
+    assert table.pbx.expect("INVITE").uri == "sip:u@127.0.1.1:5070;line=abc"
 
 
 def test_an_answered_call_outlives_the_process(table: Table) -> None:

@@ -1,7 +1,8 @@
 """Calls from the carrier: whose they are and where they go (A10).
 
 A number may be named by a source (`dids`); a registered PBX's contact comes back with the mark that `registers` put
-into it; else the only source that takes calls from the trunk gets it. No money of ours is in an inbound call, so
+into it, and gets the parameters back that it had (by `line` Asterisk knows the trunk); else the only source that takes
+calls from the trunk gets it. No money of ours is in an inbound call, so
 nobody is asked; it is remembered as an inbound leg, since a forwarded call may only claim the caller of a live one.
 """
 
@@ -14,8 +15,9 @@ from ringfence.edge.records import Origin, Target
 from ringfence.edge.state import Edge
 from ringfence.model.settings import Source
 from ringfence.sip.dialog import Dialog
+from ringfence.sip.grammar import wire
 from ringfence.sip.message import Request
-from ringfence.sip.uri import Uri
+from ringfence.sip.uri import Uri, parse_uri
 
 
 def find(edge: Edge, request: Request, origin: Origin) -> tuple[Source, Target] | None:
@@ -39,6 +41,14 @@ def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, Target] | Non
     if source is None or "in" not in source.directions or not set(origin.party.names).intersection(source.trunks):
         return None
     return source, Target(host, int(port))
+
+
+def request_uri(edge: Edge, uri: Uri, target: Target) -> Uri:
+    """What the carrier dialled, at the address of the source; raises SipParseError."""
+    where = edge.tokens.read_contact(uri.params.get("rf") or "")
+    own = parse_uri(wire(where.split(" ", 3)[3])).params if where is not None else {}
+    params = {**own, **{name: value for name, value in uri.params.items() if name != "rf"}}
+    return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=())
 
 
 def deliver_to(source: Source) -> Target | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import relay
+from ringfence.edge import inbound, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Target
@@ -20,7 +20,6 @@ from ringfence.model.time import SECOND
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
 from ringfence.sip.timers import MS
-from ringfence.sip.uri import Uri
 
 ANSWER_WITHIN = 4_000 * MS
 """How long a verdict may take before the caller gets 503."""
@@ -95,7 +94,7 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
     if request is None:
         raise MismatchError("the INVITE is gone")
     if call.verdict is None:
-        out = to_source(request, inbound_uri(request.uri, target))
+        out = to_source(request, inbound.request_uri(edge, request.uri, target))
     else:
         host = wire(target.domain) if target.domain else host_port_bytes(target.host, target.port)
         out = to_carrier(request, call.verdict, host)
@@ -109,12 +108,6 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
         out.prepend("record-route", route)
     hop(out, edge.via(client.listener, client.key))
     return out.to_bytes()
-
-
-def inbound_uri(uri: Uri, target: Target) -> Uri:
-    """What the carrier dialled, at the address of the source; our own mark of a registered contact goes."""
-    params = {name: value for name, value in uri.params.items() if name != "rf"}
-    return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=())
 
 
 # --- failing over ---------------------------------------------------------------------------------------------------
