@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from ledgerkit import START, Clock, Guard, decided, guard, story
 
 from ringfence.ledger.chain import Head
 from ringfence.ledger.errors import LedgerError
+from ringfence.ledger.keeper import Keeper
 from ringfence.ledger.verify import verify
 from ringfence.model import Attempted, Ended, Fact
 
@@ -137,6 +140,31 @@ def test_a_snapshot_outlives_the_database(tmp_path: Path) -> None:
         assert kept(owner) == []
 
 
+def test_no_snapshot_is_ahead_of_what_the_disk_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(keeper: Keeper) -> None:
+        raise OSError(5, "Input/output error")
+
+    with guard(tmp_path / "l.db", durability="power") as owner:
+        monkeypatch.setattr(Keeper, "force", refuse)
+        owner.append(*story("c1"))
+        done: list[str | None] = []
+        owner.ledger.write_snapshot({"engine": b"x"}, START, done.append)
+        owner.loop.until(lambda: bool(done))
+        assert done != [None]
+        assert owner.ledger.load_snapshot() is None
+
+
+def test_the_search_table_follows(tmp_path: Path) -> None:
+    clock = Clock()
+    with guard(tmp_path / "l.db", clock=clock) as owner, closing(sqlite3.connect(tmp_path / "l.db")) as shell:
+        for number in range(1000):
+            clock.at += 2_000_000
+            owner.append(decided(f"c{number}"))
+            if shell.execute("SELECT count(*) FROM search").fetchone()[0] > 10:
+                return
+        pytest.fail("a thousand facts, two seconds apart, and none is searchable")
+
+
 def test_only_one_process_writes(tmp_path: Path) -> None:
     with guard(tmp_path / "l.db"), pytest.raises(LedgerError, match="writes this ledger already"):
         Guard(tmp_path / "l.db")
@@ -149,6 +177,16 @@ def test_another_nodes_ledger_is_refused(tmp_path: Path) -> None:
         Guard(tmp_path / "l.db", node="n2")
     with guard(tmp_path / "l.db") as owner:  # The refused one holds no lock.
         owner.append(decided("c1"))
+
+
+@pytest.mark.parametrize(("version", "word"), [(1, "older"), (99, "newer")])
+def test_another_versions_ledger_is_refused(tmp_path: Path, version: int, word: str) -> None:
+    with guard(tmp_path / "l.db"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "l.db")) as shell:
+        shell.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(LedgerError, match=f"{word} Ringfence"):
+        Guard(tmp_path / "l.db")
 
 
 def test_what_isnt_journaled_is_refused(tmp_path: Path) -> None:

@@ -140,6 +140,8 @@ def test_one_persons_data_goes_and_the_chain_holds(tmp_path: Path) -> None:
         owner.append(*story("from", caller=f"+{secret}"))
         owner.snapshot(b"all")
         assert owner.ledger.erase("+1 555 867 5309").result(WAIT_S) == 303
+        for part in tmp_path.glob("l.db*"):
+            assert secret.encode() not in part.read_bytes(), part
         owner.append(*story("other"))
         assert not any(isinstance(fact, Decided) and secret in str(fact) for fact in kept(owner))
         assert len(kept(owner)) == 603

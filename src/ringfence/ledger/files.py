@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ringfence.ledger.errors import LedgerError, in_words
 
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE facts (
@@ -130,6 +130,8 @@ def prepare(connection: sqlite3.Connection, path: Path, node: str, now: int) -> 
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise LedgerError(f"ledger {path}: written by a newer Ringfence (format {version}); use that one")
+    if 0 < version < VERSION:
+        raise LedgerError(f"ledger {path}: written by an older Ringfence (format {version}); move it away")
     if version == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION};")
         connection.execute("INSERT INTO meta VALUES (?, ?)", (node, now))
