@@ -187,6 +187,8 @@ def test_another_versions_ledger_is_refused(tmp_path: Path, version: int, word: 
         shell.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(LedgerError, match=f"{word} Ringfence"):
         Guard(tmp_path / "l.db")
+    with pytest.raises(LedgerError, match=f"{word} Ringfence"):
+        verify(tmp_path / "l.db")
 
 
 def test_what_isnt_journaled_is_refused(tmp_path: Path) -> None:

@@ -127,11 +127,7 @@ def connect_folder(path: Path) -> sqlite3.Connection:
 
 def prepare(connection: sqlite3.Connection, path: Path, node: str, now: int) -> None:
     """Create the tables where there are none; raises LedgerError for another node's or a newer ledger."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise LedgerError(f"ledger {path}: written by a newer Ringfence (format {version}); use that one")
-    if 0 < version < VERSION:
-        raise LedgerError(f"ledger {path}: written by an older Ringfence (format {version}); move it away")
+    version = _version(connection, path)
     if version == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION};")
         connection.execute("INSERT INTO meta VALUES (?, ?)", (node, now))
@@ -142,26 +138,38 @@ def prepare(connection: sqlite3.Connection, path: Path, node: str, now: int) -> 
         raise LedgerError(f"ledger {path}: belongs to node {found}, this is {node}; give each node a path of its own")
 
 
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The format of the file, 0 for an empty one; raises LedgerError for one that isn't read."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise LedgerError(f"ledger {path}: written by a newer Ringfence (format {version}); use that one")
+    if 0 < version < VERSION:
+        raise LedgerError(f"ledger {path}: written by an older Ringfence (format {version}); move it away")
+    return version
+
+
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection, also while a guard writes; raises LedgerError."""
     if not path.exists():
         raise LedgerError(f"ledger {path}: there is none; name it with --ledger, or start the guard once")
     try:
-        return _try_reader(f"{path.resolve().as_uri()}?mode=ro")
+        return _try_reader(path, "mode=ro")
     except sqlite3.Error as error:
         if Paths.of(path).wal.exists() or not getattr(error, "sqlite_errorname", "").startswith("SQLITE_CANTOPEN"):
             raise LedgerError(in_words(path, error)) from error
     try:  # A read-only directory and no writer: nothing can change under us.
-        return _try_reader(f"{path.resolve().as_uri()}?immutable=1")
+        return _try_reader(path, "immutable=1")
     except sqlite3.Error as error:
         raise LedgerError(in_words(path, error)) from error
 
 
-def _try_reader(uri: str) -> sqlite3.Connection:
+def _try_reader(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?{how}"
     connection = sqlite3.connect(uri, uri=True, timeout=2.0, isolation_level=None, check_same_thread=False)
     try:
+        _version(connection, path)
         connection.execute("SELECT node FROM meta").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, LedgerError):
         connection.close()
         raise
     return connection
