@@ -20,7 +20,6 @@ CREATE TABLE facts (
 CREATE TABLE search (
     seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL,
     call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT) STRICT;
-CREATE INDEX search_at ON search (at);
 CREATE INDEX search_kind ON search (kind, at);
 CREATE INDEX search_call ON search (call) WHERE call IS NOT NULL;
 CREATE INDEX search_source ON search (source, at) WHERE source IS NOT NULL;
@@ -33,7 +32,7 @@ CREATE TABLE anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NU
     chain BLOB NOT NULL, key BLOB NOT NULL, signature BLOB NOT NULL) STRICT;
 CREATE TABLE meta (node TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
 """
-"""`search` follows `facts` a moment later, many rows at a time: seven indexes in each commit would double its cost."""
+"""`search` follows `facts` a moment later, many rows at a time: six indexes in each commit would double its cost."""
 
 
 class Paths(NamedTuple):

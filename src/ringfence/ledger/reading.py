@@ -24,7 +24,7 @@ import msgspec
 from ringfence.ledger.errors import LedgerError, in_words
 from ringfence.ledger.files import Paths, connect_reader
 from ringfence.ledger.messages import Message, messages
-from ringfence.ledger.records import Entry, Record, columns_of, decode, number_key
+from ringfence.ledger.records import KINDS, Entry, Record, columns_of, decode, number_key
 from ringfence.model import Answered, Decided, Ended, Fact
 from ringfence.model.time import Instant
 
@@ -103,7 +103,7 @@ class Reader:
         given = {"outcome": outcome, "source": source, "caller": caller, "callee": callee}
         where, values = _filters({column: value for column, value in given.items() if value})
         with self._view():
-            found = self._search(where, (*values, since, until))
+            found = self._search([(where, (*values, since, until))])
             ids = list(itertools.islice(unique(call_id for _, call_id in found), limit))
             return [call for call_id in ids if (call := self.call(call_id)) is not None]
 
@@ -120,7 +120,7 @@ class Reader:
     def story(self, call_id: str) -> list[Logged]:
         """Every fact of one call, in order."""
         with self._view():
-            return [self._entry(seq) for seq, _ in self._search("s.call = ?", (call_id,), by="s.seq", newest=False)]
+            return [self._entry(seq) for seq, _ in self._search([("s.call = ?", (call_id,))], by="s.seq", newest=False)]
 
     def find(self, start: str, limit: int = 10) -> list[str]:
         """Ids of calls that begin with these characters, so that people need not write the whole."""
@@ -141,13 +141,13 @@ class Reader:
         newest: bool = True,
     ) -> list[Logged]:
         """Entries of a time range in order: the newest of them, or the first; `after` a number to follow a ledger."""
-        where, by = "s.at >= ? AND s.at < ? AND +s.seq > ?", "s.at"
-        if after:
-            where, by = "+s.at >= ? AND +s.at < ? AND s.seq > ?", "s.seq"
-        if kinds:
-            where += f" AND s.kind IN ({','.join('?' * len(kinds))})"
         with self._view():
-            rows = self._search(where, (since, until, after, *kinds), by=by, newest=newest)
+            if after:
+                where = f"s.seq > ? AND +s.at >= ? AND +s.at < ? AND +s.kind IN ({','.join('?' * len(kinds or KINDS))})"
+                rows = self._search([(where, (after, since, until, *(kinds or KINDS)))], by="s.seq", newest=newest)
+            else:
+                each = [("s.kind = ? AND s.at >= ? AND s.at < ?", (kind, since, until)) for kind in kinds or KINDS]
+                rows = self._search(each, newest=newest)
             found = [self._entry(seq) for seq, _ in itertools.islice(rows, limit)]
         return sorted(found)
 
@@ -212,12 +212,12 @@ class Reader:
         )
 
     def _search(
-        self, where: str, values: Sequence[object], *, by: str = "s.at", newest: bool = True
+        self, wanted: Sequence[tuple[str, Sequence[object]]], *, by: str = "s.at", newest: bool = True
     ) -> Iterator[tuple[int, str]]:
-        """(seq, call) in the order of a column, from both tables."""
+        """(seq, call) of what one of the (condition, values) matches, in the order of a column, from both tables."""
         order = f"{by} {'DESC' if newest else 'ASC'}, s.seq {'DESC' if newest else 'ASC'}"
-        query = f"SELECT {by}, s.seq, s.call FROM {{}} AS s WHERE {where} ORDER BY {order}"
-        rows = [self._db.execute(query.format(table), values) for table in _TABLES]
+        query = f"SELECT {by}, s.seq, s.call FROM {{}} AS s WHERE {{}} ORDER BY {order}"
+        rows = [self._db.execute(query.format(table, where), values) for table in _TABLES for where, values in wanted]
         for _, seq, call in heapq.merge(*rows, key=lambda row: row[:2], reverse=newest):
             yield seq, call
 

@@ -7,7 +7,7 @@ for a while, that bodies were purged or erased, that a segment of messages was c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, get_args
 
 import msgspec
 
@@ -79,9 +79,11 @@ class Segment(_Record, frozen=True, kw_only=True, tag="segment"):
 Record: TypeAlias = Opened | Outage | Purged | Erased | Segment
 Entry: TypeAlias = Fact | Record
 
-RECORD_KINDS = ("opened", "outage", "purged", "erased", "segment")
 NOT_KEPT = frozenset({Attempted, Tick})
 """Facts that are not journaled (DESIGN: `Decided` embeds the attempt)."""
+
+KINDS = tuple(str(kind.__struct_config__.tag) for kind in get_args(Entry) if kind not in NOT_KEPT)
+"""The tags of all that is kept."""
 
 encode = msgspec.msgpack.Encoder().encode
 decode: Callable[[bytes], Entry] = msgspec.msgpack.Decoder(Entry).decode

@@ -16,6 +16,7 @@ _LINES = re.compile(rb"(\r\n|\n|\r)")
 _SECRET_LINE = re.compile(rb"(?i)(\A|(?<=[\r\n]))(a=crypto:|a=key-mgmt:|a=ice-pwd:|k=)[^\r\n]*")
 _CONTENT = re.compile(rb"\n(content-type|c|content-encoding|e)[ \t]*:([^\n;]*)")
 _SDP = (True, b"application/sdp")
+_KEY_MARKS = (b"a=crypto:", b"a=key-mgmt:", b"a=ice-pwd:", b"\nk=", b"\rk=")
 _SECRET_HEADERS = (b"authorization", b"authentication-info")
 
 
@@ -24,12 +25,12 @@ def scrub(data: bytes) -> bytes:
     end, gap = _head_end(data)
     lower = data.lower()
     head, body = data[:end], data[end + gap :]
-    if b"authorization" in lower or b"authentication-info" in lower:
+    if b"auth" in lower:
         head = _without_values(head)
     if _PASSWORD.search(lower):  # In lower case, since a search that ignores case is slow.
         head = _without_passwords(head)
     if body:
-        body = _without_keys(body, lower) if _is_sdp(lower[:end]) else b"[body of %d bytes removed]" % len(body)
+        body = _without_keys(body, lower[end:]) if _is_sdp(lower[:end]) else b"[body of %d bytes removed]" % len(body)
     return head + data[end : end + gap] + body
 
 
@@ -70,9 +71,10 @@ def _without_passwords(head: bytes) -> bytes:
 
 
 def _without_keys(body: bytes, lower: bytes) -> bytes:
-    """`lower` is all of the message in lower case."""
-    if b"a=crypto:" in lower or b"a=key-mgmt:" in lower or b"a=ice-pwd:" in lower or b"k=" in lower:
-        return _SECRET_LINE.sub(rb"\2" + REMOVED, body)
+    """`lower` is the empty line and the body in lower case."""
+    for mark in _KEY_MARKS:
+        if mark in lower:
+            return _SECRET_LINE.sub(rb"\2" + REMOVED, body)
     return body
 
 
