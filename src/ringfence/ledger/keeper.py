@@ -175,7 +175,9 @@ class Keeper:
 
     def _checkpoint(self, writer: Writer) -> None:
         commits = writer.journal.commits
-        if time.monotonic() < self._checkpoint_at or commits == self._checkpointed or writer.journal.down is not None:
+        if time.monotonic() < self._checkpoint_at or commits == self._checkpointed:
+            return
+        if writer.journal.down is not None or writer.closing:
             return
         self._checkpoint_at = time.monotonic() + CHECKPOINT_EVERY_S
         self._checkpointed = commits

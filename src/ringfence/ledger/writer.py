@@ -87,7 +87,8 @@ class Writer:
         self._queue: deque[_Item] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._asleep = False
-        self._closing = False
+        self.closing = False
+        """Whether `close` was called: the log is folded in by closing."""
         self._turns = 0
         self._step_at = 0.0
         self._oldest: Instant | None = None
@@ -153,7 +154,7 @@ class Writer:
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Commit what is queued, sign the head, close. Blocks."""
-        self._closing = True
+        self.closing = True
         self._bell.put(None)
         self._thread.join(timeout_s)
 
@@ -161,7 +162,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while not (self._closing and not self._queue):
+            while not (self.closing and not self._queue):
                 self._turn()
             self._finish()
         finally:
@@ -186,7 +187,7 @@ class Writer:
     def _take(self) -> list[_Item]:
         if not self._queue:
             self._asleep = True
-            if not (self._queue or self._closing):
+            if not (self._queue or self.closing):
                 with suppress(Empty):
                     self._bell.get(timeout=self._idle_s())
             self._asleep = False
@@ -322,7 +323,7 @@ class Writer:
 
     def _end(self) -> None:
         self.ended = True
-        if not self._closing:
+        if not self.closing:
             self.journal.enter_down(STOPPED.format("writer"), for_good=True)
         self.journal.close()
         reason = self.journal.down or "the ledger was closed"
