@@ -42,6 +42,7 @@ listen = "outside"
 carrier_addresses = ["127.0.2.2"]
 send_to = ["sip:127.0.2.2:5090"]
 tech_prefix = "77"
+{second}
 [source.pbx]
 zone = "internal"
 listen = "inside"
@@ -89,12 +90,19 @@ class Table:
     """PBX, edge with engine, carrier."""
 
     def __init__(
-        self, folder: Path, *, trunk: str = "", source: str = "", two_addresses: bool = False, two_trunks: bool = False
+        self,
+        folder: Path,
+        *,
+        trunk: str = "",
+        second: str = "",
+        source: str = "",
+        two_addresses: bool = False,
+        two_trunks: bool = False,
     ) -> None:
         path = folder / "policy.toml"
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
-        path.write_text(POLICY.format(trunk=trunk, source=source, more=more, trunks=trunks))
+        path.write_text(POLICY.format(trunk=trunk, second=second, source=source, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
         self.edge = EdgeCore(self.policy, "n1", b"s" * 32)
@@ -107,6 +115,7 @@ class Table:
         self.facts: list[Fact] = []
         self.lost: set[str] = set()
         """Names of seats whose datagrams get lost on the way to them."""
+        self.restarts = 0
         self.held_back = False
         """Verdicts wait until `commit`."""
         self._waiting: list[Decided] = []
@@ -187,7 +196,9 @@ class Table:
         self.now = end
 
     def restart(self) -> None:
-        """The process dies and comes back with what the ledger has."""
+        """The process dies and comes back a second later with what the ledger has."""
+        self.now += SECOND
+        self.restarts += 1
         self.engine, self.edge = Engine(self.policy, "n1"), EdgeCore(self.policy, "n1", b"s" * 32)
         for fact in self.facts:
             self.engine.recover(fact)
@@ -211,9 +222,15 @@ class Table:
         offered = self.offered()
         return self.answer(made, offered), offered
 
+    def stamped(self, made: Call) -> str:
+        """The Via of a call as it comes back, with the address it was sent from."""
+        host, port = made.peer.address
+        return made.invite.value("Via").replace(";rport", f";rport={port}") + f";received={host}"
+
     def answer(self, made: Call, offered: Leg) -> Dialog:
         offered.answer()
-        dialog = made.confirm(self.pbx.expect(200, call_id=made.call_id, method="INVITE"))
+        self.last_answer = self.pbx.expect(200, call_id=made.call_id, method="INVITE")
+        dialog = made.confirm(self.last_answer)
         self.carrier.expect("ACK")
         return dialog
 
@@ -227,7 +244,10 @@ class Table:
 
     @property
     def slots(self) -> int:
-        return self.engine.meters.read(MeterKey("trunk", "carrier", "calls", "", 0), self.now)
+        return self.slots_of("carrier")
+
+    def slots_of(self, trunk: str) -> int:
+        return self.engine.meters.read(MeterKey("trunk", trunk, "calls", "", 0), self.now)
 
     @property
     def attempts(self) -> int:

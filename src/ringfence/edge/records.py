@@ -26,12 +26,12 @@ from ringfence.sip.transaction import Transaction
 
 
 class Target(NamedTuple):
-    """Where a trunk's requests go."""
+    """Where a party's requests go."""
 
     host: str
     port: int
     domain: str = ""
-    """Host part of the Request-URI; empty: the address."""
+    """Host, and port where one is written, that the Request-URI names; empty: the address."""
 
 
 class Origin(NamedTuple):
@@ -109,8 +109,8 @@ class Call:
         self.attempt: Attempt | None = None
         self.verdict: Verdict | None = None
         self.client: Client | None = None
-        self.state = "asked"
-        """asked, delayed, sent, over."""
+        self.state = "new"
+        """new, asked, delayed, sent, over."""
         self.cancelled = ""
         """Why it is to end before an answer: `cancelled`, `no-answer` or the cause of a cut."""
         self.final: tuple[int, str] | None = None

@@ -31,9 +31,9 @@ def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
     """Ask for a verdict on the attempt as it stands."""
     if call.attempt is None:
         return
-    call.state = "asked"
     edge.agenda.arm(call, now + ANSWER_WITHIN, edge.calls, call.id)
     edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype), emergency))
+    call.state = "asked"
 
 
 def forward(edge: Edge, call: Call, now: int) -> None:

@@ -156,12 +156,16 @@ class Engine:
 
     def _decided(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
         verdict, attempt = fact.verdict, fact.attempt
+        before = self.calls.pop(attempt.id, None)
         if verdict.outcome == "allow":
             self.calls[attempt.id] = live = _live(fact)
+            live.legs += before.legs if before is not None else ()  # Of another trunk, and being hung up.
             self._wake(live)
         else:
-            self.calls.pop(attempt.id, None)
             self.meters.settle(attempt.id, now=now)
+            if before is not None and before.legs:
+                before.expires = 0
+                self.calls[attempt.id] = before
         return self._alerts(fact, now)
 
     def _alerts(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
