@@ -35,7 +35,7 @@ bind = "127.0.0.1:5080"
 [trunk.carrier]
 listen = "outside"
 carrier_addresses = ["127.0.2.1"]
-send_to = ["sip:127.0.2.1:5090"{more}]
+send_to = [{send_to}{more}]
 {trunk}
 [trunk.second]
 listen = "outside"
@@ -48,7 +48,7 @@ zone = "internal"
 listen = "inside"
 addresses = ["127.0.1.1"]
 directions = ["out", "in"]
-deliver_to = "127.0.1.1:5070"
+deliver_to = "{deliver_to}"
 trunks = ["carrier"{trunks}]
 caller_ids = ["+12125550100-+12125550199"]
 caller_id = "+12125550100"
@@ -96,13 +96,16 @@ class Table:
         trunk: str = "",
         second: str = "",
         source: str = "",
+        send_to: str = '"sip:127.0.2.1:5090"',
+        deliver_to: str = "127.0.1.1:5070",
         two_addresses: bool = False,
         two_trunks: bool = False,
     ) -> None:
         path = folder / "policy.toml"
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
-        path.write_text(POLICY.format(trunk=trunk, second=second, source=source, more=more, trunks=trunks))
+        parties = {"trunk": trunk, "second": second, "source": source, "send_to": send_to, "deliver_to": deliver_to}
+        path.write_text(POLICY.format(**parties, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
         self.edge = EdgeCore(self.policy, "n1", b"s" * 32)

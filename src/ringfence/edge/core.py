@@ -23,6 +23,7 @@ from ringfence.edge.ending import bye_is_over, end
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server
 from ringfence.edge.state import Edge
+from ringfence.edge.targets import Address, Name
 from ringfence.model.fact import Ended, Fact
 from ringfence.model.settings import Policy
 from ringfence.model.verdict import Verdict
@@ -127,13 +128,16 @@ class EdgeCore:
         """Another policy between two messages."""
         self._edge.use(policy)
 
-    def names(self) -> list[tuple[str, int]]:
-        """What has to be resolved: (host name, port) of `send_to` URIs."""
+    def names(self) -> list[Name]:
+        """What has to be looked up: host names of `send_to` and `deliver_to`."""
         return self._edge.targets.names()
 
-    def resolved(self, host: str, port: int, addresses: tuple[str, ...]) -> list[str]:
-        """The addresses of such a name; gives words about what can't be used as things are now."""
-        self._edge.targets.resolved(host, port, addresses)
+    def resolved(self, name: Name, addresses: tuple[Address, ...]) -> None:
+        """The addresses of such a name, in order."""
+        self._edge.targets.resolved(name, addresses)
+
+    def unusable(self) -> list[str]:
+        """Words about addresses of names that aren't used, since they aren't the party's."""
         return self._edge.targets.unusable()
 
     def restore(self, facts: list[Fact], now: int) -> None:

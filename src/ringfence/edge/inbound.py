@@ -8,8 +8,6 @@ nobody is asked; it is remembered as an inbound leg, since a forwarded call may 
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from ringfence.edge.identity import caller_of, last_digits
 from ringfence.edge.records import Origin, Target
 from ringfence.edge.state import Edge
@@ -20,18 +18,17 @@ from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri, parse_uri
 
 
-def find(edge: Edge, request: Request, origin: Origin) -> tuple[Source, Target] | None:
-    """The source whose call this is, and its address; None where it is nobody's."""
+def find(edge: Edge, request: Request, origin: Origin, now: int) -> tuple[Source, list[Target]] | None:
+    """The source whose call this is, and its addresses in order, none while they aren't known; None: nobody's call."""
     marked = _marked(edge, request.uri, origin)
     if marked is not None:
         return marked
     digits = "".join(c for c in request.uri.user or "" if c in "0123456789")
     source = edge.peers.source_for(origin.party.names, digits)
-    target = deliver_to(source) if source is not None else None
-    return (source, target) if source is not None and target is not None else None
+    return (source, edge.targets.of_source(source.name, now)) if source is not None else None
 
 
-def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, Target] | None:
+def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, list[Target]] | None:
     """Where a contact that we rewrote in a REGISTER really is."""
     where = edge.tokens.read_contact(uri.params.get("rf") or "")
     if where is None:
@@ -40,7 +37,7 @@ def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, Target] | Non
     source = edge.policy.sources.get(name)
     if source is None or "in" not in source.directions or not set(origin.party.names).intersection(source.trunks):
         return None
-    return source, Target(host, int(port))
+    return source, [Target(host, int(port))]
 
 
 def request_uri(edge: Edge, uri: Uri, target: Target) -> Uri:
@@ -49,15 +46,6 @@ def request_uri(edge: Edge, uri: Uri, target: Target) -> Uri:
     own = parse_uri(wire(where.split(" ", 3)[3])).params if where is not None else {}
     params = {**own, **{name: value for name, value in uri.params.items() if name != "rf"}}
     return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=())
-
-
-def deliver_to(source: Source) -> Target | None:
-    """Where a source takes its calls; None where that is a network and nothing says which host."""
-    if source.deliver_to is not None:
-        host, _, port = source.deliver_to.rpartition(":")
-        return Target(host.strip("[]"), int(port))
-    network = ip_network(source.addresses[0], strict=False)
-    return Target(str(network.network_address), 5060) if network.num_addresses == 1 else None
 
 
 def remember(edge: Edge, dialog: Dialog, request: Request, source: Source) -> None:

@@ -97,18 +97,24 @@ def _from_source(edge: Edge, request: Request, server: Server, origin: Origin, n
 
 
 def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
-    found = inbound.find(edge, request, origin)
-    if found is None or _full(edge, origin):
-        status, text = (404, "Not Found") if found is None else (503, "Service Unavailable")
-        edge.respond(server, status, text, now)
+    found = inbound.find(edge, request, origin, now)
+    if found is None:
+        edge.respond(server, 404, "Not Found", now)
+        return
+    source, targets = found
+    if not targets:
+        edge.count("no_target")
+        edge.respond(server, 480, "Temporarily Unavailable", now)
+        return
+    if _full(edge, origin):
+        edge.respond(server, 503, "Service Unavailable", now)
         return
     edge.respond(server, 100, "Trying", now)
-    source, target = found
     prototype = _prototype(edge, request, server, origin, edge.tokens.inbound_id(now))
     prototype.callee.party = f"source:{source.name}"
     inbound.remember(edge, prototype, request, source)
     call = Call(prototype.id, server, request, prototype, origin.party.label)
-    call.trunk, call.targets = source.name, [target]
+    call.trunk, call.targets = source.name, targets
     enter(edge, call)
     edge.store_in(call.id, request.call_id, origin.host, origin.port)
     sending.send_next(edge, call, now)

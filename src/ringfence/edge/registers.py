@@ -7,7 +7,7 @@ the registrar says of our Contact (expires) is said to the PBX of its own.
 
 from __future__ import annotations
 
-from ringfence.edge.records import Client, Origin, Server
+from ringfence.edge.records import Client, Origin, Server, Target
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import hop
 from ringfence.edge.state import Edge
@@ -35,7 +35,7 @@ def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: i
     branch = edge.tokens.branch(edge.tokens.new_id(now), "reg")
     client = Client(branch, now, "REGISTER", trunk.listen, target.host, target.port)
     client.server, client.purpose = server, "register"
-    request.set_uri(_registrar(edge, request.uri, target.domain or target.host, target.port))
+    request.set_uri(_registrar(edge, request.uri, target))
     request.remove("route")
     _own_contacts(edge, request, source.name, origin, trunk.listen)
     hop(request, edge.via(client.listener, branch))
@@ -49,10 +49,10 @@ def _trunk(edge: Edge, source: Source, registrar: str) -> Trunk:
     return next(named, trunks[0])
 
 
-def _registrar(edge: Edge, uri: Uri, host: str, port: int) -> bytes:
+def _registrar(edge: Edge, uri: Uri, target: Target) -> bytes:
     """The registrar as the PBX names it, or the carrier where the PBX was told that we are it."""
     if uri.host in {listen.advertise_host for listen in edge.policy.listens.values()}:
-        return b"sip:" + host_port_bytes(host, port)
+        return b"sip:" + (wire(target.domain) if target.domain else host_port_bytes(target.host, target.port))
     return uri.to_bytes()
 
 

@@ -1,61 +1,103 @@
-"""Where the requests of a trunk go: addresses in the order of `send_to`, those that lately failed last (RFC 3263 §4).
+"""Where requests go: a trunk's by `send_to`, those that lately failed last; a source's calls by `deliver_to`.
 
-A name is resolved by a shell (`resolve`), which tells the addresses by `resolved`. Only addresses among the trunk's
-`carrier_addresses` are used: answers from elsewhere would be those of a stranger, and a forged DNS answer can't lead
-calls to somebody else (A4, A15).
+A name is looked up by a shell (`resolve`), which tells the addresses by `resolved`. Only addresses that belong to the
+party are used (`carrier_addresses`, `addresses`): answers from elsewhere would be those of a stranger, and a forged DNS
+answer can't lead calls to somebody else (A4, A15).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from ringfence.edge.records import Target
-from ringfence.model.settings import Policy, Trunk
-from ringfence.sip.uri import Uri, parse_uri
+from ringfence.model.settings import Policy, Source, Trunk
+from ringfence.sip.uri import parse_uri
 
 DOWN_FOR = 30_000_000
 """How long a target that failed is tried last, microseconds."""
+PORT = 5060
+
+Address = tuple[str, int]
+"""Address and port."""
+
+
+class Name(NamedTuple):
+    """What has to be looked up."""
+
+    host: str
+    """In lower case."""
+    port: int
+    """0 where none is written: then SRV records say which (RFC 3263 §4.2)."""
+    v6: bool
+    """The kind of address that the listener can send to."""
+
+
+class Hop(NamedTuple):
+    """One place that the policy names for a party, by address or by name."""
+
+    party: str
+    """`trunk carrier` or `source pbx`."""
+    host: str
+    port: int
+    v6: bool
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    key: str
+    """The key that lists the networks."""
+
+    @property
+    def name(self) -> Name | None:
+        """What to look up; None for an address."""
+        return None if _is_address(self.host) else Name(self.host.lower(), self.port, self.v6)
+
+    @property
+    def written(self) -> str:
+        """Host and port as the policy has them: what the Request-URI names; empty for an address."""
+        return "" if _is_address(self.host) else self.host + (f":{self.port}" if self.port else "")
+
+    def has(self, address: str) -> bool:
+        """Whether this address is the party's."""
+        return any(ip_address(address) in network for network in self.networks)
 
 
 class Targets:
-    """The targets of every trunk."""
+    """The targets of every trunk, and of every source that takes calls."""
 
-    __slots__ = ("_addresses", "_down", "_lists", "_policy", "_uris")
+    __slots__ = ("_addresses", "_down", "_hops", "_lists")
 
     def __init__(self) -> None:
-        self._addresses: dict[tuple[str, int], tuple[str, ...]] = {}
-        """Addresses of a (name, port) that was resolved."""
-        self._down: dict[tuple[str, int], int] = {}
+        self._addresses: dict[Name, tuple[Address, ...]] = {}
+        """What names were resolved to."""
+        self._down: dict[Address, int] = {}
+        self._hops: dict[str, list[Hop]] = {}
+        """By `Hop.party`, in the order of the policy."""
         self._lists: dict[str, list[Target]] = {}
-        self._uris: dict[str, list[Uri]] = {}
-        self._policy: Policy | None = None
 
     def use(self, policy: Policy) -> None:
-        """Another policy."""
-        self._policy = policy
-        self._uris = {
-            trunk.name: [parse_uri(uri.encode()) for uri in trunk.send_to] for trunk in policy.trunks.values()
-        }
+        """Another policy; what is known of names that it has too stays known."""
+        self._hops = {_of_trunk(trunk): _trunk_hops(policy, trunk) for trunk in policy.trunks.values()}
+        self._hops |= {_of_source(source): _source_hops(policy, source) for source in policy.sources.values()}
         wanted = set(self.names())
         self._addresses = {name: found for name, found in self._addresses.items() if name in wanted}
         self._settle()
 
-    def names(self) -> list[tuple[str, int]]:
-        """What has to be resolved: (host name, port)."""
-        uris = (uri for uris in self._uris.values() for uri in uris)
-        return sorted({(uri.host, uri.port or 5060) for uri in uris if not is_address(uri.host)})
+    def names(self) -> list[Name]:
+        """What has to be looked up."""
+        return sorted({hop.name for hops in self._hops.values() for hop in hops if hop.name is not None})
 
-    def resolved(self, host: str, port: int, addresses: tuple[str, ...]) -> None:
+    def resolved(self, name: Name, addresses: tuple[Address, ...]) -> None:
         """The addresses of a name, in order."""
-        self._addresses[host, port] = addresses
+        self._addresses[name] = addresses
         self._settle()
 
     def of(self, trunk: str, now: int) -> list[Target]:
         """Where to try, in order; a list of the caller's own. Empty for a trunk that is gone."""
-        targets = self._lists.get(trunk, [])
-        if not self._down:
-            return targets.copy()
-        return sorted(targets, key=lambda target: self._down.get(target[:2], 0) > now)
+        return self._in_order(f"trunk {trunk}", now)
+
+    def of_source(self, source: str, now: int) -> list[Target]:
+        """Where a source takes its calls, in order; empty where nothing says which of its hosts does."""
+        return self._in_order(f"source {source}", now)
 
     def mark_down(self, host: str, port: int, now: int) -> None:
         """A target failed: others come first for a while."""
@@ -63,42 +105,70 @@ class Targets:
         self._down[host, port] = now + DOWN_FOR
 
     def unusable(self) -> list[str]:
-        """Words about names without addresses, and addresses outside the trunk's networks."""
-        said = []
-        for trunk, uris in self._uris.items():
-            for uri in uris:
-                if not self._found(uri):
-                    said.append(f"trunk {trunk}: {uri.host} has no address yet")
-                elif not self._usable(trunk, uri):
-                    said.append(f"trunk {trunk}: no address of {uri.host} is in carrier_addresses")
-        return said
-
-    def _settle(self) -> None:
-        self._lists = {
-            trunk: [target for uri in uris for target in self._usable(trunk, uri)] for trunk, uris in self._uris.items()
-        }
-
-    def _found(self, uri: Uri) -> tuple[str, ...]:
-        if is_address(uri.host):
-            return (uri.host,)
-        return self._addresses.get((uri.host, uri.port or 5060), ())
-
-    def _usable(self, trunk: str, uri: Uri) -> list[Target]:
-        if self._policy is None:
-            return []
-        networks = _networks(self._policy.trunks[trunk])
-        domain = "" if is_address(uri.host) else uri.host
+        """Words about addresses of names that aren't used, since they aren't the party's."""
         return [
-            Target(address, uri.port or 5060, domain)
-            for address in self._found(uri)
-            if any(ip_address(address) in network for network in networks)
+            f"{hop.party}: {hop.host} has the address {address}, which isn't among its {hop.key}, so it isn't used: "
+            "answers from there would be a stranger's"
+            for hops in self._hops.values()
+            for hop in hops
+            for address, _ in self._found(hop)
+            if not hop.has(address)
         ]
 
+    def _in_order(self, party: str, now: int) -> list[Target]:
+        targets = self._lists.get(party, [])
+        if not self._down:
+            return targets.copy()
+        return sorted(targets, key=lambda target: self._down.get(target[:2], 0) > now)
 
-def is_address(host: str) -> bool:
-    """Whether a URI's host is an address and no name."""
+    def _settle(self) -> None:
+        self._lists = {party: list(self._usable(hops)) for party, hops in self._hops.items()}
+
+    def _usable(self, hops: list[Hop]) -> Iterator[Target]:
+        for hop in hops:
+            for address, port in self._found(hop):
+                if hop.has(address):
+                    yield Target(address, port, hop.written)
+
+    def _found(self, hop: Hop) -> tuple[Address, ...]:
+        name = hop.name
+        return ((hop.host, hop.port or PORT),) if name is None else self._addresses.get(name, ())
+
+
+def _of_trunk(trunk: Trunk) -> str:
+    return f"trunk {trunk.name}"
+
+
+def _of_source(source: Source) -> str:
+    return f"source {source.name}"
+
+
+def _trunk_hops(policy: Policy, trunk: Trunk) -> list[Hop]:
+    uris = [parse_uri(uri.encode()) for uri in trunk.send_to]
+    networks, v6 = _networks(trunk.carrier_addresses), _is_v6(policy, trunk.listen)
+    return [Hop(_of_trunk(trunk), uri.host, uri.port or 0, v6, networks, "carrier_addresses") for uri in uris]
+
+
+def _source_hops(policy: Policy, source: Source) -> list[Hop]:
+    """What `deliver_to` says, else the only address of the source."""
+    networks = _networks(source.addresses)
+    if source.deliver_to is not None:
+        host, _, port = source.deliver_to.rpartition(":")
+        where = (host.strip("[]"), int(port))
+    elif networks[0].num_addresses == 1:
+        where = (str(networks[0].network_address), PORT)
+    else:
+        return []
+    return [Hop(_of_source(source), *where, _is_v6(policy, source.listen), networks, "addresses")]
+
+
+def _is_v6(policy: Policy, listener: str) -> bool:
+    return ":" in policy.listens[listener].host
+
+
+def _is_address(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def _networks(trunk: Trunk) -> list[IPv4Network | IPv6Network]:
-    return [ip_network(text, strict=False) for text in trunk.carrier_addresses]
+def _networks(cidrs: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(cidr, strict=False) for cidr in cidrs)
