@@ -1,8 +1,9 @@
 """The life of the guard process: load, open, recover, say ready, serve, reload, stop.
 
 Order matters. The policy is read before anything is touched; sockets are bound before the ledger is opened, so that a
-taken port costs nothing; recovery is over before the first datagram is read. At the end nothing is said to anybody:
-calls go on between PBX and carrier, and their next messages find the guard that is started after this one.
+taken port costs nothing; before the first datagram is read recovery is over, and names have had a moment to be looked
+up. At the end nothing is said to anybody: calls go on between PBX and carrier, and their next messages find the guard
+that is started after this one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import msgspec
 
 import ringfence
 from ringfence.edge.core import EdgeCore
+from ringfence.edge.lookup import Dns
+from ringfence.edge.resolve import Resolver
 from ringfence.edge.udp import UdpSocket, bind
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
 from ringfence.model import SECOND
@@ -37,6 +40,8 @@ from ringfence.server.secret import load_secret
 log = logging.getLogger("ringfence.serve")
 
 WATCH_EVERY_S = 0.1
+RESOLVE_WITHIN_S = 3.0
+"""How long the start waits for DNS before it goes on without."""
 SNAPSHOT_EVERY_US = 60 * SECOND
 PURGE_EVERY_US = 3600 * SECOND
 DAY_US = 86_400 * SECOND
@@ -89,10 +94,13 @@ class Server:
         try:
             self._start(policy)
             self._signals(loop)
+            self.resolver.follow()
+            await self.resolver.settle(RESOLVE_WITHIN_S)
+            self._listen()
             ready(self)
             await self._watch()
         finally:
-            self._close()
+            await self._close()
 
     def _bind(self, policy: Policy) -> Policy:
         """Open the sockets; gives the policy with the ports that were really taken."""
@@ -113,6 +121,10 @@ class Server:
         self.guard.transmit = self._transmit
         self.guard.obey(found.engine.reconcile(now=now))
         log.info("recovered %d calls in progress, %d facts after the snapshot", len(found.engine.calls), found.tail)
+        self.resolver = Resolver(edge, _dns, self.options.node)
+
+    def _listen(self) -> None:
+        """Take datagrams; those that came since the sockets were bound are waiting in them."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.collect()
         gc.freeze()
@@ -183,6 +195,7 @@ class Server:
             )
         self.loaded = loaded
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=old.listens), by)
+        self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
         return f"policy {loaded.policy.version[:12]} is in force{kept}"
 
@@ -225,6 +238,7 @@ class Server:
                 "oldest_pending_us": self.ledger.oldest_pending_us(now),
             },
             "edge": self.guard.edge.status(),
+            "names": self.resolver.status(),
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
         }
 
@@ -236,14 +250,23 @@ class Server:
 
     # Stop.
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
         log.info("stopping; calls in progress go on")
+        if hasattr(self, "resolver"):
+            await self.resolver.close()
         for socket in self.sockets.values():
             socket.close()
         if hasattr(self, "guard"):
             self.guard.stop()
             take_snapshot(self.ledger, self.guard.engine, self.clock.now())
         self.ledger.close()
+
+
+def _dns() -> Dns:
+    """Made for the first name: dnspython takes 140 ms and 7 MB, and most policies have addresses only."""
+    from ringfence.edge.system_dns import SystemDns
+
+    return SystemDns()
 
 
 def _with_port(listen: Listen, port: int) -> Listen:
