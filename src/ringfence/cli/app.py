@@ -10,7 +10,8 @@ from cyclopts import App, CycloptsError
 
 import ringfence
 from ringfence.cli.guard import calls_app, reload, status
-from ringfence.cli.ledger import explain, ledger_app, log
+from ringfence.cli.ledger import explain, ledger_app
+from ringfence.cli.log import log
 from ringfence.cli.number import number
 from ringfence.cli.policy import policy_app
 from ringfence.cli.serve import serve

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
 from ringfence.cli.tables import WINDOWS, duration, instant, money, show
 from ringfence.server.control import ask
 
-Control = Annotated[Path, Parameter(env_var="RINGFENCE_CONTROL")]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
 
-CONTROL = Path("state/control.sock")
-"""Where the guard listens unless the policy says otherwise; it is for its owner only."""
-
-
-def status(*, control: Control = CONTROL, callers: bool = False, as_json: Json = False) -> int:
+def status(*, control: Control = CONTROL, callers: Flag = False, as_json: Json = False) -> int:
     """Show what a running guard knows of itself: calls, every meter beside its levels, the ledger.
 
     Parameters
@@ -93,7 +87,7 @@ def calls(*, control: Control = CONTROL, as_json: Json = False) -> int:
     return 0
 
 
-def cut(call: str, /, *, leg: str = "", control: Control = CONTROL) -> int:
+def cut(call: str, /, *, leg: Text = "", control: Control = CONTROL) -> int:
     """End a call: BYE to both sides where it is answered, CANCEL where it rings.
 
     Parameters

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import msgspec
-from cyclopts import Parameter
 
+from ringfence.cli.options import Flag, Json, Several
 from ringfence.errors import RingfenceError
 from ringfence.numbers import DialPlan, Number, PlanError, PlanSettings, Step
 
@@ -47,16 +47,16 @@ def number(
     /,
     *,
     home: str | None = None,
-    outside: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative="")] = (),
+    outside: Several = (),
     outside_required: bool = True,
     ext_len: str | None = None,
     area: str = "",
-    extra_idd: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative="")] = (),
-    e164_noplus: Annotated[bool, Parameter(negative="")] = False,
-    vanity: Annotated[bool, Parameter(negative="")] = False,
-    emergency: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative="")] = (),
+    extra_idd: Several = (),
+    e164_noplus: Flag = False,
+    vanity: Flag = False,
+    emergency: Several = (),
     batch: Path | None = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Json = False,
 ) -> int:
     """Say which number a dialled string is, step by step, or why it is refused.
 

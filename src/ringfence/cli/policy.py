@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ringfence.cli.options import Json
 from ringfence.cli.policy_explain import explain_command
 from ringfence.policy import Loaded, Loader, PolicyError, PolicyErrors
 from ringfence.policy.lint import Finding, lint
@@ -20,7 +20,6 @@ from ringfence.policy.schema import schema
 from ringfence.server.clock import Clock
 
 DEFAULT = Path("policy.toml")
-Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 def policy_app() -> App:

@@ -6,13 +6,13 @@ import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from cyclopts import Parameter
 from rich.text import Text
 
+from ringfence.cli.options import Json
 from ringfence.cli.tables import coloured, console, duration, money, show
 from ringfence.engine.engine import Engine
 from ringfence.errors import RingfenceError
@@ -40,7 +40,7 @@ def explain_command(
     at: str = "",
     caller: str | None = None,
     trunk: str | None = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Json = False,
 ) -> int:
     """Say what would happen to a call, and which line of the policy decides.
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import platform
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
+from ringfence.cli.options import Flag, Text
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.server.logs import to_stderr
 from ringfence.server.serve import Options, Server
@@ -16,14 +14,12 @@ from ringfence.server.serve import serve as run
 
 log = logging.getLogger("ringfence.serve")
 
-Flag = Annotated[bool, Parameter(negative="")]
-
 
 def serve(
     *,
     policy: Path = Path("policy.toml"),
     free_port: Flag = False,
-    node: str = "",
+    node: Text = "",
     json_logs: Flag = False,
     verbose: Flag = False,
 ) -> int:

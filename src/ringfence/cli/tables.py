@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDE = 200
+WIDE = 10_000
 """Columns that output to a file or pipe may take."""
 
 WINDOWS = {0: "now", 1: "second", 60: "minute", 3600: "hour", 86_400: "24 hours", 2_592_000: "30 days"}
@@ -24,13 +24,25 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Seq
         table.add_column(header, justify="right" if header in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
-    console().print(table)
+    out = console()
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def console(*, stderr: bool = False) -> Console:
     """Where output goes."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, soft_wrap=False, width=None if stream.isatty() else WIDE)
+
+
+def note(text: str) -> None:
+    """A remark beside the result, where it doesn't get into a file or pipe."""
+    console(stderr=True).print(text, style="dim", markup=False)
 
 
 def coloured(outcome: str) -> Text:
@@ -55,3 +67,8 @@ def money(micros: int) -> str:
     """An amount with two to six decimals."""
     units, rest = divmod(micros, 1_000_000)
     return f"{units}.{f'{rest:06d}'.rstrip('0').ljust(2, '0')}"
+
+
+def counted(many: int, what: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{many} {what}{'' if many == 1 else 's'}"

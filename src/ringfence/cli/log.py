@@ -1,0 +1,216 @@
+"""`ringfence log`: what was decided, and what became of it. Reads the ledger's file, also while a guard writes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from cyclopts import Parameter, validators
+
+from ringfence.cli.options import LEDGER, Json, Text, Where
+from ringfence.cli.tables import coloured, duration, instant, money, note, show
+from ringfence.errors import RingfenceError
+from ringfence.ledger.reading import Call, Logged, Reader
+from ringfence.model import Outcome
+from ringfence.server.clock import Clock
+
+Kind = Literal[
+    "decided",
+    "challenged",
+    "answered",
+    "dialog-changed",
+    "extended",
+    "ended",
+    "contained",
+    "released",
+    "policy-changed",
+    "strangers",
+    "opened",
+    "outage",
+    "purged",
+    "erased",
+    "segment",
+]
+"""What entries a ledger has."""
+
+_AGO = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+FOREVER = 2**63 - 1
+_HIDDEN = ("at", "fact", "dialog", "edge", "hold", "attempt", "verdict", "reading", "key")
+"""Parts of an entry that say nothing in one line."""
+
+
+T = TypeVar("T")
+
+
+class WhenError(RingfenceError):
+    """An instant can't be read."""
+
+
+def when(text: str, now: int) -> int:
+    """`15m`, `36h`, `7d` ago, or an ISO date and time (local unless it has an offset); raises WhenError."""
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return now - int(ago[1]) * _UNITS[ago[2]] * 1_000_000
+    try:
+        return int(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1e6)
+    except (ValueError, OverflowError):
+        raise WhenError(f"{text!r} is no time: write 15m, 36h, 7d (ago) or 2026-11-26T08:00") from None
+
+
+def log(
+    *,
+    since: str = "24h",
+    until: Text = "",
+    outcome: Outcome | None = None,
+    source: Text = "",
+    caller: Text = "",
+    number: Text = "",
+    kind: Annotated[tuple[Kind, ...], Parameter(negative="", show_default=False)] = (),
+    limit: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 50,
+    ledger: Where = LEDGER,
+    as_json: Json = False,
+) -> int:
+    """Show decisions, the newest last: who called where, the verdict and its reason, and what became of the call.
+
+    Parameters
+    ----------
+    since
+        From here on: 15m, 36h, 7d ago, or an ISO time.
+    until
+        Up to here, written as --since; now unless given.
+    outcome
+        Only decisions with this outcome.
+    source
+        Only calls of this source.
+    caller
+        Only calls that show this caller ID; +4420* for all that begin so.
+    number
+        Only calls to this number; +4420* for all that begin so.
+    kind
+        Entries of this kind as they are kept, instead of decisions; may be given several times.
+    limit
+        At most so many, the newest.
+    ledger
+        The ledger's file.
+    as_json
+        Write JSON, one call or entry a line.
+    """
+    now = Clock().now()
+    begin, end = when(since, now), when(until, now) if until else FOREVER
+    with Reader(ledger) as reader:
+        if kind:
+            entries = reader.log(begin, end, kinds=kind, limit=limit + 1)
+            _entries(_newest(entries, limit, since), as_json)
+        else:
+            calls = reader.calls(
+                begin, end, outcome=outcome or "", source=source, caller=caller, callee=number, limit=limit + 1
+            )
+            _calls(_newest(calls[::-1], limit, since), as_json)
+    return 0
+
+
+def _newest(found: list[T], limit: int, since: str) -> list[T]:
+    """The newest of them, the newest last; says so where there are more."""
+    if len(found) > limit:
+        note(f"there are more since {since}; these are the newest {limit} (--limit)")
+    return found[-limit:]
+
+
+def _calls(calls: list[Call], as_json: bool) -> None:
+    if as_json:
+        for call in calls:
+            print(json.dumps(as_object(call)))
+    elif not calls:
+        print("no decisions in this time")
+    else:
+        headers = ("time", "id", "source", "caller", "dialled", "E.164", "verdict", "reason", "then", "cost")
+        show(headers, map(_cells, calls), right=("cost",))
+
+
+def _entries(entries: list[Logged], as_json: bool) -> None:
+    if as_json:
+        for one in entries:
+            kept = {"seq": one.seq, "at": one.at, "kind": one.kind, "entry": msgspec.to_builtins(one.entry)}
+            print(json.dumps(kept, default=str))
+    elif not entries:
+        print("no such entries in this time")
+    else:
+        show(("time", "entry", "kind", "what"), ((instant(o.at), o.seq, o.kind, _words(o)) for o in entries))
+
+
+def _words(logged: Logged) -> str:
+    """An entry in one line."""
+    if logged.entry is None:
+        return "purged, erased, or not readable"
+    entry = msgspec.to_builtins(logged.entry)
+    return ", ".join(f"{name} {value}" for name, value in entry.items() if name not in _HIDDEN)
+
+
+def as_object(call: Call) -> dict[str, Any]:
+    """A call for programs; instants are microseconds, money is micro-units."""
+    decided, verdict = call.decided, call.decided.verdict
+    return {
+        "id": decided.attempt.id,
+        "at": decided.at,
+        "source": decided.attempt.source,
+        "peer": decided.attempt.peer,
+        "caller": decided.attempt.caller,
+        "dialled": decided.attempt.dialled,
+        "e164": verdict.destination.number.e164 or verdict.destination.number.candidate,
+        "region": verdict.destination.number.region,
+        "class": verdict.destination.klass,
+        "trunk": decided.attempt.trunk,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "text": verdict.text,
+        "status": verdict.sip_status,
+        "hits": msgspec.to_builtins(verdict.hits),
+        "answered": [{"leg": answered.leg, "at": answered.at} for answered in call.answered],
+        "ended": [msgspec.to_builtins(ended) for ended in call.ended],
+        "cost_micros": cost(call),
+    }
+
+
+def cost(call: Call) -> int:
+    """What its ended legs cost by the rate it was judged with, micro-units."""
+    price = call.decided.verdict.destination.price
+    if price is None:
+        return 0
+    ends = {ended.leg: ended.at for ended in call.ended if ended.leg}
+    lengths = [ends[a.leg] - a.at for a in call.answered if a.leg in ends]
+    return sum(price.cost_micros(-(-max(0, length) // 1_000_000)) for length in lengths)
+
+
+def _cells(call: Call) -> tuple[object, ...]:
+    decided, verdict = call.decided, call.decided.verdict
+    number = verdict.destination.number.e164 or verdict.destination.number.candidate
+    shown = f"+{number}" if number and not verdict.emergency else number
+    spent = money(cost(call)) if call.answered else ""
+    return (
+        instant(decided.at),
+        decided.attempt.id,
+        decided.attempt.source,
+        decided.attempt.caller[:32],
+        decided.attempt.dialled[:32],
+        shown,
+        coloured(verdict.outcome),
+        verdict.reason,
+        _then(call),
+        spent,
+    )
+
+
+def _then(call: Call) -> str:
+    """What became of it, in a few words."""
+    if call.decided.verdict.outcome != "allow":
+        return f"SIP {call.decided.verdict.sip_status}"
+    if not call.ended:
+        return "up" if call.answered else "ringing"
+    last = call.ended[-1]
+    if call.answered:
+        return f"{duration((last.at - call.answered[0].at) // 1_000_000)}, {last.cause}"
+    return f"{last.cause} {last.status}" if last.status else last.cause
