@@ -78,9 +78,12 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
     expires_at = accept(response, client.session, now)
     if tag not in client.answered:
         late = _is_late(client, call)
-        early, dialog = dialog, _dialog(edge, client, prototype, response)
+        if dialog is None:
+            dialog = _dialog(edge, client, prototype, response)
+        else:
+            _aim_callee(edge, dialog.callee, client, response)
         dialog.expires_at = expires_at
-        _confirm(edge, client, dialog, early, late, now)
+        _confirm(edge, client, dialog, late, now)
         if late:
             end(edge, dialog, "late", now, caller_too=False)
     elif dialog is not None and dialog.state == "ending":
@@ -103,10 +106,8 @@ def _is_late(client: Client, call: Call | None) -> bool:
     return not waited_for or len(client.answered) >= MAX_FORKS
 
 
-def _confirm(edge: Edge, client: Client, dialog: Dialog, early: Dialog | None, late: bool, now: int) -> None:
+def _confirm(edge: Edge, client: Client, dialog: Dialog, late: bool, now: int) -> None:
     """A first 2xx; what happened in its early dialog (CSeq, targets) still holds."""
-    if early is not None:
-        dialog.caller, dialog.callee.cseq = early.caller, early.callee.cseq
     dialog.state = "confirmed"
     client.answered += (dialog.callee.tag,)
     prototype = client.dialog
@@ -121,21 +122,19 @@ def _confirm(edge: Edge, client: Client, dialog: Dialog, early: Dialog | None, l
 def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -> Dialog:
     """The dialog that a response with a To tag makes: the INVITE's record with the answering leg in it."""
     to = response.first("to") or b""
-    target = contact_uri(response)
     callee = Leg(
         party=prototype.callee.party or f"trunk:{prototype.trunk}",
         tag=response.to_tag or "",
         name=to,
         seen=to,
-        target=target or b"sip:" + host_port_bytes(client.host, client.port),
-        routes=_routes(edge, client, response),
+        target=b"",
+        routes=(),
         cseq=-1,
         host=client.host,
         port=client.port,
         listener=client.listener,
     )
-    if target:
-        edge.locate(callee)
+    _aim_callee(edge, callee, client, response)
     return Dialog(
         id=prototype.id,
         call_id=prototype.call_id,
@@ -147,6 +146,15 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
         dialled=prototype.dialled,
         digits=prototype.digits,
     )
+
+
+def _aim_callee(edge: Edge, callee: Leg, client: Client, response: Response) -> None:
+    """The callee's target and route set, as this response has them (§12.1.2, §13.2.2.4)."""
+    target = contact_uri(response) or callee.target or b"sip:" + host_port_bytes(client.host, client.port)
+    routes = _routes(edge, client, response)
+    if (target, routes) != (callee.target, callee.routes):
+        callee.target, callee.routes = target, routes
+        edge.locate(callee)
 
 
 def _routes(edge: Edge, client: Client, response: Response) -> tuple[bytes, ...]:

@@ -12,7 +12,7 @@ import re
 from ringfence.edge import answers, inside, invites, late, registers, relay, sending
 from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
-from ringfence.edge.keys import key_of_cancelled, key_of_request
+from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
 from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.state import MAX_TRANSACTIONS, Edge
 from ringfence.sip.build import reflect, reply, reply_head
@@ -31,7 +31,7 @@ _BARE_RPORT = re.compile(rb";[ \t]*rport[ \t]*(?=;|$)", re.IGNORECASE)
 
 def response(edge: Edge, response: Response, origin: Origin, now: int) -> None:
     """A response goes to the transaction of its branch."""
-    branch, method = response.top_via.branch or "", response.cseq[1]
+    branch, method = branch_of(response.first("via") or b""), response.cseq[1]
     client = edge.clients.get(relay.cancel_key(branch) if method == "CANCEL" else branch)
     if client is None or client.method != method:
         client = late.take(edge, branch, response, origin, now)
@@ -66,17 +66,16 @@ def _pass(edge: Edge, client: Client, response: Response, now: int) -> None:
 
 def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     """A request goes to its transaction, or begins one."""
-    via = request.top_via
-    key = key_of_request(request, via, origin.host)
+    key = key_of_request(request, request.first("via") or b"", origin.host)
     server = edge.servers.get(key)
     if request.method == "ACK":
         if server is None or not _confirmed(edge, server, now):
-            _acknowledged(edge, request, via, origin, now)
+            _acknowledged(edge, request, origin, now)
     elif server is not None:
         if server.step("request", now) == "repeat" and server.last:
             edge.transmit(server.listener, server.last, server.host, server.port)
     else:
-        _begin(edge, request, key, via, origin, now)
+        _begin(edge, request, key, origin, now)
 
 
 def _confirmed(edge: Edge, server: Server, now: int) -> bool:
@@ -88,13 +87,13 @@ def _confirmed(edge: Edge, server: Server, now: int) -> bool:
     return True
 
 
-def _acknowledged(edge: Edge, request: Request, via: Via, origin: Origin, now: int) -> None:
+def _acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     if not inside.acknowledged(edge, request, origin, now) and not late.routed(edge, request, None, origin, now):
         edge.count("stray")
 
 
-def _begin(edge: Edge, request: Request, key: str, via: Via, origin: Origin, now: int) -> None:
-    method, initial = request.method, request.to_tag is None
+def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> None:
+    method, initial, via = request.method, request.to_tag is None, request.top_via
     if len(edge.servers) >= (MAX_TRANSACTIONS if initial else MAX_TRANSACTIONS * 5 // 4):
         edge.count("bound")
         return

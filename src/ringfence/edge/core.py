@@ -34,6 +34,9 @@ from ringfence.sip.transaction import OVER
 
 log = logging.getLogger("ringfence.edge")
 
+_SILENT = (b"\r", b"\n", b"\x00", b"")
+"""What a keep-alive begins with."""
+
 
 class EdgeCore:
     """One proxy; `secret` signs what it gives away and has to be the same after a restart."""
@@ -66,7 +69,7 @@ class EdgeCore:
             arrivals.stumbled(edge, 500, "Server Internal Error", now)
 
     def _take(self, data: bytes, origin: Origin, now: int) -> None:
-        if not data.strip(b"\r\n\x00"):
+        if data[:1] in _SILENT and not data.strip(b"\r\n\x00"):
             self._edge.count("keepalive")
             return
         try:

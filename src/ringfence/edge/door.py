@@ -12,14 +12,14 @@ answer, and a call that began from the repetition would ring for nobody.
 from __future__ import annotations
 
 from ringfence.edge.identity import dialled_uri
-from ringfence.edge.keys import key_of
+from ringfence.edge.keys import branch_of, key_of
 from ringfence.edge.records import Origin
 from ringfence.edge.state import Edge
 from ringfence.edge.tokens import MAGIC
 from ringfence.sip.build import ReplyHead, reflect, reply
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.uri import parse_uri
-from ringfence.sip.via import Via, parse_via
+from ringfence.sip.via import parse_via
 
 CLOSES_AT = 100_000
 """How long a datagram may have waited, microseconds: well under the half second after which it is sent again."""
@@ -81,15 +81,15 @@ def turned_away(edge: Edge, door: Door, data: bytes, origin: Origin, now: int) -
     if found is None or found[0].tagged:
         return False
     try:
-        return _look(edge, door, data, found[0], parse_via(found[1]), origin, now)
+        return _look(edge, door, data, *found, origin, now)
     except SipParseError:
         return False  # It is answered where it is read as a whole.
 
 
-def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, via: Via, origin: Origin, now: int) -> bool:
-    if not (via.branch or "").startswith(MAGIC):
+def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, top: bytes, origin: Origin, now: int) -> bool:
+    if not branch_of(top).startswith(MAGIC):
         return False
-    key = key_of(via, origin.host, "INVITE", "", 0, None)
+    key = key_of(top, origin.host, "INVITE", "", 0, None)
     if key in edge.servers:
         return False
     if not door.remembers(key, now):
@@ -97,6 +97,7 @@ def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, via: Via, origin
             return False
         door.remember(key, now)
         edge.count("overload")
+    via = parse_via(top)
     port = origin.port if "rport" in via.params else via.port or 5060
     reason = (("Reason", b'SIP;cause=503;text="Overload"'),)
     refusal = reply(head, 503, "Service Unavailable", edge.tokens.tag(key), reason)

@@ -16,11 +16,11 @@ from ringfence.edge.calls import refuse
 from ringfence.edge.ending import over
 from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.relay import pass_back
-from ringfence.edge.rewrite import hop
+from ringfence.edge.rewrite import Outgoing
 from ringfence.edge.session import accept, offer
 from ringfence.edge.state import Edge, is_party
 from ringfence.model.fact import DialogChanged
-from ringfence.sip.dialog import Dialog, Leg, contact_uri, redirect
+from ringfence.sip.dialog import Dialog, Leg, aim, contact_uri
 from ringfence.sip.message import Request, Response
 
 REFRESHES = ("INVITE", "UPDATE")
@@ -63,10 +63,10 @@ def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool
     dialog, leg = found
     dialog.acked = True
     other = dialog.other(leg)
-    _readdress(request, dialog, leg)
-    hop(request, edge.via(other.listener, edge.tokens.plain_branch(now)))
+    out, _ = _readdressed(request, dialog, leg)
+    data = out.write(edge.via(other.listener, edge.tokens.plain_branch(now)))
     edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)
-    edge.transmit(other.listener, request.to_bytes(), other.host, other.port)
+    edge.transmit(other.listener, data, other.host, other.port)
     return True
 
 
@@ -98,26 +98,27 @@ def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: 
     branch = edge.tokens.branch(dialog.id, f"{side}{edge.tokens.number(now)}")
     client = Client(branch, now, method, other.listener, other.host, other.port)
     client.server, client.dialog, client.purpose, client.side = server, dialog, "inside", side
-    client.restore = _readdress(request, dialog, leg)
+    out, client.restore = _readdressed(request, dialog, leg)
     if method in REFRESHES:
         if method == "INVITE":
             edge.respond(server, 100, "Trying", now)
             server.call = branch
-        client.session = offer(request, 0)
+        client.session = offer(out, 0)
         client.contact = contact_uri(request)
-    hop(request, edge.via(other.listener, branch))
-    edge.send(client, request.to_bytes())
+    edge.send(client, out.write(edge.via(other.listener, branch)))
 
 
-def _readdress(request: Request, dialog: Dialog, leg: Leg) -> tuple[tuple[str, bytes], ...]:
-    """Point it at the other leg, with the names the other side knows; what its responses get back for the sender."""
-    redirect(request, dialog.other(leg))
+def _readdressed(request: Request, dialog: Dialog, leg: Leg) -> tuple[Outgoing, tuple[tuple[str, bytes], ...]]:
+    """The request pointed at the other leg, with the names it knows; and what responses get back for the sender."""
+    uri, routes = aim(dialog.other(leg))
+    out = Outgoing(request, uri)
+    for route in routes:
+        out.lead("route", route)
     if dialog.caller.name == dialog.caller.seen:
-        return ()
+        return out, ()
     name, value = ("from", dialog.caller.name) if leg is dialog.caller else ("to", dialog.caller.seen)
-    before = request.first(name) or b""
-    request.set(name, value)
-    return ((name, before),)
+    out.put(name, value)
+    return out, ((name, request.first(name) or b""),)
 
 
 def answered(edge: Edge, client: Client, response: Response, now: int) -> None:

@@ -20,7 +20,7 @@ from ringfence.edge.ending import end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
 from ringfence.edge.keys import key_of
 from ringfence.edge.records import Call, Client, Origin, Orphan, Server, Target
-from ringfence.edge.rewrite import hop, with_caller
+from ringfence.edge.rewrite import Outgoing, with_caller
 from ringfence.edge.state import Edge, is_party
 from ringfence.edge.tokens import is_inbound
 from ringfence.model.fact import Answered, Decided, DialogChanged, Ended, Fact
@@ -165,7 +165,7 @@ def _server(edge: Edge, orphan: Orphan, vias: list[bytes], cseq: bytes, now: int
     lines = [b"Via: " + value for value in vias]
     lines += [b"From: " + prototype.caller.seen, b"Call-ID: " + wire(prototype.call_id), b"CSeq: " + cseq]
     head = ReplyHead(b"\r\n".join(lines) + b"\r\n", b"To: " + prototype.callee.name, False)
-    key = key_of(via, host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
+    key = key_of(vias[0], host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
     port = via.rport or via.port or 5060
     server = Server(key, "ist.proceeding", now, prototype.caller.listener, host, port, head)
     edge.servers[key] = server
@@ -268,15 +268,15 @@ def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, 
     listener = _facing(edge, uri.host, origin)
     if listener is None:
         return False
-    request.remove("route")
-    for route in reversed(rest):
-        request.prepend("route", route)
+    out = Outgoing(request, request.uri_raw)
+    for route in rest:
+        out.lead("route", route)
     branch = edge.tokens.branch(id, f"r{edge.tokens.number(now)}")
-    hop(request, edge.via(listener, branch))
+    data = out.write(edge.via(listener, branch))
     client = Client(branch, now, request.method, listener, uri.host, uri.port or 5060)
     if server is None:
-        edge.transmit(listener, request.to_bytes(), client.host, client.port)
+        edge.transmit(listener, data, client.host, client.port)
     else:
         client.server, client.purpose = server, "passing"
-        edge.send(client, request.to_bytes())
+        edge.send(client, data)
     return True

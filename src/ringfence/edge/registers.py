@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ringfence.edge.records import Client, Origin, Server, Target
 from ringfence.edge.relay import pass_back
-from ringfence.edge.rewrite import hop
+from ringfence.edge.rewrite import Outgoing
 from ringfence.edge.state import Edge
 from ringfence.model.settings import Source, Trunk
 from ringfence.sip.address import cut_address, parse_address
@@ -35,11 +35,11 @@ def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: i
     branch = edge.tokens.branch(edge.tokens.new_id(now), "reg")
     client = Client(branch, now, "REGISTER", trunk.listen, target.host, target.port)
     client.server, client.purpose = server, "register"
-    request.set_uri(_registrar(edge, request.uri, target))
-    request.remove("route")
-    _own_contacts(edge, request, source.name, origin, trunk.listen)
-    hop(request, edge.via(client.listener, branch))
-    edge.send(client, request.to_bytes())
+    out = Outgoing(request, _registrar(edge, request.uri, target))
+    contacts = request.all("contact")
+    if contacts and contacts != [b"*"]:
+        out.put("contact", *[_own(edge, value, source.name, origin, trunk.listen) for value in contacts])
+    edge.send(client, out.write(edge.via(client.listener, branch)))
 
 
 def _trunk(edge: Edge, source: Source, registrar: str) -> Trunk:
@@ -54,16 +54,6 @@ def _registrar(edge: Edge, uri: Uri, target: Target) -> bytes:
     if uri.host in {listen.advertise_host for listen in edge.policy.listens.values()}:
         return b"sip:" + (wire(target.domain) if target.domain else host_port_bytes(target.host, target.port))
     return uri.to_bytes()
-
-
-def _own_contacts(edge: Edge, request: Request, source: str, origin: Origin, listener: str) -> None:
-    values = request.all("contact")
-    if not values or values == [b"*"]:
-        return
-    owned = [_own(edge, value, source, origin, listener) for value in values]
-    request.remove("contact")
-    for value in owned:
-        request.append("contact", value)
 
 
 def _own(edge: Edge, value: bytes, source: str, origin: Origin, listener: str) -> bytes:

@@ -4,7 +4,7 @@ What goes to the carrier is rebuilt, not checked and passed on: the Request-URI 
 parameter (`;rn=`, `;phone-context=`, `;isub=`) and no second spelling gets past; Route is ours alone. Identity headers
 that nobody judged (Remote-Party-ID, P-Preferred-Identity) are dropped (A9, RFC 3325 §9.2). All other headers and the
 body pass as they are, the To header too: some PBXs compare it. Lines that pass were read as single lines without CR and
-LF, and lines of ours are made of what was read likewise; so the start line is what has to be read again.
+LF, and lines of ours are made of what was read likewise; so the Request-URI is what has to be read again.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from ringfence.model.verdict import Verdict
 from ringfence.sip.address import cut_address, parse_address
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
+from ringfence.sip.headers import spelled
 from ringfence.sip.message import Request
-from ringfence.sip.uri import Uri, parse_uri
+from ringfence.sip.uri import parse_uri
 
-_UNJUDGED = ("route", "remote-party-id", "p-preferred-identity")
+_UNJUDGED = ("remote-party-id", "p-preferred-identity")
 _IDENTITY = "p-asserted-identity"
 
 
@@ -24,30 +25,52 @@ class MismatchError(Exception):
     """What would have been sent doesn't read as the number that was judged: a fault of ours."""
 
 
-def to_carrier(request: Request, verdict: Verdict, host: bytes) -> Request:
-    """A copy of an INVITE for the trunk: number and caller ID from the verdict. `host` is the Request-URI's."""
-    out = request.copy()
+class Outgoing:
+    """A request on its way, with all that changes in it; written in one go. Route is always ours alone."""
+
+    __slots__ = ("_first", "_last", "_without", "request", "uri")
+
+    def __init__(self, request: Request, uri: bytes) -> None:
+        self.request = request
+        self.uri = uri
+        self._first: list[bytes] = []
+        self._last: list[bytes] = []
+        self._without = {"route", "max-forwards"}
+
+    def lead(self, name: str, value: bytes) -> None:
+        """A line after those led before it, and before all others."""
+        self._first.append(spelled(name) + b": " + value)
+
+    def put(self, name: str, *values: bytes) -> None:
+        """This header with these values in place of what was there."""
+        self._without.add(name)
+        self._last += [spelled(name) + b": " + value for value in values]
+
+    def drop(self, *names: str) -> None:
+        """These headers not at all."""
+        self._without.update(names)
+
+    def write(self, via: bytes) -> bytes:
+        """One hop further: our Via on top, Max-Forwards one less (70 where there was none, §16.6 step 3)."""
+        request = self.request
+        forwards = request.max_forwards
+        start = b"%b %b SIP/2.0" % (request.method.encode("ascii"), self.uri)
+        first = [b"Via: " + via, b"Max-Forwards: %d" % (70 if forwards is None else max(0, forwards - 1)), *self._first]
+        return request.rewritten(start, first, self._without, self._last)
+
+
+def to_carrier(request: Request, verdict: Verdict, host: bytes) -> Outgoing:
+    """An INVITE for the trunk: number and caller ID from the verdict. `host` is the Request-URI's."""
     number = wire(verdict.send_user)
-    out.set_uri(number if number.startswith(b"urn:") else b"sip:" + number + b"@" + host)
-    for name in _UNJUDGED:
-        out.remove(name)
+    out = Outgoing(request, number if number.startswith(b"urn:") else b"sip:" + number + b"@" + host)
+    prove(out.uri, verdict.send_user)
+    out.drop(*_UNJUDGED)
     if verdict.send_caller is not None:
-        set_caller(out, verdict.send_caller)
+        for name in ("from", _IDENTITY):
+            value = request.first(name)
+            if value is not None:
+                out.put(name, with_caller(value, verdict.send_caller))
     return out
-
-
-def to_source(request: Request, uri: Uri) -> Request:
-    """A copy of an INVITE from the carrier for the PBX."""
-    out = request.with_uri(uri.to_bytes())
-    out.remove("route")
-    return out
-
-
-def hop(out: Request, via: bytes) -> None:
-    """One hop further: Via on top, Max-Forwards one less (70 where there was none, §16.6 step 3)."""
-    forwards = out.max_forwards
-    out.set("max-forwards", b"%d" % (70 if forwards is None else max(0, forwards - 1)))
-    out.prepend("via", via)
 
 
 def with_caller(value: bytes, caller: str) -> bytes:
@@ -57,22 +80,12 @@ def with_caller(value: bytes, caller: str) -> bytes:
     return b"<sip:" + wire(caller) + b"@" + host + b">" + cut_address(value)[2]
 
 
-def set_caller(out: Request, caller: str) -> None:
-    """Put in the caller ID that the verdict names."""
-    out.set("from", with_caller(out.first("from") or b"", caller))
-    asserted = out.first(_IDENTITY)
-    if asserted is not None:
-        out.set(_IDENTITY, with_caller(asserted, caller))
-
-
-def prove(out: Request, send_user: str) -> None:
-    """Read again the start line that is about to be sent; raises MismatchError unless it names the judged number."""
+def prove(raw: bytes, send_user: str) -> None:
+    """Read again the Request-URI that is about to be sent; raises MismatchError unless it names the judged number."""
     try:
-        method, raw, version = out.start_line.split(b" ")
         uri = parse_uri(raw)
         reads = str(uri) if send_user.startswith("urn:") else uri.dialled()
-    except (SipParseError, ValueError) as error:
+    except SipParseError as error:
         raise MismatchError(str(error)) from None
-    plain = not (uri.user_params or uri.params or uri.headers or uri.password)
-    if (method, version) != (b"INVITE", b"SIP/2.0") or reads != send_user or not plain or out.has("route"):
+    if reads != send_user or uri.user_params or uri.params or uri.headers or uri.password:
         raise MismatchError(f"would send {reads!r}, judged was {send_user!r}")

@@ -13,7 +13,7 @@ from ringfence.edge import inbound, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Target
-from ringfence.edge.rewrite import MismatchError, hop, prove, to_carrier, to_source
+from ringfence.edge.rewrite import MismatchError, Outgoing, to_carrier, with_caller
 from ringfence.edge.session import offer
 from ringfence.edge.state import Edge
 from ringfence.model.time import SECOND
@@ -93,21 +93,20 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
     request, leg = call.request, call.prototype.caller
     if request is None:
         raise MismatchError("the INVITE is gone")
+    leg.name = leg.seen
     if call.verdict is None:
-        out = to_source(request, inbound.request_uri(edge, request.uri, target))
+        out = Outgoing(request, inbound.request_uri(edge, request.uri, target).to_bytes())
     else:
         host = wire(target.domain) if target.domain else host_port_bytes(target.host, target.port)
         out = to_carrier(request, call.verdict, host)
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)
-        prove(out, call.verdict.send_user)
-    leg.name = out.first("from") or b""
-    if leg.name != leg.seen:
-        client.restore = (("from", leg.seen),)
+        if call.verdict.send_caller is not None:
+            leg.name = with_caller(leg.seen, call.verdict.send_caller)
+            client.restore = (("from", leg.seen),)
     client.ours = edge.record_routes(call.id, leg.listener, client.listener)
-    for route in reversed(client.ours):
-        out.prepend("record-route", route)
-    hop(out, edge.via(client.listener, client.key))
-    return out.to_bytes()
+    for route in client.ours:
+        out.lead("record-route", route)
+    return out.write(edge.via(client.listener, client.key))
 
 
 # --- failing over ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from ringfence.edge.rewrite import Outgoing
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.message import Message, Request, Response
 from ringfence.sip.timers import PATIENCE
@@ -39,18 +40,17 @@ def too_small(request: Request) -> bool:
     return 0 < seconds(request, "session-expires") < MIN_SE and supports_timer(request)
 
 
-def offer(out: Request, wanted_s: int) -> int:
+def offer(out: Outgoing, wanted_s: int) -> int:
     """Put in or lower Session-Expires in a request that we forward; gives `Client.session`."""
-    given = seconds(out, "session-expires")
-    if not wanted_s:
-        return given if supports_timer(out) else -given
-    floor = max(MIN_SE, seconds(out, "min-se"))
-    interval = max(floor, min(given or wanted_s, wanted_s))
+    request = out.request
+    interval = given = seconds(request, "session-expires")
+    if wanted_s:
+        floor = max(MIN_SE, seconds(request, "min-se"))
+        interval = max(floor, min(given or wanted_s, wanted_s))
     if interval != given:
-        value = out.first("session-expires")
-        rest = value.partition(b";")[1:] if value is not None else (b"", b"")
-        out.set("session-expires", b"%d" % interval + b"".join(rest))
-    return interval if supports_timer(out) else -interval
+        rest = (request.first("session-expires") or b"").partition(b";")
+        out.put("session-expires", b"%d" % interval + rest[1] + rest[2])
+    return interval if supports_timer(request) else -interval
 
 
 def accept(response: Response, asked: int, now: int) -> int:

@@ -137,15 +137,6 @@ def next_hop(leg: Leg) -> Uri | None:
         return None
 
 
-def redirect(request: Request, leg: Leg) -> None:
-    """Point a request at this leg: Request-URI and Route from the record, whatever it said before."""
-    uri, routes = aim(leg)
-    request.set_uri(uri)
-    request.remove("route")
-    for route in reversed(routes):
-        request.prepend("route", route)
-
-
 def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequence[tuple[str, bytes]] = ()) -> Request:
     """A request of ours to one leg as if the other had sent it; CSeq goes on from the other's, and the record keeps it.
 

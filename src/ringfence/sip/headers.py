@@ -111,19 +111,35 @@ _SPELLED = {
 
 def _spellings() -> dict[bytes, str]:
     names = LISTS | SINGLE | frozenset(COMPACT.values()) | frozenset(_SPELLED)
-    names |= {"user-agent", "server", "authorization", "proxy-authorization", "proxy-authenticate", "privacy", "date"}
-    table = {spelled(name): name for name in names}
+    names |= {
+        "user-agent",
+        "server",
+        "remote-party-id",
+        "authorization",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "privacy",
+        "date",
+    }
+    table = {_spell(name): name for name in names}
     return table | {name.encode(): name for name in names} | {c.encode(): name for c, name in COMPACT.items()}
 
 
-def spelled(name: str) -> bytes:
-    """`call-id` as people write it."""
+def _spell(name: str) -> bytes:
     return (_SPELLED.get(name) or name.title()).encode("ascii")
 
 
 _KNOWN = _spellings()
+LONG = frozenset(_KNOWN.values())
+"The names above in their long lower-case form."
+_SPELT = {name: _spell(name) for name in LONG}
 known_name = _KNOWN.get
 "The long name of a header in one of the spellings that nearly everyone uses; None for others."
+
+
+def spelled(name: str) -> bytes:
+    """`call-id` as people write it."""
+    return _SPELT.get(name) or _spell(name)
 
 
 def header_name(raw: bytes, offset: int = 0) -> str:

@@ -15,7 +15,7 @@ What is decided at once, because two readers could otherwise see two messages (e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import lru_cache
 from typing import Any, Self, TypeVar
 
@@ -25,6 +25,7 @@ from ringfence.sip.grammar import CACHED, TOKEN_CHARS, WS, parse_params, text
 from ringfence.sip.headers import (
     COMPACT,
     LISTS,
+    LONG,
     MAX_HEADERS,
     MAX_LINE,
     MAX_MESSAGE,
@@ -49,6 +50,9 @@ _PLAIN_TAG = re.compile(
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _MAX_CSEQ = 2**31
+
+_TAGS = {"from": "from tag", "to": "to tag"}
+_REMEMBERED = frozenset({"call-id", "cseq", "from", "to", "via", "max-forwards"})
 
 T = TypeVar("T")
 
@@ -99,12 +103,12 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """Tag of From, without reading its URI."""
-        return self._tagged("from", "from tag")
+        return self._tagged("from")
 
     @property
     def to_tag(self) -> str | None:
         """Tag of To, without reading its URI."""
-        return self._tagged("to", "to tag")
+        return self._tagged("to")
 
     @property
     def top_via(self) -> Via:
@@ -146,16 +150,17 @@ class Message:
             name = _long(name)
             if name not in names:
                 return None
-        value = _value(self._lines[names.index(name)])
-        return split_values(value)[0] if name in LISTS and b"," in value else value
+        value = self._lines[names.index(name)].partition(b":")[2].strip(WS)
+        return split_values(value)[0] if b"," in value and name in LISTS else value
 
     def all(self, name: str) -> list[bytes]:
         """All values in order; comma lists are split."""
-        name = _long(name)
+        if name not in self._names:
+            name = _long(name)
         values = [_value(line) for here, line in zip(self._names, self._lines, strict=True) if here == name]
-        if name not in LISTS:
-            return values
-        return [element for value in values for element in split_values(value)]
+        if name in LISTS and any(b"," in value for value in values):
+            return [element for value in values for element in split_values(value)]
+        return values
 
     def has(self, name: str) -> bool:
         """Whether a header of this name is there, empty or not."""
@@ -175,10 +180,12 @@ class Message:
         return [(name, _value(line)) for name, line in zip(self._names, self._lines, strict=True)]
 
     def _required(self, name: str) -> bytes:
-        value = self.first(name)
-        if value is None:
+        """First value of a header by its long lower-case name."""
+        names = self._names
+        if name not in names:
             raise SipParseError(f"no {text(spelled(name))}")
-        return value
+        value = self._lines[names.index(name)].partition(b":")[2].strip(WS)
+        return split_values(value)[0] if b"," in value and name in LISTS else value
 
     def _cached(self, name: str, read: Callable[[bytes], T]) -> T:
         found: T | None = self._cache.get(name)
@@ -186,8 +193,8 @@ class Message:
             found = self._cache[name] = read(self._required(name))
         return found
 
-    def _tagged(self, name: str, key: str) -> str | None:
-        cache = self._cache
+    def _tagged(self, name: str) -> str | None:
+        cache, key = self._cache, _TAGS[name]
         if key not in cache:
             cache[key] = _tag(self._required(name))
         found: str | None = cache[key]
@@ -195,8 +202,9 @@ class Message:
 
     def _forget(self, long: str) -> None:
         """A header was changed: what was read of it no longer holds."""
-        self._cache.pop(long, None)
-        self._cache.pop(f"{long} tag", None)
+        if long in _REMEMBERED:
+            self._cache.pop(long, None)
+            self._cache.pop(_TAGS.get(long, ""), None)
 
     # Edits, on a copy.
 
@@ -212,8 +220,9 @@ class Message:
 
     def prepend(self, name: str, value: bytes) -> None:
         """A line before the first of this name, or as the first of all."""
-        long = _long(name)
-        self._insert(self._names.index(long) if long in self._names else 0, long, value)
+        names = self._names
+        long = name if name in names else _long(name)
+        self._insert(names.index(long) if long in names else 0, long, value)
 
     def append(self, name: str, value: bytes) -> None:
         """A line after the last of this name, or as the last of all."""
@@ -225,7 +234,7 @@ class Message:
 
     def set(self, name: str, value: bytes) -> None:
         """One line of this name with this value, where the first stood or as the last of all."""
-        long = _long(name)
+        long = name if name in self._names else _long(name)
         if long not in self._names:
             self._insert(len(self._names), long, value)
             return
@@ -238,7 +247,7 @@ class Message:
 
     def remove(self, name: str) -> None:
         """No line of this name."""
-        long = _long(name)
+        long = name if name in self._names else _long(name)
         if long in self._names:
             kept = [(here, line) for here, line in zip(self._names, self._lines, strict=True) if here != long]
             self._names = [here for here, _ in kept]
@@ -247,7 +256,7 @@ class Message:
 
     def pop_first(self, name: str) -> bytes | None:
         """Take away the first value of a header and return it; None if there is none."""
-        long = _long(name)
+        long = name if name in self._names else _long(name)
         if long not in self._names:
             return None
         at = self._names.index(long)
@@ -261,8 +270,9 @@ class Message:
 
     def replace_first(self, name: str, value: bytes) -> None:
         """Put another first value in; raises SipParseError where there is none."""
-        self._required(name)
-        at = self._names.index(_long(name))
+        long = _long(name)
+        self._required(long)
+        at = self._names.index(long)
         self._rewrite(at, b", ".join([value, *self._values_at(at)[1:]]))
 
     def set_body(self, body: bytes, content_type: bytes | None = None) -> None:
@@ -274,7 +284,7 @@ class Message:
 
     def _values_at(self, at: int) -> list[bytes]:
         value = _value(self._lines[at])
-        return split_values(value) if self._names[at] in LISTS else [value]
+        return split_values(value) if b"," in value and self._names[at] in LISTS else [value]
 
     def _insert(self, at: int, long: str, value: bytes) -> None:
         self._names.insert(at, long)
@@ -293,6 +303,12 @@ class Message:
         if "content-length" not in self._names:
             self.set("content-length", b"%d" % len(self.body))
         return b"\r\n".join((self._start, *self._lines, b"", self.body))
+
+    def rewritten(self, start: bytes, first: list[bytes], without: Set[str], last: list[bytes]) -> bytes:
+        """It on the wire with another start line, some lines before, some gone, some after; unchanged itself."""
+        kept = [line for name, line in zip(self._names, self._lines, strict=True) if name not in without]
+        length = () if "content-length" in self._names else (b"Content-Length: %d" % len(self.body),)
+        return b"\r\n".join((start, *first, *kept, *last, *length, b"", self.body))
 
     def validate(self) -> None:
         """Read every structural header now; raises SipParseError."""
@@ -491,6 +507,8 @@ def _tag(value: bytes) -> str | None:
 
 
 def _long(name: str) -> str:
+    if name in LONG:
+        return name
     name = name.lower()
     return COMPACT.get(name, name)
 

@@ -24,10 +24,9 @@ from ringfence.sip.grammar import (
 )
 
 # Not re.IGNORECASE: it slows the match; "sip" in lower case is spelled out.
-_VIA = re.compile(
+_SENT = re.compile(
     rb"[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([" + TOKEN_CHARS + rb"]+)[ \t]+"
-    rb"(" + HOST + rb")(?:[ \t]*:[ \t]*([0-9]{1,5}))?[ \t]*(;.*)?",
-    re.DOTALL,
+    rb"(" + HOST + rb")(?:[ \t]*:[ \t]*([0-9]{1,5}))?[ \t]*"
 )
 _RECEIVED = re.compile(r"\[?([0-9A-Za-z:._-]{1,64})\]?", re.ASCII)
 _PORT = re.compile(rb"[0-9]{1,5}")
@@ -82,16 +81,19 @@ class Via(msgspec.Struct, frozen=True):
         return hash((self.transport, self.host, self.port, self.params.get("branch")))
 
 
-@lru_cache(maxsize=CACHED)
 def parse_via(value: bytes, offset: int = 0) -> Via:
     """Read exactly one Via value; raises SipParseError."""
-    match = _VIA.fullmatch(value)
+    sent, _, params = value.partition(b";")
+    transport, host, port = _sent(sent, offset)
+    return Via(transport, host, port, parse_params(value[len(sent) :], offset + len(sent)) if params else {})
+
+
+@lru_cache(maxsize=CACHED)
+def _sent(value: bytes, offset: int) -> tuple[str, str, int | None]:
+    """Transport, host and port before the parameters: the same in all that a peer sends."""
+    match = _SENT.fullmatch(value)
     if match is None:
         raise SipParseError("bad Via", offset=offset)
-    transport, host, port, params = match.groups()
-    return Via(
-        text(transport).upper(),
-        parse_host(host, offset + match.start(2)),
-        parse_port(port, offset + match.start(2)),
-        parse_params(params, offset + match.start(4)) if params else {},
-    )
+    transport, host, port = match.groups()
+    at = offset + match.start(2)
+    return text(transport).upper(), parse_host(host, at), parse_port(port, at)
