@@ -1,14 +1,16 @@
 """UDP sockets: read in drains, written without waiting.
 
 A datagram endpoint of asyncio makes one callback a datagram; here the reader takes all that wait, up to a bound, and
-hands them on as one batch (measured: a third of the CPU). Writes go straight to the kernel; where its buffer is full
-the datagram is lost as on any full link, and counted: SIP repeats it.
+hands them on as one batch (measured: a third of the CPU), with the instant at which the kernel got the first of them:
+how long it lay there is what overload means. Writes go straight to the kernel; where its buffer is full the datagram is
+lost as on any full link, and counted: SIP repeats it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import socket
 import struct
 from collections.abc import Callable
@@ -20,10 +22,13 @@ BATCH = 64
 BUFFER_BYTES = 8 * 1024 * 1024
 MAX_DATAGRAM = 65_535
 SO_RCVBUFFORCE = 33
-SO_MEMINFO = 55
-"""Linux: what a socket's buffers hold; the first number is bytes that wait to be read."""
+SIOCGSTAMPNS = 0x8907
+"""Linux: when the datagram that was read last came in, by the wall; it is kept once somebody has asked."""
+_STAMP = struct.Struct("@ll")
 
 Batch = list[tuple[bytes, str, int]]
+Deliver = Callable[[Batch, int], None]
+"""(datagrams, when the first of them came in: nanoseconds of the wall clock, 0 where that isn't known)."""
 
 
 class ListenError(RingfenceError):
@@ -77,7 +82,7 @@ class UdpSocket:
     def __init__(self, bound: socket.socket) -> None:
         self._socket = bound
         self._six = bound.family == socket.AF_INET6
-        self._deliver: Callable[[Batch], None] = lambda batch: None
+        self._deliver: Deliver = lambda batch, came_ns: None
         self.port: int = bound.getsockname()[1]
         self.received = 0
         self.sent = 0
@@ -90,16 +95,20 @@ class UdpSocket:
         host, port = self._socket.getsockname()[:2]
         return f"[{host}]:{port}" if self._six else f"{host}:{port}"
 
-    def listen(self, deliver: Callable[[Batch], None]) -> None:
+    def listen(self, deliver: Deliver) -> None:
         """Hand every batch to `deliver` from now on."""
         self._deliver = deliver
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
 
     def _readable(self) -> None:
         batch: Batch = []
+        came_ns = 0
         recvfrom = self._socket.recvfrom
         try:
-            for _ in range(BATCH):
+            data, address = recvfrom(MAX_DATAGRAM)
+            batch.append((data, address[0], address[1]))
+            came_ns = self._came_ns()
+            for _ in range(BATCH - 1):
                 data, address = recvfrom(MAX_DATAGRAM)
                 batch.append((data, address[0], address[1]))
         except BlockingIOError:
@@ -108,17 +117,14 @@ class UdpSocket:
             self.lost += 1
         self.received += len(batch)
         if batch:
-            self._deliver(batch)
+            self._deliver(batch, came_ns)
 
-    def waiting_bytes(self) -> int:
-        """Bytes of kernel memory that wait to be read."""
-        raw = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4)
-        found: int = struct.unpack("I", raw)[0]
-        return found
-
-    def buffer_bytes(self) -> int:
-        """How many of them the kernel keeps at most."""
-        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    def _came_ns(self) -> int:
+        try:
+            seconds, ns = _STAMP.unpack(fcntl.ioctl(self._socket, SIOCGSTAMPNS, bytes(_STAMP.size)))
+        except OSError:  # The first datagram has no stamp: nobody had asked yet.
+            return 0
+        return int(seconds) * 1_000_000_000 + int(ns)
 
     def send(self, data: bytes, host: str, port: int) -> None:
         """Put a datagram on the wire, now or never."""

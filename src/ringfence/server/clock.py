@@ -12,6 +12,8 @@ from ringfence.model.time import Instant
 
 WALL_AHEAD_US = 50_000
 """How far the wall may run ahead before the clock is moved to it."""
+LONGEST_US = 60_000_000
+"""What is said to be older was stamped by another wall than ours."""
 
 
 class Clock:
@@ -37,3 +39,8 @@ class Clock:
             return 0
         self._offset_us += ahead
         return ahead
+
+    def since_wall_us(self, wall_ns: int) -> int:
+        """How long ago the wall read so, microseconds; 0 where that can't be."""
+        passed = (self._wall_ns() - wall_ns) // 1000
+        return passed if 0 < passed < LONGEST_US else 0

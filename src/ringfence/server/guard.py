@@ -73,8 +73,9 @@ class Guard:
 
     # In: datagrams, commits, commands of people, time.
 
-    def received(self, listener: str, batch: Iterable[tuple[bytes, str, int]]) -> None:
-        """Datagrams as (bytes, host, port)."""
+    def received(self, listener: str, batch: Iterable[tuple[bytes, str, int]], came_ns: int = 0) -> None:
+        """Datagrams as (bytes, host, port), and when the first of them came in by the wall (nanoseconds, 0 unknown)."""
+        self.edge.waited(self.clock.since_wall_us(came_ns))
         for data, host, port in batch:
             self.edge.receive(data, host, port, listener, self.clock.now())
             self._settle()

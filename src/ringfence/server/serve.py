@@ -25,7 +25,7 @@ import ringfence
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
-from ringfence.edge.udp import UdpSocket, bind
+from ringfence.edge.udp import Deliver, UdpSocket, bind
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
 from ringfence.model import SECOND
 from ringfence.model.settings import Listen, Policy
@@ -131,8 +131,8 @@ class Server:
         for name, socket in self.sockets.items():
             socket.listen(self._deliver(name))
 
-    def _deliver(self, listener: str) -> Callable[[list[tuple[bytes, str, int]]], None]:
-        return lambda batch: self.guard.received(listener, batch)
+    def _deliver(self, listener: str) -> Deliver:
+        return lambda batch, came_ns: self.guard.received(listener, batch, came_ns)
 
     def _transmit(self, listener: str, data: bytes, host: str, port: int) -> None:
         socket = self.sockets.get(listener)
