@@ -26,6 +26,7 @@ Kind = Literal[
     "ended",
     "contained",
     "released",
+    "arrived",
     "policy-changed",
     "strangers",
     "opened",

@@ -33,6 +33,7 @@ from ringfence.model import (
     SECOND,
     Alert,
     Answered,
+    Arrived,
     Attempt,
     Attempted,
     Challenged,
@@ -119,7 +120,7 @@ class Engine:
                 self.containments.release(fact.id)
             case Tick():
                 return self._tick(now)
-            case Attempted() | DialogChanged() | PolicyChanged() | Strangers():
+            case Attempted() | Arrived() | DialogChanged() | PolicyChanged() | Strangers():
                 pass
             case _:
                 assert_never(fact)

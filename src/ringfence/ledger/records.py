@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias, get_args
 import msgspec
 
 from ringfence.model import (
+    Arrived,
     Attempted,
     Contained,
     Decided,
@@ -116,6 +117,8 @@ def columns(entry: Entry) -> Columns:
         attempt, number = entry.attempt, entry.verdict.destination.number
         callee = number.e164 or number.candidate or number_key(attempt.dialled)
         return Columns(attempt.id, attempt.source, number_key(attempt.caller), callee, entry.verdict.outcome)
+    if isinstance(entry, Arrived):
+        return Columns(entry.id, entry.source, number_key(entry.caller), number_key(entry.dialled))
     if isinstance(entry, Strangers):
         return Columns(source=entry.address)
     if isinstance(entry, Contained):

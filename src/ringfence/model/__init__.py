@@ -8,6 +8,7 @@ from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.command import Alert, Command, Cut, Extend
 from ringfence.model.fact import (
     Answered,
+    Arrived,
     Attempted,
     Challenged,
     Contained,
@@ -30,6 +31,7 @@ __all__ = [
     "UNLIMITED",
     "Alert",
     "Answered",
+    "Arrived",
     "Attempt",
     "Attempted",
     "Challenged",

@@ -37,6 +37,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The trunk that is asked to carry it."""
     forwarded_by: str | None = None
     """The party that forwarded (Diversion, History-Info), where an inbound leg of it is live."""
+    user_agent: str = ""
+    """What the caller's device or PBX calls itself; anybody can claim anything."""
 
 
 class Destination(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -110,6 +110,20 @@ class PolicyChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="policy-chan
     by: str
 
 
+class Arrived(_Fact, frozen=True, gc=False, kw_only=True, tag="arrived"):
+    """An inbound call came in. No money is in it: it is not judged, but call-backs, forwarding and dial-through are
+    understood by it. Its `Answered` and `Ended` bear its id; one that ends unanswered was missed."""
+
+    id: str
+    source: str
+    """Whose call it is."""
+    trunk: str
+    caller: str
+    """E.164 digits where the number could be read, else as shown."""
+    dialled: str
+    """The source's number or extension that was called."""
+
+
 class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
     """What unknown addresses sent in ten seconds: one row a source address, and one for all that fell off the bound."""
 
@@ -134,6 +148,7 @@ Fact = (
     | Ended
     | Contained
     | Released
+    | Arrived
     | PolicyChanged
     | Strangers
     | Tick

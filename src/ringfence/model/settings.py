@@ -196,6 +196,21 @@ class AddressException(Settings, frozen=True, kw_only=True):
     """First instant at which it no longer holds."""
 
 
+class Behaviour(Settings, frozen=True, kw_only=True):
+    """What is learned and weighed: how the behaviour rules' evidence becomes an alert, a refusal, a containment."""
+
+    mode: Mode = "observe"
+    """Of every behaviour rule that `rule_modes` doesn't name."""
+    alert: int = 60
+    """Sum of weights of a call that is told."""
+    block: int = 100
+    """Sum of enforced weights of a call that refuses it, and cuts it where it is up."""
+    settle_h: int = 24
+    """What was first seen so many hours ago, in clean calls, is no longer new."""
+    memory_days: int = 90
+    """What wasn't seen for so long is new again."""
+
+
 class Ledger(Settings, frozen=True, kw_only=True):
     """Where facts are kept."""
 
@@ -227,6 +242,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     address_exceptions: tuple[AddressException, ...] = ()
     rule_modes: dict[str, Mode] = msgspec.field(default_factory=dict)
     """By rule slug, where it isn't the default."""
+    behaviour: Behaviour = Behaviour()
     ledger: Ledger = Ledger()
     control: str = "state/control.sock"
     max_calls: int = 20_000

@@ -27,6 +27,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Dotted key of the policy that decides, `trunk.unlimcall.permit`; the policy knows its file and line."""
     enforced: bool = True
     """False in observe mode: recorded, the call goes on."""
+    weight: int = 0
+    """Evidence of misuse: enforced weights of a call are summed, and refuse at the policy's `behaviour.block`."""
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -49,6 +51,10 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     max_call_s: int
     """Longest duration of the call, seconds; 0 = none."""
     ring_limit_s: int
+    block_score: int = 0
+    """Sum of enforced weights that refuses; 0 = none does."""
+    alert_score: int = 0
+    """Sum of weights, enforced or not, that is told; 0 = none is."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
