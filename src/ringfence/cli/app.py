@@ -6,7 +6,7 @@ done: wrong usage, a file that can't be read, no guard running. Errors go to std
 
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 import ringfence
 from ringfence.cli.guard import calls_app, reload, status
@@ -24,15 +24,23 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
 )
-app.command(serve, name="serve")
-app.command(policy_app())
-app.command(number, name="number")
-app.command(status, name="status")
-app.command(calls_app())
-app.command(log, name="log")
-app.command(explain, name="explain")
-app.command(ledger_app())
-app.command(reload, name="reload")
+_RUN = Group.create_ordered("Run the guard")
+_ASK = Group.create_ordered("Ask a running guard")
+_BACK = Group.create_ordered("Look back")
+_BEFORE = Group.create_ordered("Try without calling anybody")
+_ABOUT = Group.create_ordered("About this program")
+
+app.command(serve, name="serve", group=_RUN)
+app.command(reload, name="reload", group=_RUN)
+app.command(status, name="status", group=_ASK)
+app.command(calls_app(_ASK))
+app.command(log, name="log", group=_BACK)
+app.command(explain, name="explain", group=_BACK)
+app.command(ledger_app(_BACK))
+app.command(policy_app(_BEFORE))
+app.command(number, name="number", group=_BEFORE)
+for name in ("--help", "--version"):
+    app[name].group = _ABOUT
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cyclopts import App
+from cyclopts import App, Group
 
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
 from ringfence.cli.tables import WINDOWS, duration, instant, money, show
@@ -13,7 +13,9 @@ from ringfence.server.control import ask
 
 
 def status(*, control: Control = CONTROL, callers: Flag = False, as_json: Json = False) -> int:
-    """Show what a running guard knows of itself: calls, every meter beside its levels, the ledger.
+    """Show how a running guard is doing: calls, every meter beside its levels, the ledger.
+
+    Exit code 0: it answers; 2: no guard answers.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def calls(*, control: Control = CONTROL, as_json: Json = False) -> int:
 
 
 def cut(call: str, /, *, leg: Text = "", control: Control = CONTROL) -> int:
-    """End a call: BYE to both sides where it is answered, CANCEL where it rings.
+    """End a call: BYE to both sides if it is answered, CANCEL if it rings.
 
     Parameters
     ----------
@@ -104,7 +106,10 @@ def cut(call: str, /, *, leg: Text = "", control: Control = CONTROL) -> int:
 
 
 def reload(*, control: Control = CONTROL) -> int:
-    """Read the policy file again; a bad one is refused with every mistake, and the policy in force stays.
+    """Have a running guard read its policy again.
+
+    A policy with mistakes is refused with all of them, and the one in force stays: exit code 2. Sockets and the place
+    of the ledger can't be changed so; restart the guard for that.
 
     Parameters
     ----------
@@ -115,9 +120,9 @@ def reload(*, control: Control = CONTROL) -> int:
     return 0
 
 
-def calls_app() -> App:
+def calls_app(group: Group) -> App:
     """`ringfence calls`, with `cut` under it."""
-    app = App(name="calls", help="Show the calls in progress, or cut one.")
+    app = App(name="calls", group=group, help="Show the calls in progress, or cut one.")
     app.default(calls)
     app.command(cut, name="cut")
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
-from cyclopts import App
+from cyclopts import App, Group
 
 from ringfence.cli.log import FOREVER, as_object
 from ringfence.cli.options import LEDGER, Flag, Json, Text, Where
@@ -113,7 +113,7 @@ def verify(*, ledger: Where = LEDGER, head: Text = "", as_json: Json = False) ->
     ledger
         The ledger's file.
     head
-        A signed head that was sent out, in one line.
+        A signed head that you kept elsewhere, in one line: the chain must go on from it.
     as_json
         Write JSON instead of text.
     """
@@ -130,8 +130,8 @@ def verify(*, ledger: Where = LEDGER, head: Text = "", as_json: Json = False) ->
     return int(found.broken is not None)
 
 
-def ledger_app() -> App:
+def ledger_app(group: Group) -> App:
     """`ringfence ledger`, with its own commands."""
-    app = App(name="ledger", help="Check the ledger.")
+    app = App(name="ledger", group=group, help="Check the ledger.")
     app.command(verify, name="verify")
     return app

@@ -77,10 +77,12 @@ def log(
 ) -> int:
     """Show decisions, the newest last: who called where, the verdict and its reason, and what became of the call.
 
+    Example: `ringfence log --since 2h --outcome deny --number "+53*"`
+
     Parameters
     ----------
     since
-        From here on: 15m, 36h, 7d ago, or an ISO time.
+        From here on: 15m, 36h or 7d ago, or a time such as 2026-11-26T08:00.
     until
         Up to here, written as --since; now unless given.
     outcome
@@ -92,7 +94,7 @@ def log(
     number
         Only calls to this number; +4420* for all that begin so.
     kind
-        Entries of this kind as they are kept, instead of decisions; may be given several times.
+        Instead of decisions, entries of this kind as they are kept; may be given several times.
     limit
         At most so many, the newest.
     ledger

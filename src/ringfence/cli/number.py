@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
-from ringfence.cli.options import Flag, Json, Several
+from ringfence.cli.options import Flag, Json, Several, Text
 from ringfence.errors import RingfenceError
 from ringfence.numbers import DialPlan, Number, PlanError, PlanSettings, Step
 
@@ -50,7 +50,7 @@ def number(
     outside: Several = (),
     outside_required: bool = True,
     ext_len: str | None = None,
-    area: str = "",
+    area: Text = "",
     extra_idd: Several = (),
     e164_noplus: Flag = False,
     vanity: Flag = False,
@@ -59,6 +59,8 @@ def number(
     as_json: Json = False,
 ) -> int:
     """Say which number a dialled string is, step by step, or why it is refused.
+
+    Example: `ringfence number --home US --outside 9 9011535123456`
 
     Exit code 0: a number; 1: refused, or a batch had rows that couldn't be judged; 2: wrong usage or unreadable file.
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import msgspec
-from cyclopts import App
+from cyclopts import App, Group
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,9 +22,11 @@ from ringfence.server.clock import Clock
 DEFAULT = Path("policy.toml")
 
 
-def policy_app() -> App:
+def policy_app(group: Group) -> App:
     """The sub-command `policy` with its own."""
-    app = App(name="policy", help="Check the policy file, find what is unwise in it, and ask what it would do.")
+    app = App(
+        name="policy", group=group, help="Check the policy file, find what is unwise in it, and ask what it would do."
+    )
     app.command(check, name="check")
     app.command(lint_command, name="lint")
     app.command(explain_command, name="explain")

@@ -37,7 +37,7 @@ def explain_command(
     *,
     source: str,
     dial: str,
-    at: str = "",
+    at: str | None = None,
     caller: str | None = None,
     trunk: str | None = None,
     as_json: Json = False,
@@ -46,6 +46,8 @@ def explain_command(
 
     Nothing is called and nothing is counted: caps are shown with their levels, as if no call were up. What is in them
     now is shown by `ringfence status`.
+
+    Example: `ringfence policy explain --source pbx --dial 01153721234567 --at "Sun 03:12"`
 
     Exit code 0: it would be allowed; 1: refused; 2: the file isn't right, or the question can't be asked.
 
@@ -68,7 +70,9 @@ def explain_command(
     """
     loaded = Loader(str(file)).load()
     zone = _zone(loaded, source)
-    told = explain(loaded, source, dial, moment(at, zone, Clock().now()), _decider(loaded), caller=caller, trunk=trunk)
+    told = explain(
+        loaded, source, dial, moment(at or "", zone, Clock().now()), _decider(loaded), caller=caller, trunk=trunk
+    )
     if as_json:
         print(json.dumps(as_object(told), indent=1))
     else:

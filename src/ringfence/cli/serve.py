@@ -23,20 +23,23 @@ def serve(
     json_logs: Flag = False,
     verbose: Flag = False,
 ) -> int:
-    """Run the guard until SIGTERM: SIP edge, engine, ledger.
+    """Take calls, decide them, keep the ledger, until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the policy again. At the end calls in progress go on; the guard that is started next knows them.
+    When it stops, calls in progress go on, and the guard that is started next knows them. SIGHUP reads the policy
+    again, as `ringfence reload` does.
+
+    Exit code 0: it was told to stop; 2: it couldn't start, since the policy is wrong or a port is taken.
 
     Parameters
     ----------
     policy
         The main policy file.
     free_port
-        Where a port is taken, take the next free one.
+        Where a port is taken, take the next free one; for trying things out.
     node
-        Name of this node in the ledger; the host's name unless given.
+        Name of this guard in the ledger, which has to stay; the host's name unless given.
     json_logs
-        Log JSON, one event a line.
+        Log to stderr as JSON, one event a line.
     verbose
         Log details too.
     """
