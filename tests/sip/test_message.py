@@ -108,6 +108,7 @@ REFUSED = {
     "bare CR": (invite(b"X: a\rRoute: <sip:evil>"), 400),
     "NUL": (invite(b"X: a\x00b"), 400),
     "no colon": (invite(b"nonsense"), 400),
+    "no colon after a name that is known": (invite(b"Supported"), 400),
     "name with a space": (invite(b"Con tact: <sip:x>"), 400),
     "negative Content-Length": (invite(b"Content-Length: -1"), 400),
     "signed Content-Length": (invite(b"Content-Length: +0"), 400),
@@ -167,6 +168,13 @@ def test_what_does_not_parse_is_answered_by_its_lines() -> None:
     response = parse(reply(found[0], 400, "Bad Request", "t9"))
     assert (response.call_id, response.cseq, response.to_tag) == ("c1@10.0.0.1", (7, "INVITE"), "t9")
     assert found[1] == b"SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKa;rport"
+
+
+def test_the_answer_to_folded_lines_has_them_whole() -> None:
+    """Found by the fuzz run: the first line of a fold alone is another value."""
+    found = reflect(invite(b"CSeq:\r\n 7 INVITE", drop="cseq"))
+    assert found is not None
+    assert parse(reply(found[0], 503, "Service Unavailable", "t9")).cseq == (7, "INVITE")
 
 
 @pytest.mark.parametrize("drop", ["via", "from", "to", "call-id", "cseq"])

@@ -8,8 +8,9 @@
                    that nobody judged (C10)
     others         back to the caller: the end of the attempt
 
-A 2xx that nobody waits for any more (the caller has his final answer, or another target was tried meanwhile) is
-acknowledged and hung up at once; it is a call that costs money all the same, and is told as one.
+A 2xx that can't be read (no To tag, a broken Contact or Session-Expires) is hung up as far as it can be told, and the
+caller gets 502. One that nobody waits for any more (the caller has his final answer, or another target was tried
+meanwhile) is acknowledged and hung up at once; it is a call that costs money all the same, and is told as one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ringfence.edge.session import accept
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Answered, Challenged
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
+from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes
 from ringfence.sip.message import Response
 from ringfence.sip.timers import MS
@@ -32,6 +34,8 @@ ASK_AGAIN = (401, 407, 422)
 """Finals after which the caller sends the same INVITE again: challenge (§22), session interval too small (RFC 4028)."""
 CALLER_RETRIES = 32_000 * MS
 """How long a challenged attempt waits for the caller's second INVITE."""
+UNREAD = ""
+"""Stands among the tags that a client had 2xx from for those that couldn't be read."""
 MAX_FORKS = 16
 """Dialogs, early ones included, that one INVITE may make; what answers beyond them is hung up or not passed."""
 
@@ -42,7 +46,11 @@ def take(edge: Edge, client: Client, response: Response, now: int) -> None:
     call = found if found is not None and found.client is client else None
     status = response.status
     if 200 <= status < 300:
-        _answered(edge, call, client, response, now)
+        try:
+            _answered(edge, call, client, response, now)
+        except SipParseError:
+            _unread(edge, client, response, now)
+            raise
     elif call is None:
         return
     elif status >= 300:
@@ -71,9 +79,10 @@ def _ringing(edge: Edge, call: Call, client: Client, response: Response, now: in
 
 def _answered(edge: Edge, call: Call | None, client: Client, response: Response, now: int) -> None:
     prototype, tag = client.dialog, response.to_tag
-    if not tag or prototype is None:
-        edge.count("malformed")
+    if prototype is None:
         return
+    if not tag:
+        raise SipParseError("a 2xx without To tag")
     dialog = edge.dialogs.get((prototype.call_id, prototype.caller.tag, tag))
     expires_at = accept(response, client.session, now)
     if tag not in client.answered:
@@ -98,6 +107,22 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
         relay.pass_back(edge, client, response, now)
     if call is not None:
         leave(edge, call, answered=True)
+
+
+def _unread(edge: Edge, client: Client, response: Response, now: int) -> None:
+    """Acknowledge and hang up a 2xx that made no dialog, so that the far side has no call either."""
+    prototype, to = client.dialog, response.first("to") or b""
+    if prototype is None:
+        return
+    target = b"sip:" + host_port_bytes(client.host, client.port)
+    callee = Leg("", "", to, to, target, (), -1, client.host, client.port, client.listener)
+    caller = msgspec.structs.replace(prototype.caller)
+    dialog = Dialog(prototype.id, prototype.call_id, caller, callee, "confirmed", invite_cseq=prototype.invite_cseq)
+    if UNREAD in client.answered:
+        acknowledge(edge, dialog, now)
+        return
+    client.answered += (UNREAD,)
+    end(edge, dialog, "error", now, caller_too=False)
 
 
 def _is_late(client: Client, call: Call | None) -> bool:

@@ -37,6 +37,8 @@ def response(edge: Edge, response: Response, origin: Origin, now: int) -> None:
         client = late.take(edge, branch, response, origin, now)
         if client is None:
             return
+    if response.status >= 200:
+        edge.current = client.server  # Whoever waits for it gets an answer, also where this one can't be read.
     action = edge.step(client, event_of(response.status), now)
     if action == "cancel":
         relay.send_cancel(edge, client, now)
@@ -185,10 +187,12 @@ def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError) ->
 
 
 def stumbled(edge: Edge, status: int, reason: str, now: int) -> None:
-    """A request over which we stumbled gets its answer all the same, and its call an end."""
+    """A request over which, or over whose answer, we stumbled gets its answer all the same, and its call an end."""
     server = edge.current
     if server is None or server.head is None:
         return
+    if edge.raw.startswith(b"SIP/"):
+        status, reason = 502, "Bad Gateway"
     call = edge.calls.get(server.call)
     if call is not None and call.server is server:
         finish(edge, call, status, reason, "error", now)

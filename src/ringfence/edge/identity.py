@@ -53,10 +53,10 @@ def last_digits(number: str) -> str:
 
 
 def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, number: str, now: int) -> Attempt:
-    """The attempt that this INVITE, which dials `number`, is."""
+    """The attempt that this INVITE, which dials `number`, is; raises SipParseError where it doesn't say who calls."""
+    extension = request.from_.uri.user or ""
+    caller = _asserted(request) or extension
     known = _known(edge, request, source.name, number, now)
-    extension = user_of(request.first("from"))
-    caller = user_of(request.first("p-asserted-identity")) or extension
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     return Attempt(
         id=known.id if known is not None else edge.tokens.new_id(now),
@@ -71,6 +71,12 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         trunk=known.trunk if known is not None else source.trunks[0],
         forwarded_by=_forwarder(edge, request, source.name, caller) if edge.inbound else None,
     )
+
+
+def _asserted(request: Request) -> str:
+    """The asserted caller; refused where it can't be read, since the carrier might read it."""
+    value = request.first("p-asserted-identity")
+    return parse_address(value).uri.user or "" if value is not None else ""
 
 
 def _known(edge: Edge, request: Request, source: str, number: str, now: int) -> Attempt | None:

@@ -63,6 +63,8 @@ def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool
     dialog, leg = found
     dialog.acked = True
     other = dialog.other(leg)
+    if not other.listener:
+        return True  # A call that is hung up since nobody waits for it has no caller.
     out, _ = _readdressed(request, dialog, leg)
     data = out.write(edge.via(other.listener, edge.tokens.plain_branch(now)))
     edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)

@@ -101,12 +101,18 @@ def take(edge: Edge, branch: str, response: Response, origin: Origin, now: int) 
         return None
     orphan = edge.orphans.get(id)
     vias = response.all("via")[1:]
-    of_invite = response.cseq[1] == "INVITE"
-    if orphan is not None and of_invite and vias and (response.call_id, response.from_tag) == orphan.key:
+    if orphan is not None and vias and _answers(orphan, response, origin):
         call = _revive(edge, orphan, vias, branch, Target(origin.host, origin.port), now)
         return call.client
     _pass_on(edge, id, response, origin, now)
     return None
+
+
+def _answers(orphan: Orphan, response: Response, origin: Origin) -> bool:
+    """Whether it answers the orphan's INVITE; one of a trunk that was asked before its last one doesn't."""
+    if response.cseq[1] != "INVITE" or orphan.attempt.trunk not in origin.party.names:
+        return False
+    return (response.call_id, response.from_tag) == orphan.key
 
 
 def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:

@@ -2,9 +2,10 @@
 
 What goes to the carrier is rebuilt, not checked and passed on: the Request-URI from the verdict's number, so that no
 parameter (`;rn=`, `;phone-context=`, `;isub=`) and no second spelling gets past; Route is ours alone. Identity headers
-that nobody judged (Remote-Party-ID, P-Preferred-Identity) are dropped (A9, RFC 3325 §9.2). All other headers and the
-body pass as they are, the To header too: some PBXs compare it. Lines that pass were read as single lines without CR and
-LF, and lines of ours are made of what was read likewise; so the Request-URI is what has to be read again.
+that nobody judged (Remote-Party-ID, P-Preferred-Identity, a second P-Asserted-Identity) are dropped (A9, RFC 3325
+§9.2). All other headers and the body pass as they are, the To header too: some PBXs compare it. Lines that pass were
+read as single lines without CR and LF, and lines of ours are made of what was read likewise; so the Request-URI is what
+has to be read again.
 """
 
 from __future__ import annotations
@@ -65,11 +66,11 @@ def to_carrier(request: Request, verdict: Verdict, host: bytes) -> Outgoing:
     out = Outgoing(request, number if number.startswith(b"urn:") else b"sip:" + number + b"@" + host)
     prove(out.uri, verdict.send_user)
     out.drop(*_UNJUDGED)
-    if verdict.send_caller is not None:
-        for name in ("from", _IDENTITY):
-            value = request.first(name)
-            if value is not None:
-                out.put(name, with_caller(value, verdict.send_caller))
+    asserted, caller = request.first(_IDENTITY), verdict.send_caller
+    if asserted is not None:  # Of several the first was judged.
+        out.put(_IDENTITY, asserted if caller is None else with_caller(asserted, caller))
+    if caller is not None:
+        out.put("from", with_caller(request.first("from") or b"", caller))
     return out
 
 

@@ -61,7 +61,7 @@ class Tokens:
 
     def read_branch(self, branch: str) -> str | None:
         """The attempt that a branch of ours names."""
-        if not branch.startswith(OURS):
+        if not branch.startswith(OURS) or not branch.isascii():
             return None
         body, _, mac = branch[len(OURS) :].rpartition(".")
         if not compare_digest(mac, self._mac("v", body)):
@@ -78,7 +78,7 @@ class Tokens:
 
     def read_cookie(self, user: str | None) -> str | None:
         """The attempt that a Route entry of ours names."""
-        if user is None or not user.startswith("rf-"):
+        if user is None or not user.startswith("rf-") or not user.isascii():
             return None
         call, _, mac = user[3:].rpartition(".")
         return call if _ID.fullmatch(call) and compare_digest(mac, self._mac("r", call)) else None
@@ -90,8 +90,10 @@ class Tokens:
 
     def read_contact(self, token: str) -> str | None:
         """The text in such a token."""
+        if not token.isascii():
+            return None
         body, _, mac = token.lower().rpartition(".")
-        if not token.isascii() or not compare_digest(mac, self._mac("c", body)):
+        if not compare_digest(mac, self._mac("c", body)):
             return None
         try:
             return b32decode(body.upper() + "=" * (-len(body) % 8)).decode()

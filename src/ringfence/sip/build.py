@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import wire
 from ringfence.sip.headers import MAX_HEADERS, MAX_LINE, header_name, spelled
-from ringfence.sip.message import Request
+from ringfence.sip.message import Request, unfold
 
 _COPIED = frozenset({"via", "from", "call-id", "cseq", "timestamp"})
 _NEEDED = {"via", "from", "to", "call-id", "cseq"}
@@ -42,7 +42,10 @@ def reply_head(request: Request) -> ReplyHead:
 
 def reflect(data: bytes) -> tuple[ReplyHead, bytes] | None:
     """The same of a request that doesn't parse, and its topmost Via; None where there is too little to answer."""
-    _, *lines = data.partition(b"\r\n\r\n")[0].split(b"\r\n", MAX_HEADERS)
+    head = data.partition(b"\r\n\r\n")[0]
+    if b"\n " in head or b"\n\t" in head:
+        head = unfold(head)
+    _, *lines = head.split(b"\r\n", MAX_HEADERS)
     found: dict[str, list[bytes]] = {}
     for line in lines:
         raw, colon, _ = line.partition(b":")

@@ -135,6 +135,8 @@ LONG = frozenset(_KNOWN.values())
 _SPELT = {name: _spell(name) for name in LONG}
 known_name = _KNOWN.get
 "The long name of a header in one of the spellings that nearly everyone uses; None for others."
+no_known_name = _KNOWN.keys().isdisjoint
+"Whether none of these is such a spelling."
 
 
 def spelled(name: str) -> bytes:

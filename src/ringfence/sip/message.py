@@ -33,6 +33,7 @@ from ringfence.sip.headers import (
     SINGLE,
     header_name,
     known_name,
+    no_known_name,
     spelled,
 )
 from ringfence.sip.uri import Uri, parse_uri
@@ -402,16 +403,21 @@ def _split(head: bytes) -> list[bytes]:
     if b"\n " in head or b"\n\t" in head:
         if lines[1][:1] in (b" ", b"\t"):
             raise SipParseError("folded start line")
-        lines = _FOLD.sub(b" ", head).split(b"\r\n")
+        lines = unfold(head).split(b"\r\n")
     if len(head) > MAX_LINE and len(max(lines, key=len)) > MAX_LINE:
         raise SipParseError("line too long", status=513)
     return lines
 
 
+def unfold(head: bytes) -> bytes:
+    """Header lines, each on one line (§7.3.1)."""
+    return _FOLD.sub(b" ", head)
+
+
 def _names(lines: list[bytes]) -> list[str]:
     """The long lower-case name of each line."""
     names = [known_name(line.partition(b":")[0]) for line in lines]
-    if None in names:
+    if None in names or not no_known_name(lines):  # A whole line that is a name has no colon.
         return [_name(line) for line in lines]
     return names  # type: ignore[return-value]
 

@@ -1,0 +1,140 @@
+"""What the fuzz run (docs/development.md) found in the edge: each a message that was taken wrongly once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from table import INSIDE, OUTSIDE, Table
+
+from ringfence.testing import wire
+from ringfence.testing.peer import Leg, answer_ok, response_to
+from ringfence.testing.wire import Sip
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path)
+
+
+def says_ok(table: Table, offered: Leg, *headers: tuple[str, str], tag: str = "") -> None:
+    answer = response_to(offered.invite, 200, "OK", ("Contact", table.carrier.contact), tag=tag)
+    table.carrier.send(answer.having(*headers), OUTSIDE)
+
+
+UNREAD = [
+    ("", ()),
+    ("t1", (("Session-Expires", "soon"),)),
+    ("t1", (("Contact", "<sip:c@127.0.2.1:5090"),)),
+]
+
+
+@pytest.mark.parametrize(("tag", "headers"), UNREAD, ids=["no tag", "session", "contact"])
+def test_an_answer_that_cannot_be_read_holds_nothing(
+    table: Table, tag: str, headers: tuple[tuple[str, str], ...]
+) -> None:
+    made = table.dial()
+    offered = table.offered()
+    says_ok(table, offered, *headers, tag=tag)
+    made.ack_refusal(table.pbx.expect(502))
+    assert table.carrier.expect("ACK").cseq == (1, "ACK")
+    answer_ok(table.carrier, table.carrier.expect("BYE"))
+    assert (table.slots, table.told()[-1]) == (0, "ended error")
+    table.run(60)
+    left = table.edge.status()
+    assert (left["transactions"], left["waiting"], left["dialogs"]) == (0, 0, 0)
+
+
+def test_such_an_answer_repeated_is_acknowledged_again_and_hung_up_once(table: Table) -> None:
+    table.dial()
+    offered = table.offered()
+    for _ in range(3):
+        says_ok(table, offered)
+    assert [m.method for m in table.carrier.heard()] == ["ACK", "BYE", "ACK", "ACK"]
+
+
+def test_a_registrar_that_cannot_be_read_leaves_no_transaction(table: Table) -> None:
+    register = Sip(
+        "REGISTER sip:carrier.example SIP/2.0",
+        (
+            ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;rport;branch={wire.new_branch()}"),
+            ("From", "<sip:u@carrier.example>;tag=r"),
+            ("To", "<sip:u@carrier.example>"),
+            ("Call-ID", "r1"),
+            ("CSeq", "1 REGISTER"),
+            ("Contact", "<sip:u@127.0.1.1:5070>"),
+        ),
+    )
+    table.pbx.send(register, INSIDE)
+    asked = table.carrier.expect("REGISTER")
+    table.carrier.send(response_to(asked, 200, "OK", ("Contact", '"open <sip:u@127.0.0.1>, x')), OUTSIDE)
+    assert table.pbx.expect(502).call_id == "r1"
+    table.run(60)
+    assert table.edge.status()["transactions"] == 0
+
+
+def test_an_ack_inside_a_call_that_is_hung_up_for_nobody(table: Table) -> None:
+    made = table.dial()
+    offered = table.offered()
+    table.pbx.heard()
+    made.cancel()
+    table.run(60)
+    table.carrier.heard()
+    says_ok(table, offered, tag="t1")
+    bye = table.carrier.expect("BYE")
+    swapped = bye.having(
+        ("From", bye.value("To")),
+        ("To", bye.value("From")),
+        ("CSeq", "1 ACK"),
+        ("Via", "SIP/2.0/UDP 127.0.2.1:5090;branch=z9hG4bKa"),
+    )
+    table.carrier.send(Sip("ACK sip:x SIP/2.0", swapped.headers), OUTSIDE)
+    assert table.edge.status().get("error", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("From", "<&sip:101@127.0.1.1>;tag=f1"),
+        ("P-Asserted-Identity", "<sip:+12125550100@a"),
+        ("P-Asserted-Identity", ""),
+    ],
+)
+def test_a_caller_that_cannot_be_read_is_refused(table: Table, name: str, value: str) -> None:
+    """Another reader might read it: the caller ID of a call would be one that nobody judged."""
+    template = table.dial().invite
+    table.pbx.heard(), table.carrier.heard()
+    own = ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;rport;branch={wire.new_branch()}"), ("Call-ID", "other")
+    table.pbx.send(template.having(*own, (name, value)), INSIDE)
+    assert table.pbx.expect(0).status == 400
+    assert table.carrier.heard() == []
+
+
+def test_a_second_asserted_identity_is_not_sent_on(table: Table) -> None:
+    """The first was judged; a carrier might take the second."""
+    table.dial("+12125550143", "+12125550100", ("P-Asserted-Identity", "<sip:+12125550100@a>, <tel:+19005550100>"))
+    assert table.offered().invite.all("P-Asserted-Identity") == ["<sip:+12125550100@a>"]
+
+
+def test_bytes_that_are_no_text_in_a_branch_of_ours(table: Table) -> None:
+    table.dial()
+    invite = table.offered().invite
+    data = response_to(invite, 200, "OK").to_bytes().replace(b"z9hG4bKrf-", b"z9hG4bKrf-\xae", 1)
+    table.deliver(data, table.carrier.address, OUTSIDE)
+    assert table.edge.status().get("error", 0) == 0
+
+
+def test_a_late_answer_of_the_trunk_before_is_not_the_last_trunks(tmp_path: Path) -> None:
+    """After a restart in the middle of a failover."""
+    table = Table(tmp_path, two_trunks=True)
+    table.dial()
+    first = table.offered()
+    table.run(5)
+    assert table.second.expect("INVITE").user == "77+12125550143"
+    table.restart()
+    table.carrier.heard()
+    first.answer()
+    assert table.carrier.expect("ACK").cseq == (1, "ACK")
+    answer_ok(table.carrier, table.carrier.expect("BYE"))
+    assert (table.told()[-1], table.slots_of("second")) == ("ended late", 1)
+    assert table.pbx.heard() == []
