@@ -68,6 +68,12 @@ def test_calls(owner: Guard, filters: dict[str, Any], found: list[int]) -> None:
     assert [call.decided.attempt.id for call in calls] == [f"n1-{number}" for number in found]
 
 
+def test_calls_that_no_column_tells_apart(owner: Guard) -> None:
+    with Reader(owner.ledger.path) as reader:
+        calls = reader.calls(source="pbx-two", keep=lambda call: bool(call.ended), limit=2)
+    assert [call.decided.attempt.id for call in calls] == ["n1-8", "n1-7"]
+
+
 def test_a_call_has_its_verdict_its_legs_and_its_end(owner: Guard) -> None:
     with Reader(owner.ledger.path) as reader:
         call = reader.call("n1-1")

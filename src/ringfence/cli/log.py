@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from cyclopts import Parameter, validators
 
-from ringfence.cli.options import LEDGER, Json, Text, Where
+from ringfence.cli.options import LEDGER, Flag, Json, Text, Where
 from ringfence.cli.tables import coloured, duration, instant, money, note, show
 from ringfence.errors import RingfenceError
 from ringfence.ledger.reading import Call, Logged, Reader
-from ringfence.model import Outcome
+from ringfence.model import Outcome, Verdict
 from ringfence.server.clock import Clock
 
 Kind = Literal[
@@ -70,6 +70,7 @@ def log(
     source: Text = "",
     caller: Text = "",
     number: Text = "",
+    observed: Flag = False,
     kind: Annotated[tuple[Kind, ...], Parameter(negative="", show_default=False)] = (),
     limit: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 50,
     ledger: Where = LEDGER,
@@ -93,6 +94,8 @@ def log(
         Only calls that show this caller ID; +4420* for all that begin so.
     number
         Only calls to this number; +4420* for all that begin so.
+    observed
+        Only calls that observe mode let through though a rule would refuse them; its name stands in brackets.
     kind
         Instead of decisions, entries of this kind as they are kept; may be given several times.
     limit
@@ -109,9 +112,9 @@ def log(
             entries = reader.log(begin, end, kinds=kind, limit=limit + 1)
             _entries(_newest(entries, limit, since), as_json)
         else:
-            calls = reader.calls(
-                begin, end, outcome=outcome or "", source=source, caller=caller, callee=number, limit=limit + 1
-            )
+            filters = {"outcome": outcome or "", "source": source, "caller": caller, "callee": number}
+            keep = _was_observed if observed else bool
+            calls = reader.calls(begin, end, **filters, keep=keep, limit=limit + 1)
             _calls(_newest(calls[::-1], limit, since), as_json)
     return 0
 
@@ -201,10 +204,25 @@ def _cells(call: Call) -> tuple[object, ...]:
         decided.attempt.dialled[:32],
         shown,
         coloured(verdict.outcome),
-        verdict.reason,
+        verdict.reason or _bracketed(observed_rule(verdict)),
         _then(call),
         spent,
     )
+
+
+def observed_rule(verdict: Verdict) -> str:
+    """The first rule that would have refused a call which was let through; empty where none would."""
+    if verdict.outcome != "allow" or verdict.emergency:
+        return ""
+    return next((hit.rule for hit in verdict.hits if hit.severity == "block" and not hit.enforced), "")
+
+
+def _was_observed(call: Call) -> bool:
+    return bool(observed_rule(call.decided.verdict))
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if text else ""
 
 
 def _then(call: Call) -> str:

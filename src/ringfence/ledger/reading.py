@@ -13,7 +13,7 @@ import heapq
 import itertools
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -94,18 +94,19 @@ class Reader:
         source: str = "",
         caller: str = "",
         callee: str = "",
+        keep: Callable[[Call], bool] = lambda call: True,
         limit: int = 100,
     ) -> list[Call]:
         """Calls decided in a time range, newest first; empty filters match all.
 
-        A number is written in any form; `+4420*` matches all that begin so.
+        A number is written in any form; `+4420*` matches all that begin so. `keep` reads what no column has.
         """
         given = {"outcome": outcome, "source": source, "caller": caller, "callee": callee}
         where, values = _filters({column: value for column, value in given.items() if value})
         with self._view():
             found = self._search([(where, (*values, since, until))])
-            ids = list(itertools.islice(unique(call_id for _, call_id in found), limit))
-            return [call for call_id in ids if (call := self.call(call_id)) is not None]
+            calls = map(self.call, unique(call_id for _, call_id in found))
+            return list(itertools.islice((call for call in calls if call is not None and keep(call)), limit))
 
     def call(self, call_id: str) -> Call | None:
         """One call; None where there is none with that id, or it was purged."""
