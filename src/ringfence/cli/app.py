@@ -15,6 +15,7 @@ from ringfence.cli.log import log
 from ringfence.cli.number import number
 from ringfence.cli.policy import policy_app
 from ringfence.cli.serve import serve
+from ringfence.cli.simulate import simulate
 from ringfence.errors import RingfenceError
 
 app = App(
@@ -39,6 +40,7 @@ app.command(explain, name="explain", group=_BACK)
 app.command(ledger_app(_BACK))
 app.command(policy_app(_BEFORE))
 app.command(number, name="number", group=_BEFORE)
+app.command(simulate, name="simulate", group=_BEFORE)
 for name in ("--help", "--version"):
     app[name].group = _ABOUT
 

@@ -1,0 +1,123 @@
+"""`ringfence simulate`: traffic of customers that don't exist, with labelled fraud in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from ringfence.cli.options import Flag, Several
+from ringfence.cli.tables import console, counted, money, note, show
+from ringfence.errors import RingfenceError
+from ringfence.testing.simulate import attacks, kinds, negatives
+from ringfence.testing.simulate.plan import customers, planned
+from ringfence.testing.simulate.write import Run, write_customer
+
+FIRST = date(2026, 10, 5)
+T = TypeVar("T")
+
+
+class SimulateError(RingfenceError):
+    """A simulation that can't be meant."""
+
+
+def simulate(
+    *,
+    out: Path | None = None,
+    seed: int = 1,
+    customers: int = 10,
+    weeks: int = 6,
+    first: date = FIRST,
+    kind: Several = (),
+    attack: Several = (),
+    attacks_each: int = 3,
+    negatives_each: int = 2,
+    listed: Flag = False,
+) -> int:
+    """Write call records of simulated customers, fraud in their last week, and labels that say which calls are fraud.
+
+    Each customer has a directory of its own with week-1.csv and so on, labels.csv, rates.csv, policy.toml and open.toml
+    (docs/simulate.md). The same options write the same bytes.
+
+    Parameters
+    ----------
+    out
+        A new directory for the files.
+    seed
+        Another number gives other customers and campaigns.
+    customers
+        How many; the kinds in turn.
+    weeks
+        How many, the last one with attacks.
+    first
+        The first day, a Monday.
+    kind
+        Only customers of this kind; may be given several times.
+    attack
+        Only attacks of this kind; may be given several times.
+    attacks_each
+        Attacks on each customer; 0: honest traffic only.
+    negatives_each
+        Honest events that look like fraud, for each customer in the last week; 0: none in any week.
+    listed
+        List the kinds of customers, attacks and hard negatives.
+    """
+    if listed:
+        return _list()
+    if out is None:
+        raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --listed")
+    run = _run(seed, first, weeks)
+    return _write(out, run, customers, kind, attack, attacks_each, negatives_each)
+
+
+def _run(seed: int, first: date, weeks: int) -> Run:
+    if first.weekday() != 0:
+        raise SimulateError(f"--first {first} is no Monday; {first - timedelta(days=first.weekday())} is")
+    if weeks < 1:
+        raise SimulateError(f"--weeks {weeks}: at least 1")
+    return Run(seed, first, weeks)
+
+
+def _write(
+    out: Path, run: Run, count: int, kind: Sequence[str], attack: Sequence[str], attacks_each: int, negatives_each: int
+) -> int:
+    """Write every customer, and a line about each when done."""
+    if count < 1:
+        raise SimulateError(f"--customers {count}: at least 1")
+    if out.exists() and any(out.iterdir()):
+        raise SimulateError(f"{out} isn't empty: name a new directory")
+    owners = customers(run.seed, count, _chosen(kind, kinds.BY_NAME, "--kind") or kinds.KINDS)
+    plan = planned(
+        run.seed,
+        owners,
+        run.first + timedelta(weeks=run.weeks - 1),
+        attacks=(_chosen(attack, attacks.BY_KIND, "--attack") or attacks.ATTACKS) if attacks_each else (),
+        attacks_each=attacks_each,
+        negatives_each=negatives_each,
+        weeks=run.weeks,
+    )
+    rows = []
+    with console(stderr=True).status("simulating"):
+        for owner in owners:
+            written = write_customer(out, run, owner, plan[owner.name])
+            fraud = [one.what.kind for one in plan[owner.name] if one.label == "fraud"]
+            rows.append((owner.name, written.rows, written.fraud, money(written.fraud_micros), ", ".join(fraud)))
+    show(("customer", "calls", "fraud", "money", "attacks"), rows, right=("calls", "fraud", "money"))
+    note(f"{counted(sum(row[1] for row in rows), 'call')} in {out}")
+    return 0
+
+
+def _chosen(names: Sequence[str], known: dict[str, T], option: str) -> tuple[T, ...]:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SimulateError(f"{option} {unknown[0]}: there is none of this name; there are {', '.join(known)}")
+    return tuple(known[name] for name in names)
+
+
+def _list() -> int:
+    rows = [("customer", kind.name, f"{kind.extensions[0]} to {kind.extensions[1]} extensions") for kind in kinds.KINDS]
+    rows += [("attack", attack.kind, attack.what) for attack in attacks.ATTACKS]
+    rows += [("hard negative", negative.kind, negative.what) for negative in negatives.NEGATIVES]
+    show(("what", "name", "meaning"), rows)
+    return 0

@@ -1,0 +1,118 @@
+"""The policies of a customer: what a careful operator would write, and one that permits nearly everything.
+
+`policy.toml` has the fixed controls: a list of countries, opening hours, caps over what is usual, money, the longest
+call. `open.toml` has the same parties and no such limits but on special kinds of number, so that it shows what
+behaviour alone finds.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from ringfence.testing.simulate import directory
+from ringfence.testing.simulate.customer import CARRIER, Customer
+from ringfence.testing.simulate.days import holidays
+from ringfence.testing.simulate.deck import price_of
+from ringfence.testing.simulate.parameters import section
+
+CURRENCY = {"US": "USD", "GB": "GBP", "DE": "EUR"}
+TALK_MIN = 3.5
+"""Minutes of talk of an answered call, roughly, for sizing caps."""
+
+
+def policy_text(owner: Customer, first: date, last: date, *, everything: bool = False) -> str:
+    """The policy as TOML; `everything` permits all countries at all hours."""
+    limits = f"permit = {_listed(directory.countries())}" if everything else _limits(owner)
+    return f"""\
+# {owner.name}, simulated: {len(owner.phones)} extensions, about {owner.out_per_day:.0f} outbound calls a working day.
+
+[site]
+home_country = "{owner.home}"
+time_zone = "{owner.zone}"
+holidays = [{_holidays(owner.home, first, last)}]
+
+[listen.inside]
+bind = "127.0.0.1:5060"
+
+[listen.outside]
+bind = "127.0.0.1:5080"
+
+[trunk.carrier]
+listen = "outside"
+carrier_addresses = ["{CARRIER}"]
+send_to = ["sip:{CARRIER}"]
+billing = {{ rates = "rates.csv", currency = "{CURRENCY[owner.home]}" }}
+{limits}
+
+[source.pbx]
+zone = "internal"
+listen = "inside"
+addresses = ["{_network(owner)}"]
+directions = ["out", "in"]
+deliver_to = "{owner.pbx}"
+trunks = ["carrier"]
+caller_ids = ["+{owner.dids[0]}-+{owner.dids[1]}"]
+caller_id = "+{owner.dids[0]}"
+caller_id_policy = "owned_or_forwarded"
+{_plan(owner)}
+"""
+
+
+def _limits(owner: Customer) -> str:
+    """Caps at 115 % of the usual peak and money at five times a usual day."""
+    peak, day = usual_peak(owner), usual_spend(owner)
+    block = max(4, math.ceil(peak * 1.15))
+    rate = max(3, math.ceil(owner.out_per_day / 2000))
+    hours = [f'[trunk.carrier.hours]\ninternational = "{owner.kind.opening}"'] if owner.kind.opening else []
+    lines = [
+        f"permit = {_listed([owner.home, *owner.countries])}",
+        f"concurrent = {{ expected = {math.ceil(peak * 0.7)}, alert = {max(3, math.ceil(peak))}, block = {block} }}",
+        f"calls_per_second = {{ block = {rate}, burst = {rate * 3} }}",
+        "max_price_per_min = 1.25",
+        "",
+        "[trunk.carrier.spend]",
+        f"international = {{ per_day = {day * 5:.2f}, per_month = {day * 60:.2f} }}",
+        "",
+        "[trunk.carrier.max_call_s]",
+        "domestic = 28800",
+        "international = 14400",
+        *hours,
+    ]
+    return "\n".join(lines)
+
+
+def usual_peak(owner: Customer) -> float:
+    """Outbound calls in progress that the busiest hour of a usual week has: its load and three deviations."""
+    hours = section(f"week.{owner.kind.week}")["hours"]
+    busiest = max(hours.values()) / sum(hours.values()) * max(section(f"week.{owner.kind.week}")["days"])
+    load = owner.out_per_day * busiest * (owner.answered * TALK_MIN + 0.4) / 60
+    return float(load + 3 * math.sqrt(load) + 2)
+
+
+def usual_spend(owner: Customer) -> float:
+    """Money of a usual day's calls abroad, at least one unit."""
+    weights = [(n + 1) ** -section("destinations")["zipf"] for n in range(len(owner.countries))]
+    pairs = zip(weights, owner.countries, strict=True)
+    price = sum(weight * float(price_of(country, owner.home)) for weight, country in pairs) / sum(weights)
+    return float(max(1.0, owner.out_per_day * owner.abroad * owner.answered * TALK_MIN * price))
+
+
+def _network(owner: Customer) -> str:
+    """The /23 that his PBX and phones are in."""
+    return f"{owner.pbx.rpartition('.')[0]}.0/23"
+
+
+def _plan(owner: Customer) -> str:
+    return f'plan = {{ outside = ["{owner.kind.outside}"] }}' if owner.kind.outside else ""
+
+
+def _listed(countries: list[str] | tuple[str, ...]) -> str:
+    names = sorted(countries)
+    rows = [", ".join(f'"{name}"' for name in names[n : n + 16]) for n in range(0, len(names), 16)]
+    return f"[{rows[0]}]" if len(rows) == 1 else "[\n    " + ",\n    ".join(rows) + ",\n]"
+
+
+def _holidays(home: str, first: date, last: date) -> str:
+    days = {day for year in range(first.year, last.year + 1) for day in holidays(home, year)}
+    return ", ".join(day.isoformat() for day in sorted(days) if first <= day <= last)
