@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from ringfence.cli.options import Flag, Several
+from cyclopts import Parameter
+
+from ringfence.cli.options import Several
 from ringfence.cli.tables import console, counted, money, note, show
 from ringfence.errors import RingfenceError
 from ringfence.testing.simulate import attacks, kinds, negatives
 from ringfence.testing.simulate.plan import customers, planned
 from ringfence.testing.simulate.write import Run, write_customer
 
+Listed = Annotated[bool, Parameter(name="--list", negative="", show_default=False)]
 FIRST = date(2026, 10, 5)
 T = TypeVar("T")
 
@@ -33,7 +36,7 @@ def simulate(
     attack: Several = (),
     attacks_each: int = 3,
     negatives_each: int = 2,
-    listed: Flag = False,
+    listed: Listed = False,
 ) -> int:
     """Write call records of simulated customers, fraud in their last week, and labels that say which calls are fraud.
 
@@ -66,7 +69,7 @@ def simulate(
     if listed:
         return _list()
     if out is None:
-        raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --listed")
+        raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --list")
     run = _run(seed, first, weeks)
     return _write(out, run, customers, kind, attack, attacks_each, negatives_each)
 

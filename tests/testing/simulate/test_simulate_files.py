@@ -196,6 +196,6 @@ def test_a_directory_with_files_is_left_alone(run: Path) -> None:
 
 
 def test_the_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    app(["simulate", "--listed"])
+    app(["simulate", "--list"])
     said = capsys.readouterr().out
     assert all(name in said for name in (*BY_NAME, *attacks.BY_KIND, *(one.kind for one in NEGATIVES)))
