@@ -45,6 +45,25 @@ def test_an_answer_that_cannot_be_read_holds_nothing(
     assert (left["transactions"], left["waiting"], left["dialogs"]) == (0, 0, 0)
 
 
+def test_an_answer_without_the_callers_via_holds_nothing(table: Table) -> None:
+    table.dial()
+    offered = table.offered()
+    answer = response_to(offered.invite, 200, "OK", ("Contact", table.carrier.contact), tag="t1")
+    table.carrier.send(answer.having(("Via", offered.invite.all("Via")[0])), OUTSIDE)
+    assert table.pbx.expect(502)
+    assert [m.method for m in table.carrier.heard()] == ["ACK", "BYE"]
+    assert table.slots == 0
+
+
+def test_a_response_inside_without_the_senders_via_tells_its_status(table: Table) -> None:
+    dialog, _ = table.connect()
+    dialog.send("INFO")
+    asked = table.carrier.expect("INFO")
+    table.carrier.send(response_to(asked, 415, "Unsupported").having(("Via", asked.all("Via")[0])), OUTSIDE)
+    told = table.pbx.expect(415, method="INFO")
+    assert told.value("Via").startswith("SIP/2.0/UDP 127.0.1.1:5070")
+
+
 def test_such_an_answer_repeated_is_acknowledged_again_and_hung_up_once(table: Table) -> None:
     table.dial()
     offered = table.offered()

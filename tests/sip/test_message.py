@@ -92,6 +92,26 @@ def test_a_fold_is_one_line_also_with_a_colon_in_it() -> None:
     assert message.routes == []
 
 
+@pytest.mark.parametrize(
+    ("folded", "value"),
+    [
+        (b"X-A: one\r\n two", b"one two"),
+        (b"X-A: one \t\r\n\t two", b"one two"),
+        (b"X-A:\r\n one", b"one"),
+        (b"X-A: one\r\n  \r\n two", b"one  two"),
+        (b"X-A: one\r\n ", b"one"),
+        (b"X-A: one\r\n two \r\nX-B: " + b" " * 60_000 + b"3", None),
+    ],
+)
+def test_white_space_around_a_fold_is_one_space(folded: bytes, value: bytes | None) -> None:
+    """The last cost two seconds once, before the line was found too long: the square of a run of spaces."""
+    if value is not None:
+        assert parse(invite(folded)).first("x-a") == value
+        return
+    with pytest.raises(SipParseError, match="line too long"):
+        parse(invite(folded))
+
+
 def test_space_before_the_colon_is_the_same_header() -> None:
     assert len(parse(invite(b"Via : SIP/2.0/UDP 10.0.0.4;branch=z9hG4bKd")).vias) == 4
 

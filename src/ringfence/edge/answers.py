@@ -8,7 +8,7 @@
                    that nobody judged (C10)
     others         back to the caller: the end of the attempt
 
-A 2xx that can't be read (no To tag, a broken Contact or Session-Expires) is hung up as far as it can be told, and the
+A 2xx that can't be read (no To tag, no Via of the caller, a broken Contact) is hung up as far as can be told, and the
 caller gets 502. One that nobody waits for any more (the caller has his final answer, or another target was tried
 meanwhile) is acknowledged and hung up at once; it is a call that costs money all the same, and is told as one.
 """
@@ -81,8 +81,8 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
     prototype, tag = client.dialog, response.to_tag
     if prototype is None:
         return
-    if not tag:
-        raise SipParseError("a 2xx without To tag")
+    if not tag or len(response.all("via")) < 2:
+        raise SipParseError("a 2xx without To tag, or without the caller's Via")
     dialog = edge.dialogs.get((prototype.call_id, prototype.caller.tag, tag))
     expires_at = accept(response, client.session, now)
     if tag not in client.answered:

@@ -9,11 +9,17 @@ from ringfence.sip.message import Request, Response, parse
 
 
 def pass_back(edge: Edge, client: Client, response: Response, now: int) -> None:
-    """Send a response to whoever sent the request that the client was made for; it is edited in place."""
+    """Send a response to whoever sent the request that the client was made for; it is edited in place.
+
+    One without a Via under ours can't find its way: then its status is told.
+    """
     server = client.server
     if server is None:
         return
     response.pop_first("via")
+    if not response.has("via"):
+        edge.respond(server, response.status, response.reason, now)
+        return
     for name, value in client.restore:
         response.set(name, value)
     edge.reply(server, response.status, response.to_bytes(), now)

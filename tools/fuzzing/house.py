@@ -1,0 +1,348 @@
+"""The edge without sockets, with its engine: what goes in is written down, what comes out is looked at.
+
+A `House` is driven by operations, each a plain tuple, so that a list of them is a run that can be repeated:
+
+    ("in", listener, host, port, data)     a datagram
+    ("wait", microseconds)                 time passes, with every tick that is due
+    ("commit",)                            verdicts that were held back are given
+    ("hold",)                              from now on they are held back
+    ("cut", number) ("late", flag) ("waited", microseconds) ("reload",) ("restart",)
+
+After each one the invariants of `looked_at` hold, and after `drained` nothing is left.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fuzzing.finding import Broken
+from fuzzing.parsing import alone, read
+from ringfence.edge.core import EdgeCore
+from ringfence.edge.effects import Ask, Note, Send
+from ringfence.engine.engine import Engine
+from ringfence.model import SECOND, Answered, Command, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
+from ringfence.model.settings import Policy
+from ringfence.policy import Loader
+from ringfence.sip.errors import SipParseError
+
+Operation = tuple[object, ...]
+
+START = 1_800_000_000 * SECOND
+INSIDE, OUTSIDE = ("127.0.0.1", 5060), ("127.0.0.1", 5080)
+PARTIES = {("inside", "127.0.1.1"): "pbx", ("outside", "127.0.2.1"): "carrier", ("outside", "127.0.2.2"): "second"}
+"""Who may hear anything, and from which listener: written down again, so that the edge isn't asked about itself."""
+
+POLICY = """
+[site]
+home_country = "US"
+time_zone = "America/New_York"
+[listen.inside]
+bind = "127.0.0.1:5060"
+[listen.outside]
+bind = "127.0.0.1:5080"
+[trunk.carrier]
+listen = "outside"
+carrier_addresses = ["127.0.2.1"]
+send_to = ["sip:127.0.2.1:5090", "sip:127.0.2.1:5091"]
+permit = ["US", "GB"]
+ring_limit_s = 20
+[trunk.second]
+listen = "outside"
+carrier_addresses = ["127.0.2.2"]
+send_to = ["sip:127.0.2.2:5090"]
+tech_prefix = "77"
+[source.pbx]
+zone = "internal"
+listen = "inside"
+addresses = ["127.0.1.1"]
+directions = ["out", "in"]
+deliver_to = "127.0.1.1:5070"
+trunks = ["carrier", "second"]
+caller_ids = ["+12125550100-+12125550199"]
+caller_id = "+12125550100"
+caller_id_policy = "substitute"
+max_call_s = 90
+"""
+
+_URI = re.compile(rb"(?:INVITE|CANCEL|[A-Z]+) (\S+) SIP/2\.0\Z")
+_JUDGED = re.compile(rb"sip:([^@;?:]+)@[^@;?]+\Z")
+_STEERED = (b"INVITE", b"CANCEL", b"UPDATE", b"PRACK", b"INFO", b"REFER", b"SUBSCRIBE", b"NOTIFY", b"MESSAGE")
+"""Methods whose Request-URI decides where a call goes or could be made to go."""
+
+
+def load_policy() -> Policy:
+    """The policy of the house."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "policy.toml"
+        path.write_text(POLICY)
+        return Loader(str(path)).load().policy
+
+
+class _Caught(logging.Handler):
+    """Exceptions that the edge's one broad border counted and logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self.errors.append(record.exc_info[1])
+
+
+CAUGHT = _Caught()
+
+
+def listen_to_the_edge() -> None:
+    """Have exceptions of the edge come here instead of the log."""
+    log = logging.getLogger("ringfence.edge")
+    log.handlers, log.propagate = [CAUGHT], False
+
+
+class House:
+    """Edge and engine on one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.now = START
+        self.engine, self.edge = Engine(policy, "n1"), EdgeCore(policy, "n1", b"s" * 32)
+        self.sent: list[Send] = []
+        """What came out of the last operation."""
+        self.facts: list[Fact] = []
+        self.waiting: list[Decided] = []
+        self.held_back = False
+        self.datagrams = 0
+        self.restarts = 0
+        self.judged: dict[bytes, set[tuple[bytes, str]]] = {}
+        """By Call-ID: (user part, trunk) of every verdict that lets an attempt through."""
+        self._from_carrier = b""
+        self._input = b""
+
+    # In.
+
+    def do(self, operation: Operation) -> None:
+        """One operation. Raises Broken, or what the code under it should not have raised."""
+        self.sent, self._input = [], b""
+        CAUGHT.errors.clear()
+        getattr(self, f"_{operation[0]}")(*operation[1:])
+        self._settle()
+        self._bounded()
+
+    def _in(self, listener: str, host: str, port: int, data: bytes) -> None:
+        self.datagrams += 1
+        self._input = data
+        if PARTIES.get((listener, host), "pbx") != "pbx":
+            self._from_carrier += b"\n" + data
+        self.edge.receive(data, host, port, listener, self.now)
+
+    def _wait(self, microseconds: int) -> None:
+        end = self.now + microseconds
+        while True:
+            due = min((at for at in (self.edge.due(), self.engine.due()) if at is not None), default=end + 1)
+            if due > end:
+                break
+            self.now = max(self.now, due)
+            self.edge.tick(self.now)
+            self._obey(self.engine.apply(Tick(at=self.now), now=self.now))
+            self._settle()
+        self.now = end
+
+    def _hold(self) -> None:
+        self.held_back = True
+
+    def _commit(self) -> None:
+        self.held_back = False
+        waiting, self.waiting = self.waiting, []
+        for decided in waiting:
+            self.edge.decided(decided.attempt.id, decided.verdict, self.now)
+
+    def _cut(self, number: int) -> None:
+        calls = list(self.engine.calls)
+        if calls:
+            self._obey((Cut(calls[number % len(calls)], "", "operator", "ordered"),))
+
+    def _late(self, flag: bool) -> None:
+        self.edge.overloaded(flag)
+
+    def _waited(self, microseconds: int) -> None:
+        self.edge.waited(microseconds)
+
+    def _reload(self) -> None:
+        self.engine.use(self.policy)
+        self.edge.use(self.policy)
+
+    def _restart(self) -> None:
+        """The process dies, and comes back a second later with what the ledger has."""
+        self.now += SECOND
+        self.restarts += 1
+        self.waiting, self.held_back = [], False
+        self.engine, self.edge = Engine(self.policy, "n1"), EdgeCore(self.policy, "n1", b"s" * 32)
+        for fact in self.facts:
+            self.engine.recover(fact)
+        ids = [fact.attempt.id if isinstance(fact, Decided) else getattr(fact, "id", "") for fact in self.facts]
+        open_now = [fact for fact, id in zip(self.facts, ids, strict=True) if id in self.engine.calls]
+        self.edge.restore(open_now, self.now)
+        self._obey(self.engine.reconcile(now=self.now))
+
+    # Out: the guard's part.
+
+    def _settle(self) -> None:
+        while effects := self.edge.effects():
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self.sent.append(effect)
+                    self._look_at(effect)
+                elif isinstance(effect, Ask):
+                    self._ask(effect)
+                elif isinstance(effect, Note):
+                    self._note(effect.fact)
+        if CAUGHT.errors:
+            raise CAUGHT.errors[0]
+        if self.edge.status().get("error"):
+            raise Broken("the edge counted an error without a word")
+
+    def _ask(self, ask: Ask) -> None:
+        judgement = self.engine.judge(ask.attempt, now=self.now)
+        reading = self.engine.meters.reserve(judgement.hold, now=self.now)
+        verdict = self.engine.conclude(judgement, reading)
+        decided = Decided(
+            at=self.now,
+            attempt=ask.attempt,
+            hold=judgement.hold,
+            reading=reading,
+            verdict=verdict,
+            policy="",
+            numbers="",
+            edge=ask.edge,
+        )
+        if verdict.outcome == "allow":
+            key = ask.attempt.call_id.encode()
+            self.judged.setdefault(key, set()).add((verdict.send_user.encode(), ask.attempt.trunk))
+        self._note(decided)
+        self.waiting.append(decided)
+        if not self.held_back:
+            self._commit()
+
+    def _note(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        self._obey(self.engine.apply(fact, now=self.now))
+
+    def _obey(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            if isinstance(command, Extend):
+                self._note(self.engine.ask_more(command.hold, now=self.now))
+            elif isinstance(command, Cut) and not self.edge.cut(command.id, command.leg, command.cause, self.now):
+                self._note(Ended(at=self.now, id=command.id, leg=command.leg, cause=command.cause))
+
+    # What must hold of each datagram that goes out.
+
+    def _look_at(self, send: Send) -> None:
+        party = PARTIES.get((send.listener, send.host))
+        if party is None:
+            raise Broken("a stranger is sent something", send)
+        alone(send.data)
+        message = read(send.data)
+        if message is None:
+            self._excused(send)
+            return
+        try:
+            _ = (message.call_id, message.cseq, message.from_tag, message.to_tag, message.top_via.branch)
+        except SipParseError as error:
+            if send.data.startswith((b"SIP/2.0 ", b"ACK ", b"BYE ")):
+                return  # They repeat lines of what they answer, whatever those are.
+            raise Broken(f"a request that is sent can't be read: {error.reason}", send) from error
+        if party != "pbx" and send.data.split(b" ", 1)[0] in _STEERED:
+            self._steered(party, send.data, message.call_id.encode())
+
+    def _excused(self, send: Send) -> None:
+        """An answer to a request that doesn't parse repeats its lines, so it needn't parse either."""
+        if self._input and read(self._input) is None and re.match(rb"SIP/2\.0 [4-6]", send.data):
+            return
+        raise Broken("a datagram that is sent doesn't parse", send)
+
+    def _steered(self, party: str, data: bytes, call_id: bytes) -> None:
+        """A request to the carrier names a number that was judged for it, or a target that the carrier gave itself."""
+        match = _URI.match(data.partition(b"\r\n")[0])
+        if match is None:
+            raise Broken("the Request-URI has spaces", data)
+        number = _JUDGED.match(match[1])
+        allowed = self.judged.get(call_id, set())
+        if number is not None and (number[1], party) in allowed:
+            return
+        if data.startswith(b"INVITE ") and b"tag=" not in _header(data, b"to").lower():
+            raise Broken("an INVITE to the carrier names a number that wasn't judged", data)
+        if match[1] not in self._from_carrier and not re.fullmatch(rb"sip:127\.0\.2\.\d:\d+", match[1]):
+            raise Broken("a request to the carrier names a target that nobody gave", data)
+
+    # What must hold of the whole.
+
+    def _bounded(self) -> None:
+        """No table outgrows what was sent."""
+        edge, inputs = self.edge._edge, self.datagrams + 10
+        sizes = {name: len(getattr(edge, name)) for name in TABLES}
+        sizes["agenda"] = len(edge.agenda)
+        grown = [name for name, size in sizes.items() if size > 3 * inputs]
+        if grown:
+            raise Broken(f"{grown[0]} grows beyond what was sent", sizes)
+
+    def drained(self) -> None:
+        """Everybody is silent for long: every call is told as ended exactly once, and nothing is left."""
+        self.do(("commit",))
+        self.do(("late", False))
+        self.do(("waited", 0))
+        self.do(("wait", 600 * SECOND))
+        for dialog in list(self.edge._edge.dialogs.values()):
+            live = self.engine.calls.get(dialog.id)
+            if dialog.inbound or (live is not None and live.emergency):  # They end when somebody says so.
+                self.edge.cut(dialog.id, "", "operator", self.now)
+        self.do(("wait", 60 * SECOND))
+        edge = self.edge._edge
+        left = [name for name in TABLES if getattr(edge, name)]
+        if left:
+            raise Broken(f"{left[0]} isn't empty after everybody fell silent", left)
+        if self.engine.calls:
+            raise Broken("a call is never told as ended", list(self.engine.calls))
+        held = self.engine.meters.read(MeterKey("source", "pbx", "calls", "", 0), self.now)
+        if held:
+            raise Broken("a slot is held by nobody", held)
+        self._told_once()
+
+    def _told_once(self) -> None:
+        """As many ends as there were answers.
+
+        An answer after all was over is hung up as often as it comes; one that a restart interrupts has no end.
+        """
+        late = {(fact.id, fact.leg) for fact in self.facts if isinstance(fact, Answered) and fact.late}
+        facts = [fact for fact in self.facts if (getattr(fact, "id", ""), getattr(fact, "leg", "")) not in late]
+        last = {f.attempt.id: f.verdict.outcome for f in facts if isinstance(f, Decided)}
+        allowed = {f.attempt.id for f in facts if isinstance(f, Decided) and f.verdict.outcome == "allow"}
+        answered = Counter((f.id, f.leg) for f in facts if isinstance(f, Answered))
+        ended = Counter((f.id, f.leg) for f in facts if isinstance(f, Ended))
+        kept = {f.id for f in self.facts if isinstance(f, Answered) and not f.late}
+        if max((*answered.values(), *ended.values()), default=1) > 1:
+            raise Broken("an answer or an end is told twice", answered, ended)
+        if not self.restarts and any(key not in ended for key in answered):
+            raise Broken("an answered leg has no end", answered, ended)
+        for id in allowed:
+            if last[id] == "allow" and id not in kept and not ended[id, ""]:
+                raise Broken("an attempt that was let through has no end", id)
+            if id in kept and ended[id, ""]:
+                raise Broken("an answered attempt is told as ended as a whole", id)
+
+
+TABLES = (
+    "servers", "clients", "calls", "merges", "dialogs", "by_attempt", "retries", "orphans", "orphan_ids", "early",
+    "inbound",
+)  # fmt: skip
+
+
+def _header(data: bytes, name: bytes) -> bytes:
+    for line in data.partition(b"\r\n\r\n")[0].split(b"\r\n"):
+        head, _, value = line.partition(b":")
+        if head.strip(b" \t").lower() in (name, name[:1]):
+            return value
+    return b""
