@@ -55,6 +55,7 @@ def raw(table: Table, *changes: tuple[bytes, bytes], method: bytes = b"INVITE") 
         ([(b"Max-Forwards: 70", b"Max-Forwards: 70\r\nProxy-Require: bogus")], 420),
         ([(b"sip:+12125550143@127.0.0.1 ", b"sip:127.0.0.1 ")], 404),
         ([(b"Max-Forwards: 70", b"Max-Forwards: 70\r\nSupported: timer\r\nSession-Expires: 60")], 422),
+        ([(b"Max-Forwards: 70", b"Max-Forwards: 70\r\nMin-SE: 4000=")], 400),
     ],
 )
 def test_a_broken_invite_gets_its_answer_and_holds_nothing(

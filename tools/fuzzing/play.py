@@ -172,7 +172,7 @@ class Episode:
             made, answer = self.random.choice(self.answers)
             if answer.status < 300:
                 self.dialogs.append(made.dialog(answer))
-                made.confirm(answer)
+                made.peer.send(self.dialogs[-1].request("ACK", cseq=answer.cseq[0]), INSIDE)
             else:
                 made.ack_refusal(answer)
 

@@ -36,7 +36,11 @@ def supports_timer(message: Message) -> bool:
 
 
 def too_small(request: Request) -> bool:
-    """Whether the request has to be answered 422 (§8.1: only where its sender understands that)."""
+    """Whether the request has to be answered 422 (§8.1: only where its sender understands that).
+
+    Raises SipParseError for a Min-SE that can't be read too, so that it is refused before it is judged.
+    """
+    seconds(request, "min-se")
     return 0 < seconds(request, "session-expires") < MIN_SE and supports_timer(request)
 
 
