@@ -2,14 +2,15 @@
 
 Calls come as a gamma-Poisson process in bins of five minutes: the shape of the week, times the day's own factor, times
 what a holiday leaves. Each call has somebody who makes it, a number out of the ones that were called before or a new
-one, and an outcome; who got no answer may try again. Numbers abroad are mostly called by those whose job it is.
+one, and an outcome; who got no answer may try again. Numbers abroad are mostly called by those whose job it is: several
+calls one after the other, and to other countries from week to week.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 
 from ringfence.testing.simulate import directory
@@ -17,7 +18,7 @@ from ringfence.testing.simulate.call import ANSWERED, BUSY, EVERYDAY, FAILED, NO
 from ringfence.testing.simulate.customer import CARRIER, TRUNK, Customer, Phone
 from ringfence.testing.simulate.days import at_ms, is_holiday
 from ringfence.testing.simulate.dialling import EMERGENCY
-from ringfence.testing.simulate.draws import bursty, generator, talk_s
+from ringfence.testing.simulate.draws import Weighted, bursty, generator, talk_s
 from ringfence.testing.simulate.parameters import section
 
 CONTACTS = 2000
@@ -71,14 +72,18 @@ class Day:
         self._people = owner.people
         self._faxes = [phone for phone in owner.phones if phone.fax]
         self._free_at: dict[str, int] = {}
+        self._monday = date.min
+        self._by_country = owner.by_country
         self._world = section("countries")[owner.home].split()
         self._of = section("destinations")
         self._outcome = section("outcome")
+        self._abroad = owner.abroad / (1 + self._of["streak"] * self._of["streak_calls"])
 
     def calls(self, day: date) -> list[Call]:
         """The day's calls, in order of their start."""
         rng = generator(self._seed, self.owner.name, "day", day)
         self._free_at.clear()
+        self._new_week(day)
         self._move(rng)
         found: list[Call] = []
         out, incoming = self._rates(rng, day)
@@ -110,6 +115,15 @@ class Day:
             for n in range(bins):
                 yield start + n * size * 1000, size * 1000, weight / total / bins
 
+    def _new_week(self, day: date) -> None:
+        """Other countries come to the front from week to week."""
+        monday = day - timedelta(days=day.weekday())
+        if monday != self._monday:
+            rng, shape = generator(self._seed, self.owner.name, "week", monday), self._of["drift"]
+            weights = [(rank + 1) ** -self._of["zipf"] for rank in range(len(self.owner.countries))]
+            drifted = [weight * rng.gammavariate(shape, 1 / shape) for weight in weights]
+            self._monday, self._by_country = monday, Weighted(zip(self.owner.countries, drifted, strict=True))
+
     def _move(self, rng: Random) -> None:
         """Somebody at home has another address of the same network now and then."""
         for phone in self.owner.phones:
@@ -118,12 +132,19 @@ class Day:
 
     def _outbound(self, rng: Random, at: int) -> list[Call]:
         country = self.owner.home
-        if rng.random() < self.owner.abroad:
+        if rng.random() < self._abroad:
             one_off = rng.random() < self._of["one_off"]
-            country = rng.choice(self._world) if one_off else self.owner.by_country.draw(rng)
+            country = rng.choice(self._world) if one_off else self._by_country.draw(rng)
         phone = self._caller(rng, at, country)
-        e164 = self._number(rng, country)
-        typo = rng.random() < self._of["typo"]
+        found = self._one(rng, at, phone, country)
+        if country != self.owner.home and rng.random() < self._of["streak"]:
+            for _ in range(1 + int(rng.expovariate(1 / (self._of["streak_calls"] - 0.5)))):
+                found += self._one(rng, found[-1].end_ms + int(rng.expovariate(1 / 240) * 1000), phone, country)
+        return found
+
+    def _one(self, rng: Random, at: int, phone: Phone, country: str) -> list[Call]:
+        """One person's attempts to reach one number, which may be mistyped."""
+        e164, typo = self._number(rng, country), rng.random() < self._of["typo"]
         return self._tries(rng, at, phone, e164[: -rng.randint(1, 3)] if typo else e164, typo)
 
     def _number(self, rng: Random, country: str) -> str:

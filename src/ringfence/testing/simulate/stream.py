@@ -25,8 +25,17 @@ def traffic(
     """Every call that begins in these days, in the order in which they end. Campaigns are each in order of start."""
     everyday = Day(seed, owner)
     calls = (call for day in days_from(first, days) for call in everyday.calls(day))
-    started = heapq.merge(_in_order(calls), *campaigns, key=lambda call: call.start_ms)
-    return by_end((f"{owner.name}-{n}", call) for n, call in enumerate(started))
+    return by_end(numbered(owner, mixed(calls, campaigns)))
+
+
+def mixed(calls: Iterable[Call], campaigns: Sequence[Sequence[Call]]) -> Iterator[Call]:
+    """Everyday calls, day after day, and campaigns, in order of start."""
+    return heapq.merge(_in_order(calls), *campaigns, key=lambda call: call.start_ms)
+
+
+def numbered(owner: Customer, calls: Iterable[Call], since: int = 0) -> Iterator[Row]:
+    """Calls with ids that count on from a number."""
+    return ((f"{owner.name}-{n}", call) for n, call in enumerate(calls, since))
 
 
 def _in_order(calls: Iterable[Call]) -> Iterator[Call]:

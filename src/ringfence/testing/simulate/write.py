@@ -96,12 +96,15 @@ def write_policies(folder: Path, run: Run, owner: Customer) -> None:
     (folder / "open.toml").write_text(policy_text(owner, run.first, last, everything=True))
 
 
-def write_rows(folder: Path, run: Run, owner: Customer, rows: Iterable[Row]) -> Written:
-    """CDRs, a file for each week in which calls ended (the last one has those that end later), and labels."""
+def write_rows(folder: Path, run: Run, owner: Customer, rows: Iterable[Row], *, number: int = 1) -> Written:
+    """CDRs, a file for each week in which calls ended (the last one has those that end later), and labels.
+
+    Weeks are counted from `number`.
+    """
     clock, count, fraud, micros = Clock(owner.zone), 0, 0, 0
     with ExitStack() as stack:
         labels = _table(stack, folder / "labels.csv", LABELS)
-        files = _weeks(stack, folder, run, owner)
+        files = _weeks(stack, folder, run, owner, number)
         table, until = next(files)
         for row in rows:
             while row[1].end_ms >= until:
@@ -115,11 +118,13 @@ def write_rows(folder: Path, run: Run, owner: Customer, rows: Iterable[Row]) -> 
     return Written(count, fraud, micros)
 
 
-def _weeks(stack: ExitStack, folder: Path, run: Run, owner: Customer) -> Iterator[tuple[csv.Writer, float]]:  # type: ignore[name-defined]
+def _weeks(
+    stack: ExitStack, folder: Path, run: Run, owner: Customer, number: int
+) -> Iterator[tuple[csv.Writer, float]]:  # type: ignore[name-defined]
     """A CDR table for each week, and the instant (ms) at which the next one begins."""
     for week in range(1, run.weeks + 1):
         until = at_ms(owner.zone, run.first, 24 * 7 * week) if week < run.weeks else float("inf")
-        yield _table(stack, folder / f"week-{week}.csv", CDR), until
+        yield _table(stack, folder / f"week-{week + number - 1}.csv", CDR), until
 
 
 def _table(stack: ExitStack, path: Path, header: Sequence[str]) -> csv.Writer:  # type: ignore[name-defined]
