@@ -69,6 +69,13 @@ def test_a_broken_invite_gets_its_answer_and_holds_nothing(
     assert (left["transactions"], left["waiting"], table.facts) == (0, 0, [])
 
 
+def test_a_pbx_that_routes_strictly_is_told_what_its_setting_lacks(table: Table) -> None:
+    strict = (b"Max-Forwards", b"Route: <sip:+12125550143@127.0.0.9>\r\nMax-Forwards")
+    table.deliver(raw(table, (b"sip:+12125550143@127.0.0.1 ", b"sip:127.0.0.1 "), strict), PBX, INSIDE)
+    final = table.pbx.expect(404)
+    assert (final.start, table.carrier.heard()) == ("SIP/2.0 404 Outbound Proxy Lacks ;lr", [])
+
+
 @pytest.mark.parametrize("junk", [b"", b"\r\n\r\n", b"\x00", b"INVITE", b"SIP/2.0 200 OK\r\n\r\n", b"\xff" * 2000])
 def test_junk_is_not_answered(table: Table, junk: bytes) -> None:
     table.deliver(junk, PBX, INSIDE)

@@ -54,6 +54,8 @@ def _problem(edge: Edge, request: Request) -> Problem | None:
         return 483, "Too Many Hops", ()
     if any(_OURS in via and edge.tokens.read_branch(_branch(via)) for via in request.all("via")):
         return 482, "Loop Detected", ()
+    if request.uri.user is None and request.has("route") and _names_us(edge, request.uri.host):
+        return 404, "Outbound Proxy Lacks ;lr", ()  # It routes strictly (§16.4): the number is in its Route.
     if request.has("proxy-require"):
         return 420, "Bad Extension", (("Unsupported", b", ".join(request.all("proxy-require"))),)
     if (request.call_id, tag, request.cseq[0]) in edge.merges:
@@ -61,6 +63,10 @@ def _problem(edge: Edge, request: Request) -> Problem | None:
     if too_small(request):
         return 422, "Session Interval Too Small", (("Min-SE", b"%d" % MIN_SE),)
     return None
+
+
+def _names_us(edge: Edge, host: str) -> bool:
+    return any(host == listen.advertise_host for listen in edge.policy.listens.values())
 
 
 def _branch(via: bytes) -> str:
