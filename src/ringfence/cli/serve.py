@@ -14,6 +14,9 @@ from ringfence.server.serve import serve as run
 
 log = logging.getLogger("ringfence.serve")
 
+EXAMPLE = Path("examples/policy.toml")
+"""The policy of `make run`."""
+
 
 def serve(
     *,
@@ -64,8 +67,15 @@ def summary(policy: Policy, server: Server) -> list[str]:
     lines += [f"  source     {_source(source)}" for source in policy.sources.values()]
     lines.append(f"  ledger     {server.ledger.path}")
     lines.append(f"  policy     {server.options.policy}")
-    lines.append("Next: `make try` in a second terminal, or `.venv/bin/ringfence --help`.")
+    lines.append(f"Next: {what_next(server.options.policy)}")
     return lines
+
+
+def what_next(policy: Path) -> str:
+    """What to try; `make try` plays the parties of the example."""
+    if policy == EXAMPLE:
+        return "`make try` in a second terminal, or `.venv/bin/ringfence --help`."
+    return "`ringfence status`, `ringfence calls` and `ringfence log`, in this directory; docs/start.md has the rest."
 
 
 def _trunk(trunk: Trunk) -> str:
