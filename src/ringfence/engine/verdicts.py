@@ -65,6 +65,23 @@ def failed(attempt: Attempt, text: str) -> Verdict:
     return _refused(NOWHERE, "error", "error", told, 503, "Service Unavailable", (), None)
 
 
+def passed_unjudged(attempt: Attempt, number: Number, text: str) -> Verdict:
+    """The verdict on an emergency call over which the engine stumbled: it goes on, and people are told (C8)."""
+    told = f"emergency call to {number.e164} from {attempt.source}, passed without being judged: {text}"
+    return Verdict(
+        outcome="allow",
+        reason=EMERGENCY,
+        text=told,
+        sip_status=0,
+        public_text="",
+        hits=(Hit(rule=EMERGENCY, severity="alert", text=told, enforced=False),),
+        destination=Destination(number=number, klass="emergency", risk=0, price=None),
+        emergency=True,
+        send_user=number.e164,
+        send_caller=None,
+    )
+
+
 def _refused(
     destination: Destination,
     outcome: Outcome,

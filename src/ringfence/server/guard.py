@@ -22,7 +22,8 @@ from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, Effect, Message, Note, Send
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
-from ringfence.engine.verdicts import failed
+from ringfence.engine.judging import ANSWER_GRACE_US
+from ringfence.engine.verdicts import failed, passed_unjudged
 from ringfence.ledger.ledger import Ledger
 from ringfence.ledger.segments import Message as StoredMessage
 from ringfence.model import (
@@ -42,7 +43,7 @@ from ringfence.model import (
     Verdict,
 )
 from ringfence.model.settings import Policy
-from ringfence.numbers import numbering
+from ringfence.numbers import DialPlan, numbering
 from ringfence.server.clock import Clock
 
 log = logging.getLogger("ringfence.guard")
@@ -171,8 +172,7 @@ class Guard:
         except Exception as error:
             self.errors += 1
             log.exception("attempt %s could not be judged", attempt.id)
-            hold, reading = Hold(attempt.id, engine.node, (), now), Reading(False, now, ())
-            verdict = failed(attempt, str(error))
+            hold, reading, verdict = self._stumbled(ask, now, str(error))
         return Decided(
             at=now,
             attempt=attempt,
@@ -183,6 +183,16 @@ class Guard:
             numbers=numbering().version,
             edge=ask.edge,
         )
+
+    def _stumbled(self, ask: Ask, now: int, why: str) -> tuple[Hold, Reading, Verdict]:
+        """What becomes of an attempt that can't be judged: it is refused, unless it is an emergency call."""
+        attempt, node, policy = ask.attempt, self.engine.node, self.engine.policy
+        if not ask.emergency:
+            return Hold(attempt.id, node, (), now), Reading(False, now, ()), failed(attempt, why)
+        number = DialPlan(policy.sources[attempt.source or ""].plan).normalise(attempt.dialled)
+        verdict = passed_unjudged(attempt, number, why)
+        expires = now + verdict.ring_limit_s * SECOND + ANSWER_GRACE_US
+        return Hold(attempt.id, node, (), expires), Reading(True, now, ()), verdict
 
     def _unrecorded(self, decided: Decided, why: str) -> Decided:
         """What is left of a verdict while it can't be kept (F6)."""
