@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 START = (ROOT / "docs/start.md").read_text(encoding="utf-8")
 UNIT = (ROOT / "examples/ringfence.service").read_text(encoding="utf-8")
+EXPLAINED = re.findall(
+    r"ringfence policy explain .* --dial \S+", (ROOT / "examples/policy.toml").read_text(encoding="utf-8")
+)[0]
 FENCED = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOW = 1_800_000_000_000_000
 
@@ -61,6 +64,15 @@ def commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
 def test_commands_exist_with_their_options(page: str, line: str) -> None:
     assert unknown(shlex.split(line)[1:]) == [], page
+
+
+EXAMPLES = [line for _, line in commands() if re.match("ringfence number .*[0-9]{6}$", line)]
+
+
+@pytest.mark.parametrize("line", [*EXAMPLES, EXPLAINED])
+def test_what_the_pages_dial_as_an_example_is_a_number(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "examples")
+    assert app(shlex.split(line)[1:]) == 0
 
 
 def unknown(words: list[str]) -> list[str]:

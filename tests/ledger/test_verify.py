@@ -177,7 +177,7 @@ def test_each_damaged_page_is_told(ledger: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "n1 5", "n1 x 5 " + "00" * 32 + " QQ==", "n1 5 5 zz " + "A" * 128])
 def test_what_is_no_head_is_refused(text: str) -> None:
-    with pytest.raises(LedgerError, match="not a signed head"):
+    with pytest.raises(LedgerError, match="is no signed head: it is one line of five words"):
         Head.parse(text)
 
 

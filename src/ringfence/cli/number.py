@@ -60,7 +60,7 @@ def number(
 ) -> int:
     """Say which number a dialled string is, step by step, or why it is refused.
 
-    Example: `ringfence number --home US --outside 9 9011535123456`
+    Example: `ringfence number --home US --outside 9 90115351234567`
 
     Exit code 0: a number; 1: refused, or a batch had rows that couldn't be judged; 2: wrong usage or unreadable file.
 

@@ -47,7 +47,7 @@ def explain_command(
     Nothing is called and nothing is counted: caps are shown with their levels, as if no call were up. What is in them
     now is shown by `ringfence status`.
 
-    Example: `ringfence policy explain --source pbx --dial 01153721234567 --at "Sun 03:12"`
+    Example: `ringfence policy explain --source pbx --dial 0115351234567 --at "Sun 03:12"`
 
     Exit code 0: it would be allowed; 1: refused; 2: the file isn't right, or the question can't be asked.
 

@@ -75,7 +75,8 @@ class Head(NamedTuple):
                 raise ValueError("wrong length")
             return cls(node, int(seq), int(at), bytes.fromhex(chain), raw[:32], raw[32:])
         except ValueError as error:
-            raise LedgerError(f"not a signed head: {error}; it is one line `node seq at chain signature`") from error
+            told = "it is one line of five words, NODE ENTRY INSTANT CHAIN SIGNATURE, as in the log and in ledger.head"
+            raise LedgerError(f"{text[:40]!r} is no signed head: {told}") from error
 
     def valid(self, purpose: str = "head") -> bool:
         """Whether the signature is that of its key."""
