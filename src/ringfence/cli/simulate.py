@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
-from ringfence.cli.options import Several
+from ringfence.cli.options import Flag, Several
+from ringfence.cli.simulate_live import SimulateError, play
 from ringfence.cli.tables import console, counted, money, note, show
-from ringfence.errors import RingfenceError
 from ringfence.testing.simulate import attacks, kinds, negatives
 from ringfence.testing.simulate.plan import customers, planned
 from ringfence.testing.simulate.write import Run, write_customer
@@ -19,10 +19,6 @@ from ringfence.testing.simulate.write import Run, write_customer
 Listed = Annotated[bool, Parameter(name="--list", negative="", show_default=False)]
 FIRST = date(2026, 10, 5)
 T = TypeVar("T")
-
-
-class SimulateError(RingfenceError):
-    """A simulation that can't be meant."""
 
 
 def simulate(
@@ -37,11 +33,20 @@ def simulate(
     attacks_each: int = 3,
     negatives_each: int = 2,
     listed: Listed = False,
+    live: Flag = False,
+    policy: Path | None = None,
+    permissive: Flag = False,
+    everyday: Flag = False,
+    speed: float = 60.0,
+    most: int = 300,
 ) -> int:
-    """Write call records of simulated customers, fraud in their last week, and labels that say which calls are fraud.
+    """Write call records of simulated customers with labelled fraud in their last week, or play attacks as SIP calls.
 
     Each customer has a directory of its own with week-1.csv and so on, labels.csv, rates.csv, policy.toml and open.toml
     (docs/simulate.md). The same options write the same bytes.
+
+    With --live the attacks named by --attack are real calls on loopback, through a guard that is started for it with
+    the policy of a simulated customer, or through the one that runs with --policy.
 
     Parameters
     ----------
@@ -65,12 +70,27 @@ def simulate(
         Honest events that look like fraud, for each customer in the last week; 0: none in any week.
     listed
         List the kinds of customers, attacks and hard negatives.
+    live
+        Play calls instead of writing files: the first --kind, every --attack.
+    policy
+        Live: the policy file of a guard that runs on loopback, as `make run` starts it.
+    permissive
+        Live: the guard that is started permits every country at every hour.
+    everyday
+        Live: with the customer's everyday calls of the same hours.
+    speed
+        Live: how many times faster than in life; pauses are cut short.
+    most
+        Live: the most calls that are played.
     """
     if listed:
         return _list()
-    if out is None:
-        raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --list")
     run = _run(seed, first, weeks)
+    if live:
+        chosen = (_chosen(kind, kinds.BY_NAME, "--kind"), _chosen(attack, attacks.BY_KIND, "--attack"))
+        return play(run, *chosen, policy=policy, permissive=permissive, everyday=everyday, speed=speed, most=most)
+    if out is None:
+        raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --live, or --list")
     return _write(out, run, customers, kind, attack, attacks_each, negatives_each)
 
 

@@ -75,6 +75,13 @@ class Peer:
         inbox, self._inbox = self._inbox, []
         return inbox
 
+    def arrived(self, timeout_s: float) -> list[Sip]:
+        """What is in the inbox, or the first that arrives in this time; repeats and 100s are skipped."""
+        while not self._inbox and self._receive(timeout_s, repeats=False):
+            timeout_s = 0.0
+        inbox, self._inbox = self._inbox, []
+        return inbox
+
     def _receive(self, timeout_s: float, repeats: bool) -> bool:
         """Take one datagram into the inbox; False where none came."""
         if not select.select([self.socket], [], [], timeout_s)[0]:

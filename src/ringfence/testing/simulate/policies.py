@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from typing import NamedTuple
 
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.customer import CARRIER, Customer
@@ -21,8 +22,28 @@ TALK_MIN = 3.5
 """Minutes of talk of an answered call, roughly, for sizing caps."""
 
 
-def policy_text(owner: Customer, first: date, last: date, *, everything: bool = False) -> str:
+class Places(NamedTuple):
+    """Where the parties are: in files an ordinary network, live on loopback."""
+
+    inside: str
+    outside: str
+    carrier_host: str
+    carrier: str
+    network: str
+    pbx: str
+
+    @classmethod
+    def of(cls, owner: Customer) -> Places:
+        """The customer's own network, the /23 that his PBX and phones are in."""
+        network = f"{owner.pbx.rpartition('.')[0]}.0/23"
+        return cls("127.0.0.1:5060", "127.0.0.1:5080", CARRIER, CARRIER, network, owner.pbx)
+
+
+def policy_text(
+    owner: Customer, first: date, last: date, *, everything: bool = False, places: Places | None = None
+) -> str:
     """The policy as TOML; `everything` permits all countries at all hours."""
+    at = places or Places.of(owner)
     limits = f"permit = {_listed(directory.countries())}" if everything else _limits(owner)
     return f"""\
 # {owner.name}, simulated: {len(owner.phones)} extensions, about {owner.out_per_day:.0f} outbound calls a working day.
@@ -33,24 +54,24 @@ time_zone = "{owner.zone}"
 holidays = [{_holidays(owner.home, first, last)}]
 
 [listen.inside]
-bind = "127.0.0.1:5060"
+bind = "{at.inside}"
 
 [listen.outside]
-bind = "127.0.0.1:5080"
+bind = "{at.outside}"
 
 [trunk.carrier]
 listen = "outside"
-carrier_addresses = ["{CARRIER}"]
-send_to = ["sip:{CARRIER}"]
+carrier_addresses = ["{at.carrier_host}"]
+send_to = ["sip:{at.carrier}"]
 billing = {{ rates = "rates.csv", currency = "{CURRENCY[owner.home]}" }}
 {limits}
 
 [source.pbx]
 zone = "internal"
 listen = "inside"
-addresses = ["{_network(owner)}"]
+addresses = ["{at.network}"]
 directions = ["out", "in"]
-deliver_to = "{owner.pbx}"
+deliver_to = "{at.pbx}"
 trunks = ["carrier"]
 caller_ids = ["+{owner.dids[0]}-+{owner.dids[1]}"]
 caller_id = "+{owner.dids[0]}"
@@ -96,11 +117,6 @@ def usual_spend(owner: Customer) -> float:
     pairs = zip(weights, owner.countries, strict=True)
     price = sum(weight * float(price_of(country, owner.home)) for weight, country in pairs) / sum(weights)
     return float(max(1.0, owner.out_per_day * owner.abroad * owner.answered * TALK_MIN * price))
-
-
-def _network(owner: Customer) -> str:
-    """The /23 that his PBX and phones are in."""
-    return f"{owner.pbx.rpartition('.')[0]}.0/23"
 
 
 def _plan(owner: Customer) -> str:
