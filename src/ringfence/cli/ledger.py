@@ -70,7 +70,8 @@ def _tell(decided: Decided, story: list[Logged]) -> None:
     price = verdict.destination.price
     if price is not None:
         print(f"price    {money(price.price_micros_per_min)} a minute ({price.name}), {price.first_s}/{price.next_s} s")
-    out.print("verdict ", coloured(verdict.outcome), verdict.reason or "", f"— {verdict.text}")
+    why = f"{verdict.reason} — {verdict.text}" if verdict.reason else ""
+    out.print("verdict ", coloured(verdict.outcome), *filter(None, [why]))
     print(f"policy   {decided.policy[:12]}, numbers {decided.numbers}")
     for hit in verdict.hits:
         print(f"  {_hit(hit)}")
