@@ -20,7 +20,7 @@ class Controls:
     """The fixed controls of one policy."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy, self._bounds = policy, policy.trunks["carrier"].bounds
+        self._policy, self._bounds = policy, next(iter(policy.trunks.values())).bounds
         self._zone = ZoneInfo(policy.time_zone)
         self._up = 0
         self._second: deque[float] = deque()

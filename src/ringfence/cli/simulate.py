@@ -14,7 +14,7 @@ from ringfence.cli.simulate_live import SimulateError, play
 from ringfence.cli.tables import console, counted, money, note, show
 from ringfence.testing.simulate import attacks, kinds, negatives
 from ringfence.testing.simulate.plan import customers, planned
-from ringfence.testing.simulate.write import Run, write_customer
+from ringfence.testing.simulate.write import Run, write_customer, write_joint
 
 Listed = Annotated[bool, Parameter(name="--list", negative="", show_default=False)]
 FIRST = date(2026, 10, 5)
@@ -126,6 +126,7 @@ def _write(
             written = write_customer(out, run, owner, plan[owner.name])
             fraud = [one.what.kind for one in plan[owner.name] if one.label == "fraud"]
             rows.append((owner.name, written.rows, written.fraud, money(written.fraud_micros), ", ".join(fraud)))
+    write_joint(out, owners)
     show(("customer", "calls", "fraud", "money", "attacks"), rows, right=("calls", "fraud", "money"))
     note(f"{counted(sum(row[1] for row in rows), 'call')} in {out}")
     return 0

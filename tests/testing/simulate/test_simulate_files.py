@@ -54,7 +54,7 @@ def test_same_seed_same_bytes(run: Path, tmp_path: Path) -> None:
 
 
 def test_every_row_has_one_label(run: Path) -> None:
-    for folder in run.iterdir():
+    for folder in customers_of(run):
         calls = [row for week in (1, 2) for row in rows(folder / f"week-{week}.csv")]
         labels = rows(folder / "labels.csv")
         assert tuple(calls[0]) == CDR
@@ -64,7 +64,7 @@ def test_every_row_has_one_label(run: Path) -> None:
 
 
 def test_labels_say_what_they_must(run: Path) -> None:
-    for folder in run.iterdir():
+    for folder in customers_of(run):
         labels = rows(folder / "labels.csv")
         kinds = {"fraud": set(attacks.BY_KIND), "honest": {"", *(negative.kind for negative in NEGATIVES)}}
         assert {row["label"] for row in labels} == {"fraud", "honest"}
@@ -74,9 +74,9 @@ def test_labels_say_what_they_must(run: Path) -> None:
 
 
 def test_money_is_what_the_deck_says(run: Path) -> None:
-    for folder in run.iterdir():
+    for folder in customers_of(run):
         policy = Loader(str(folder / "open.toml")).load().policy
-        source, trunk = policy.sources["pbx"], policy.trunks["carrier"]
+        source, trunk = policy.sources[folder.name], policy.trunks[folder.name]
         plan, money = DialPlan(source.plan), {row["call_id"]: row for row in rows(folder / "labels.csv")}
         for row in rows(folder / "week-2.csv"):
             number = plan.normalise(row["dialled"])
@@ -100,15 +100,31 @@ def test_rows_are_in_the_order_in_which_calls_end_and_their_instants_agree(run: 
 
 
 def test_policies_are_right_and_permit_what_the_customer_does(run: Path) -> None:
-    for folder in run.iterdir():
+    for folder in customers_of(run):
         for name in ("policy", "open"):
             policy = Loader(str(folder / f"{name}.toml")).load().policy
-            assert policy.sources["pbx"].trunks == ("carrier",)
-            assert policy.trunks["carrier"].deck is not None
+            assert policy.sources[folder.name].trunks == (folder.name,)
+            assert policy.trunks[folder.name].deck is not None
+
+
+@pytest.mark.parametrize("name", ["policy", "open"])
+def test_one_policy_holds_all_customers(run: Path, name: str) -> None:
+    """Each call's trunk names its customer; homes and zones are the customers' own."""
+    joint = Loader(str(run / f"{name}.toml")).load().policy
+    for folder in customers_of(run):
+        own = Loader(str(folder / f"{name}.toml")).load().policy
+        assert joint.sources[folder.name].plan == own.sources[folder.name].plan
+        assert joint.trunks[folder.name].bounds == own.trunks[folder.name].bounds
+        assert joint.tenants[folder.name].time_zone == own.time_zone
+        assert {row["trunk"] for row in rows(folder / "week-1.csv")} == {folder.name}
+
+
+def customers_of(run: Path) -> list[Path]:
+    return [path for path in run.iterdir() if path.is_dir()]
 
 
 def test_fraud_begins_in_the_last_week(run: Path) -> None:
-    for folder in run.iterdir():
+    for folder in customers_of(run):
         fraud = {row["call_id"] for row in rows(folder / "labels.csv") if row["label"] == "fraud"}
         assert not any(row["call_id"] in fraud for row in rows(folder / "week-1.csv"))
 

@@ -13,10 +13,6 @@ from ringfence.testing.simulate.draws import Weighted, between, generator, whole
 from ringfence.testing.simulate.kinds import Kind
 from ringfence.testing.simulate.parameters import section
 
-TRUNK = "carrier"
-CARRIER = "203.0.113.10"
-"""Where inbound calls come from."""
-
 
 @dataclass
 class Phone:
@@ -69,6 +65,11 @@ class Customer:
     def pbx(self) -> str:
         """Address of his PBX."""
         return f"10.{self.number // 100 + 20}.{self.number % 100 * 2}.10"
+
+    @property
+    def carrier(self) -> str:
+        """Address of his carrier, whom nobody else has: in 100.64.0.0/10, which isn't routed (RFC 6598)."""
+        return f"100.{64 + self.number // 62_500}.{self.number // 250 % 250}.{self.number % 250 + 1}"
 
     @property
     def people(self) -> list[Phone]:

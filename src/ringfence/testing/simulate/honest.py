@@ -15,7 +15,7 @@ from random import Random
 
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.call import ANSWERED, BUSY, EVERYDAY, FAILED, NO_ANSWER, Call, Mark
-from ringfence.testing.simulate.customer import CARRIER, TRUNK, Customer, Phone
+from ringfence.testing.simulate.customer import Customer, Phone
 from ringfence.testing.simulate.days import at_ms, is_holiday
 from ringfence.testing.simulate.dialling import EMERGENCY
 from ringfence.testing.simulate.draws import Weighted, bursty, generator, talk_s
@@ -217,7 +217,7 @@ def outbound(
         user_agent=phone.agent,
         dialled=owner.dialling.dial(e164),
         e164=e164,
-        trunk=TRUNK,
+        trunk=owner.name,
         mark=mark,
     )
 
@@ -256,11 +256,11 @@ def inbound(
         disposition=disposition,
         caller="+" + caller,
         extension=phone.extension,
-        source_ip=CARRIER,
+        source_ip=owner.carrier,
         user_agent="",
         dialled="+" + phone.did,
         e164=phone.did,
-        trunk=TRUNK,
+        trunk=owner.name,
         direction="in",
         mark=mark,
     )

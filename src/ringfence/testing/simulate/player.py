@@ -14,6 +14,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from ringfence.testing import wire
@@ -71,7 +72,7 @@ class Player:
             start = script.start_ms / 1000 / self._speed
             at += min(PAUSE_S, start - before) if before else 0.0
             before = start
-            self._at(at, lambda script=script: self._place(script))  # type: ignore[misc]
+            self._at(at, partial(self._place, script))
         until = GRACE_S
         while self._due or (self._open and self._now < until):
             until = self._now + GRACE_S if self._due else until

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from ringfence.testing.simulate.call import ANSWERED, Call
 from ringfence.testing.simulate.customer import Customer
@@ -15,7 +15,7 @@ from ringfence.testing.simulate.days import Clock, at_ms
 from ringfence.testing.simulate.deck import cost_micros, deck_text
 from ringfence.testing.simulate.dialling import EMERGENCY
 from ringfence.testing.simulate.plan import Planned
-from ringfence.testing.simulate.policies import policy_text
+from ringfence.testing.simulate.policies import joint_policy_text, policy_text
 from ringfence.testing.simulate.stream import Row, traffic
 
 CDR = (
@@ -23,6 +23,12 @@ CDR = (
     "disposition", "duration", "billsec", "diverted_from", "direction",
 )  # fmt: skip
 LABELS = ("call_id", "label", "campaign", "kind", "customer", "money_micros")
+
+
+class Table(Protocol):
+    """What csv.writer gives, which has no public name."""
+
+    def writerow(self, row: Iterable[object], /) -> object: ...
 
 
 class Run(NamedTuple):
@@ -88,6 +94,12 @@ def write_customer(directory: Path, run: Run, owner: Customer, planned: Sequence
     return write_rows(folder, run, owner, rows)
 
 
+def write_joint(directory: Path, owners: Sequence[Customer]) -> None:
+    """The policies that hold all customers."""
+    (directory / "policy.toml").write_text(joint_policy_text(owners))
+    (directory / "open.toml").write_text(joint_policy_text(owners, everything=True))
+
+
 def write_policies(folder: Path, run: Run, owner: Customer) -> None:
     """Deck and policies."""
     last = run.first + timedelta(weeks=run.weeks + 1)
@@ -118,16 +130,14 @@ def write_rows(folder: Path, run: Run, owner: Customer, rows: Iterable[Row], *, 
     return Written(count, fraud, micros)
 
 
-def _weeks(
-    stack: ExitStack, folder: Path, run: Run, owner: Customer, number: int
-) -> Iterator[tuple[csv.Writer, float]]:  # type: ignore[name-defined]
+def _weeks(stack: ExitStack, folder: Path, run: Run, owner: Customer, number: int) -> Iterator[tuple[Table, float]]:
     """A CDR table for each week, and the instant (ms) at which the next one begins."""
     for week in range(1, run.weeks + 1):
         until = at_ms(owner.zone, run.first, 24 * 7 * week) if week < run.weeks else float("inf")
         yield _table(stack, folder / f"week-{week + number - 1}.csv", CDR), until
 
 
-def _table(stack: ExitStack, path: Path, header: Sequence[str]) -> csv.Writer:  # type: ignore[name-defined]
+def _table(stack: ExitStack, path: Path, header: Sequence[str]) -> Table:
     file: TextIO = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
     table = csv.writer(file, lineterminator="\n")
     table.writerow(header)
