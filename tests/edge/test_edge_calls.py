@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from table import CALLER, INSIDE, NUMBER, OUTSIDE, Table
 
+from ringfence.sip.address import parse_address
 from ringfence.testing import wire
 from ringfence.testing.peer import answer_ok, call, leg
 
@@ -376,3 +377,26 @@ def test_a_substituted_caller_is_put_back_for_the_pbx(tmp_path: Path) -> None:
     offered.send("BYE")
     bye = table.pbx.expect("BYE")
     assert "101@" in bye.value("To")
+
+
+# --- who is shown ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        ("acct1", "acct1"),
+        ("4711_trunk", "4711_trunk"),
+        ("2125550100", "+12125550100"),
+        ("201", "+12125550100"),
+        ("12125550107p1", "+12125550100"),
+        ("x18005551212", "+12125550100"),
+    ],
+)
+def test_an_account_in_from_stays_beside_the_asserted_caller(table: Table, user: str, shown: str) -> None:
+    table.dial(NUMBER, user, ("P-Asserted-Identity", "<sip:2125550100@pbx>"))
+    offered = table.offered()
+    assert offered.invite.all("P-Asserted-Identity") == ["<sip:+12125550100@pbx>"]
+    assert parse_address(offered.invite.value("From").encode()).uri.user == shown
+    offered.ring()
+    assert parse_address(table.pbx.expect(180).value("From").encode()).uri.user == user

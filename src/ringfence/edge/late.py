@@ -20,7 +20,7 @@ from ringfence.edge.ending import end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
 from ringfence.edge.keys import key_of
 from ringfence.edge.records import Call, Client, Origin, Orphan, Server, Target
-from ringfence.edge.rewrite import Outgoing, with_caller
+from ringfence.edge.rewrite import Outgoing, shown_from
 from ringfence.edge.state import Edge, is_party
 from ringfence.edge.tokens import is_inbound
 from ringfence.model.fact import Answered, Decided, DialogChanged, Ended, Fact
@@ -145,7 +145,7 @@ def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, target: 
     client = Client(branch, now, "INVITE", edge.policy.trunks[call.trunk].listen, target.host, target.port, limit)
     client.server, client.call, client.dialog = server, call.id, prototype
     if verdict.send_caller is not None:
-        caller.name = with_caller(caller.seen, verdict.send_caller)
+        caller.name = shown_from(caller.seen, orphan.attempt, verdict.send_caller)
         client.restore = (("from", caller.seen),)
     headers = [
         ("Via", edge.via(client.listener, branch)),

@@ -10,7 +10,9 @@ has to be read again.
 
 from __future__ import annotations
 
+from ringfence.model.attempt import Attempt
 from ringfence.model.verdict import Verdict
+from ringfence.rules.caller_id_not_owned import ANONYMOUS
 from ringfence.sip.address import cut_address, parse_address
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
@@ -18,6 +20,8 @@ from ringfence.sip.headers import spelled
 from ringfence.sip.message import Request
 from ringfence.sip.uri import parse_uri
 
+FEWEST_DIGITS = 7
+"""Of a number that means something to a called party."""
 _UNJUDGED = ("remote-party-id", "p-preferred-identity")
 _IDENTITY = "p-asserted-identity"
 
@@ -61,7 +65,7 @@ class Outgoing:
 
 
 def to_carrier(request: Request, verdict: Verdict, host: bytes) -> Outgoing:
-    """An INVITE for the trunk: number and caller ID from the verdict. `host` is the Request-URI's."""
+    """An INVITE for the trunk: number and asserted caller ID from the verdict. `host` is the Request-URI's."""
     number = wire(verdict.send_user)
     out = Outgoing(request, number if number.startswith(b"urn:") else b"sip:" + number + b"@" + host)
     prove(out.uri, verdict.send_user)
@@ -69,9 +73,22 @@ def to_carrier(request: Request, verdict: Verdict, host: bytes) -> Outgoing:
     asserted, caller = request.first(_IDENTITY), verdict.send_caller
     if asserted is not None:  # Of several the first was judged.
         out.put(_IDENTITY, asserted if caller is None else with_caller(asserted, caller))
-    if caller is not None:
-        out.put("from", with_caller(request.first("from") or b"", caller))
     return out
+
+
+def shown_from(seen: bytes, attempt: Attempt, caller: str) -> bytes:
+    """The From that the carrier gets where `caller` is shown: with it, unless it names an account.
+
+    Carriers that know a registered customer by From read the caller ID from P-Asserted-Identity.
+    """
+    asserted = attempt.caller != attempt.extension
+    return seen if asserted and _is_account(attempt.extension) else with_caller(seen, caller)
+
+
+def _is_account(user: str) -> bool:
+    """Whether nobody can take it for a number: it has letters, and fewer digits than a number."""
+    digits, letters = (sum(map(kind, user)) for kind in (str.isdigit, str.isalpha))
+    return letters > 0 and digits < FEWEST_DIGITS and user != ANONYMOUS
 
 
 def with_caller(value: bytes, caller: str) -> bytes:

@@ -13,7 +13,7 @@ from ringfence.edge import inbound, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Target
-from ringfence.edge.rewrite import MismatchError, Outgoing, to_carrier, with_caller
+from ringfence.edge.rewrite import MismatchError, Outgoing, shown_from, to_carrier
 from ringfence.edge.session import offer
 from ringfence.edge.state import Edge
 from ringfence.model.time import SECOND
@@ -100,9 +100,10 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
         host = wire(target.domain) if target.domain else host_port_bytes(target.host, target.port)
         out = to_carrier(request, call.verdict, host)
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)
-        if call.verdict.send_caller is not None:
-            leg.name = with_caller(leg.seen, call.verdict.send_caller)
+        if call.verdict.send_caller is not None and call.attempt is not None:
+            leg.name = shown_from(leg.seen, call.attempt, call.verdict.send_caller)
             client.restore = (("from", leg.seen),)
+            out.put("from", leg.name)
     client.ours = edge.record_routes(call.id, leg.listener, client.listener)
     for route in client.ours:
         out.lead("record-route", route)
