@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -13,8 +15,9 @@ from ringfence.cli.options import Flag, Several
 from ringfence.cli.simulate_live import SimulateError, play
 from ringfence.cli.tables import console, counted, money, note, show
 from ringfence.testing.simulate import attacks, kinds, negatives
-from ringfence.testing.simulate.plan import customers, planned
-from ringfence.testing.simulate.write import Run, write_customer, write_joint
+from ringfence.testing.simulate.customer import Customer
+from ringfence.testing.simulate.plan import Planned, customers, planned
+from ringfence.testing.simulate.write import Run, Written, write_customer, write_joint
 
 Listed = Annotated[bool, Parameter(name="--list", negative="", show_default=False)]
 FIRST = date(2026, 10, 5)
@@ -32,6 +35,7 @@ def simulate(
     attack: Several = (),
     attacks_each: int = 3,
     negatives_each: int = 2,
+    jobs: int = 1,
     listed: Listed = False,
     live: Flag = False,
     policy: Path | None = None,
@@ -68,6 +72,8 @@ def simulate(
         Attacks on each customer; 0: honest traffic only.
     negatives_each
         Honest events that look like fraud, for each customer in the last week; 0: none in any week.
+    jobs
+        Processes that write, a customer each at a time; the bytes are the same.
     listed
         List the kinds of customers, attacks and hard negatives.
     live
@@ -91,7 +97,7 @@ def simulate(
         return play(run, *chosen, policy=policy, permissive=permissive, everyday=everyday, speed=speed, most=most)
     if out is None:
         raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --live, or --list")
-    return _write(out, run, customers, kind, attack, attacks_each, negatives_each)
+    return _write(out, run, customers, kind, attack, attacks_each, negatives_each, jobs)
 
 
 def _run(seed: int, first: date, weeks: int) -> Run:
@@ -103,11 +109,18 @@ def _run(seed: int, first: date, weeks: int) -> Run:
 
 
 def _write(
-    out: Path, run: Run, count: int, kind: Sequence[str], attack: Sequence[str], attacks_each: int, negatives_each: int
+    out: Path,
+    run: Run,
+    count: int,
+    kind: Sequence[str],
+    attack: Sequence[str],
+    attacks_each: int,
+    negatives_each: int,
+    jobs: int,
 ) -> int:
-    """Write every customer, and a line about each when done."""
-    if count < 1:
-        raise SimulateError(f"--customers {count}: at least 1")
+    """Write every customer, then a line about each."""
+    if count < 1 or jobs < 1:
+        raise SimulateError(f"--customers {count}, --jobs {jobs}: at least 1 of both")
     if out.exists() and any(out.iterdir()):
         raise SimulateError(f"{out} isn't empty: name a new directory")
     owners = customers(run.seed, count, _chosen(kind, kinds.BY_NAME, "--kind") or kinds.KINDS)
@@ -120,16 +133,34 @@ def _write(
         negatives_each=negatives_each,
         weeks=run.weeks,
     )
-    rows = []
     with console(stderr=True).status("simulating"):
-        for owner in owners:
-            written = write_customer(out, run, owner, plan[owner.name])
-            fraud = [one.what.kind for one in plan[owner.name] if one.label == "fraud"]
-            rows.append((owner.name, written.rows, written.fraud, money(written.fraud_micros), ", ".join(fraud)))
+        written = _all(out, run, owners, plan, jobs)
     write_joint(out, owners)
+    _report(out, owners, plan, written)
+    return 0
+
+
+def _all(out: Path, run: Run, owners: list[Customer], plan: dict[str, list[Planned]], jobs: int) -> list[Written]:
+    """Every customer's files, by so many processes."""
+    one = partial(_one, out, run)
+    pairs = [(owner, plan[owner.name]) for owner in owners]
+    if jobs == 1:
+        return list(map(one, pairs))
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(pool.map(one, pairs))
+
+
+def _one(out: Path, run: Run, pair: tuple[Customer, list[Planned]]) -> Written:
+    return write_customer(out, run, *pair)
+
+
+def _report(out: Path, owners: list[Customer], plan: dict[str, list[Planned]], written: list[Written]) -> None:
+    rows = []
+    for owner, found in zip(owners, written, strict=True):
+        fraud = [one.what.kind for one in plan[owner.name] if one.label == "fraud"]
+        rows.append((owner.name, found.rows, found.fraud, money(found.fraud_micros), ", ".join(fraud)))
     show(("customer", "calls", "fraud", "money", "attacks"), rows, right=("calls", "fraud", "money"))
     note(f"{counted(sum(row[1] for row in rows), 'call')} in {out}")
-    return 0
 
 
 def _chosen(names: Sequence[str], known: dict[str, T], option: str) -> tuple[T, ...]:

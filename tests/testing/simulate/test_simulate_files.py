@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_same_seed_same_bytes(run: Path, tmp_path: Path) -> None:
-    assert contents(run) == contents(written(tmp_path / "again"))
+    assert contents(run) == contents(written(tmp_path / "again", "--jobs", "2"))
     other = contents(written(tmp_path / "other", "--seed", "2"))
     assert all(other.get(name) != found for name, found in contents(run).items() if "week" in name)
 
@@ -197,6 +197,7 @@ def test_calls_that_last_beyond_a_day_are_held_and_no_others(tmp_path: Path) -> 
         (("--first", "2026-10-06", "--out", "x"), "2026-10-05 is"),
         (("--weeks", "0", "--out", "x"), "at least 1"),
         (("--customers", "0", "--out", "x"), "at least 1"),
+        (("--jobs", "0", "--out", "x"), "at least 1"),
         (("--kind", "bank", "--out", "x"), "there are office"),
         (("--attack", "magic", "--out", "x"), "there are weekend-burst"),
     ],

@@ -157,6 +157,21 @@ def lan(owner: Customer, n: int) -> str:
     return f"10.{owner.number // 100 + 20}.{owner.number % 100 * 2 + n // 200}.{n % 200 + 20}"
 
 
+def anybody(owner: Customer) -> bool:
+    """What happens to every customer fits this one."""
+    return True
+
+
+def has_people(owner: Customer) -> bool:
+    """Whether people call there, not a dialler."""
+    return not owner.kind.dialler
+
+
+def in_us(owner: Customer) -> bool:
+    """Whether islands of the +1 plan are dialled as if at home there."""
+    return owner.home == "US"
+
+
 def somewhere(rng: Random) -> str:
     """An address on the simulated internet: 198.18.0.0/15, which nobody has (RFC 2544), for friend and foe alike."""
     return f"198.{rng.choice((18, 19))}.{rng.randrange(256)}.{rng.randrange(1, 255)}"

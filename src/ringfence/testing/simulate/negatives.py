@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.call import BUSY, FAILED
 from ringfence.testing.simulate.campaign import MINUTE, SECOND, Campaign, moved
-from ringfence.testing.simulate.customer import Customer, somewhere
+from ringfence.testing.simulate.customer import Customer, anybody, has_people, in_us, somewhere
 from ringfence.testing.simulate.draws import talk_s, whole
 from ringfence.testing.simulate.parameters import section
 
@@ -153,6 +153,38 @@ def missed_calls(run: Campaign) -> None:
             run.call(at + run.rng.randint(3, 90) * MINUTE, phone, caller)
 
 
+def _sells(owner: Customer) -> bool:
+    return owner.kind.name not in ("medical", "hotel")
+
+
+def _closes(owner: Customer) -> bool:
+    return bool(owner.kind.opening) and has_people(owner)
+
+
+def _forwards(owner: Customer) -> bool:
+    return owner.kind.forwarded > 0
+
+
+def _travels(owner: Customer) -> bool:
+    return owner.kind.name in ("hotel", "travel-agency", "multi-site")
+
+
+def _works_elsewhere(owner: Customer) -> bool:
+    return owner.kind.remote > 0
+
+
+def _has_a_house(owner: Customer) -> bool:
+    return has_people(owner) and owner.kind.remote < 1
+
+
+def _calls_abroad(owner: Customer) -> bool:
+    return owner.kind.name not in ("dialler", "medical")
+
+
+def _near_islands(owner: Customer) -> bool:
+    return in_us(owner) and has_people(owner)
+
+
 class Negative(NamedTuple):
     """A hard negative and whom it happens to."""
 
@@ -160,7 +192,7 @@ class Negative(NamedTuple):
     what: str
     """What happens, in a line for people."""
     make: Callable[[Campaign], None]
-    fits: Callable[[Customer], bool] = lambda owner: True
+    fits: Callable[[Customer], bool] = anybody
 
 
 NEGATIVES: tuple[Negative, ...] = (
@@ -168,59 +200,57 @@ NEGATIVES: tuple[Negative, ...] = (
         "new-branch",
         "calls each day to a country that was never called",
         new_branch,
-        lambda owner: not owner.kind.dialler,
+        has_people,
     ),
     Negative(
         "campaign",
         "a list of one country's numbers, called quickly",
         abroad_campaign,
-        lambda owner: owner.kind.name not in ("medical", "hotel"),
+        _sells,
     ),
     Negative(
         "night-shift",
         "habitual countries at night",
         night_shift,
-        lambda owner: bool(owner.kind.opening) and not owner.kind.dialler,
+        _closes,
     ),
     Negative(
         "executive-abroad",
         "a desk phone forwarded to one foreign mobile",
         executive_abroad,
-        lambda owner: owner.kind.forwarded > 0,
+        _forwards,
     ),
-    Negative("fax-retries", "the same number each minute", fax_retries, lambda owner: not owner.kind.dialler),
+    Negative("fax-retries", "the same number each minute", fax_retries, has_people),
     Negative(
         "conference-bridge",
         "several long calls to one number abroad at once",
         conference_bridge,
-        lambda owner: not owner.kind.dialler,
+        has_people,
     ),
     Negative(
         "replanning",
         "one evening's calls to many countries",
         replanning,
-        lambda owner: owner.kind.name in ("hotel", "travel-agency", "multi-site"),
+        _travels,
     ),
-    Negative("traveller", "a softphone from another network", traveller, lambda owner: owner.kind.remote > 0),
+    Negative("traveller", "a softphone from another network", traveller, _works_elsewhere),
     Negative(
         "new-phones",
         "other phones and addresses in the house",
         new_phones,
-        lambda owner: not owner.kind.dialler and owner.kind.remote < 1,
+        _has_a_house,
     ),
     Negative(
         "season-greetings",
         "half the house calls abroad one evening",
         season_greetings,
-        lambda owner: owner.kind.name not in ("dialler", "medical"),
+        _calls_abroad,
     ),
     Negative(
         "neighbour-island",
         "an honest number in the Caribbean",
         neighbour_island,
-        lambda owner: owner.home == "US" and not owner.kind.dialler,
+        _near_islands,
     ),
-    Negative(
-        "missed-calls", "missed calls from abroad, called back", missed_calls, lambda owner: not owner.kind.dialler
-    ),
+    Negative("missed-calls", "missed calls from abroad, called back", missed_calls, has_people),
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.campaign import Campaign, moved
-from ringfence.testing.simulate.customer import Customer, Phone, somewhere
+from ringfence.testing.simulate.customer import Customer, Phone, anybody, somewhere
 from ringfence.testing.simulate.draws import Weighted, between, talk_s
 from ringfence.testing.simulate.parameters import section
 
@@ -20,7 +20,7 @@ class Attack(NamedTuple):
     what: str
     """What happens, in a line for people."""
     make: Callable[[Campaign], None]
-    fits: Callable[[Customer], bool] = lambda owner: True
+    fits: Callable[[Customer], bool] = anybody
     """Whether it can happen to a customer."""
 
 

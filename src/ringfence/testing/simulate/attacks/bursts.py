@@ -7,7 +7,7 @@ import heapq
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.attacks.base import Attack, Targets, intruder, intruders, pumped_s, stolen, test_calls
 from ringfence.testing.simulate.campaign import HOUR, MINUTE, SECOND, Campaign
-from ringfence.testing.simulate.customer import Customer, Phone
+from ringfence.testing.simulate.customer import Customer, Phone, in_us
 from ringfence.testing.simulate.draws import Weighted, between, whole
 from ringfence.testing.simulate.parameters import section
 
@@ -149,7 +149,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("published-case", "111 calls in 16 minutes to 37 countries (TransNexus 2019)", clinic),
     Attack("test-then-burst", "test calls to ordinary numbers, then hundreds to ranges that pay", test_then_burst),
     Attack("single-country", "one stolen extension and one country, all day", single_country),
-    Attack("caribbean", "islands of the +1 plan, dialled as if at home", caribbean, lambda owner: owner.home == "US"),
+    Attack("caribbean", "islands of the +1 plan, dialled as if at home", caribbean, in_us),
     Attack("sequential-numbers", "a range called number by number", sequential),
     Attack("one-number", "dozens of calls at once to very few numbers", one_number),
     Attack("dialler-hijack", "foreign numbers slipped into a dialler's list", dialler_hijack, _is_dialler),

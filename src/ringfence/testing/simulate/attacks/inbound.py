@@ -5,7 +5,7 @@ from __future__ import annotations
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.attacks.base import Attack, Targets, pumped_s
 from ringfence.testing.simulate.campaign import MINUTE, SECOND, Campaign
-from ringfence.testing.simulate.customer import Customer
+from ringfence.testing.simulate.customer import has_people
 from ringfence.testing.simulate.draws import between, whole
 from ringfence.testing.simulate.parameters import section
 
@@ -56,12 +56,8 @@ def dial_through(run: Campaign) -> None:
         at += int(run.rng.expovariate(1 / 90) * SECOND)
 
 
-def _has_people(owner: Customer) -> bool:
-    return not owner.kind.dialler
-
-
 ATTACKS: tuple[Attack, ...] = (
-    Attack("wangiri", "one ring from a foreign range, and people who call back", wangiri, _has_people),
-    Attack("forwarding", "a forwarded extension that is called again and again", forwarding, _has_people),
-    Attack("dial-through", "a guessed PIN, then calls through the PBX", dial_through, _has_people),
+    Attack("wangiri", "one ring from a foreign range, and people who call back", wangiri, has_people),
+    Attack("forwarding", "a forwarded extension that is called again and again", forwarding, has_people),
+    Attack("dial-through", "a guessed PIN, then calls through the PBX", dial_through, has_people),
 )
