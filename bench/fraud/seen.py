@@ -52,7 +52,7 @@ class Reader:
     def __init__(self, policy: Path) -> None:
         self.policy: Policy = Loader(str(policy)).load().policy
         self._source = next(iter(self.policy.sources.values()))
-        self._deck = self.next(iter(policy.trunks.values())).deck
+        self._deck = next(iter(self.policy.trunks.values())).deck
         self._plan = DialPlan(self._source.plan)
         self._number = cache(self._judged)
 
