@@ -14,6 +14,7 @@ from typing import assert_never
 
 import msgspec
 
+from ringfence.engine.behaviour import Behaviour
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import digits_of
 from ringfence.engine.judging import Judge
@@ -74,8 +75,9 @@ class Engine:
         self.node = node
         self.meters = Meters()
         self.containments = Containments()
+        self.behaviour = Behaviour(policy)
         self.calls: dict[str, Live] = {}
-        self._judge = Judge(policy, node, self.meters, self.containments)
+        self._judge = Judge(policy, node, self.meters, self.containments, self.behaviour)
         self._agenda: list[tuple[Instant, str]] = []
         self._alerted: dict[tuple[str, str], Instant] = {}
         self._swept: Instant = 0
@@ -120,7 +122,9 @@ class Engine:
                 self.containments.release(fact.id)
             case Tick():
                 return self._tick(now)
-            case Attempted() | Arrived() | DialogChanged() | PolicyChanged() | Strangers():
+            case Arrived():
+                self.behaviour.arrived(fact)
+            case Attempted() | DialogChanged() | PolicyChanged() | Strangers():
                 pass
             case _:
                 assert_never(fact)
@@ -142,8 +146,8 @@ class Engine:
 
     def use(self, policy: Policy) -> None:
         """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration."""
-        self.policy = policy
-        self._judge = Judge(policy, self.node, self.meters, self.containments)
+        self.policy = self.behaviour.policy = policy
+        self._judge = Judge(policy, self.node, self.meters, self.containments, self.behaviour)
         for live in self.calls.values():
             limit = self._judge.longest(live.attempt, live.since)
             live.max_call_s = min((s for s in (limit, live.max_call_s) if s), default=0)
@@ -157,6 +161,7 @@ class Engine:
 
     def _decided(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
         verdict, attempt = fact.verdict, fact.attempt
+        self.behaviour.decided(fact)
         before = self.calls.pop(attempt.id, None)
         if verdict.outcome == "allow":
             self.calls[attempt.id] = live = _live(fact)
@@ -182,6 +187,8 @@ class Engine:
 
     def _answered(self, fact: Answered, now: Instant) -> tuple[Command, ...]:
         live = self.calls.get(fact.id)
+        if self.behaviour.answered(fact):
+            return ()
         if live is None:
             return (Cut(fact.id, fact.leg, "unknown", "answered, but never allowed"),)
         if live.leg(fact.leg) is not None:
@@ -230,6 +237,7 @@ class Engine:
     def _ended(self, fact: Ended, now: Instant) -> tuple[Command, ...]:
         live = self.calls.get(fact.id)
         if live is None:
+            self.behaviour.inbound_ended(fact)
             return ()
         for leg in [leg for leg in live.legs if fact.leg in ("", leg.tag)]:
             own = leg_id(fact.id, leg.tag)
@@ -237,6 +245,7 @@ class Engine:
             live.legs.remove(leg)
         if not fact.leg or (not live.legs and self.meters.held(fact.id) is None):
             self.meters.settle(fact.id, now=now)
+            self.behaviour.closed(fact.id, fact.at)
             del self.calls[fact.id]
         return ()
 
@@ -262,6 +271,7 @@ class Engine:
         if now >= self._swept + SWEEP_EVERY_US:
             self._swept = now
             self.meters.sweep(now)
+            self.behaviour.sweep(now)
         return tuple(commands)
 
     def _due_now(self, live: Live, now: Instant) -> tuple[Command, ...]:

@@ -15,19 +15,21 @@ from functools import cache
 
 import msgspec
 
+from ringfence.engine.behaviour import Behaviour
 from ringfence.engine.charges import Charges, Dues
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import destination_of, digits_of, usable
 from ringfence.engine.meters import Meters
-from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses
+from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses, suspicion
 from ringfence.model import SECOND, Attempt, Destination, Hit, Hold, Instant, Judgement
 from ringfence.model.attempt import DestinationClass
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
-from ringfence.rules import LONGEST, RULES, UNVERIFIED
+from ringfence.rules import BEHAVIOUR_RULES, LONGEST, RULES, UNVERIFIED
 from ringfence.rules.base import Case
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
+from ringfence.rules.permits import named_exception
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
@@ -38,8 +40,11 @@ outgoing = cache(OutgoingFormat)
 class Judge:
     """Judges under one policy."""
 
-    def __init__(self, policy: Policy, node: str, meters: Meters, containments: Containments) -> None:
+    def __init__(
+        self, policy: Policy, node: str, meters: Meters, containments: Containments, behaviour: Behaviour
+    ) -> None:
         self._policy = policy
+        self._behaviour = behaviour
         self._node = node
         self._meters = meters
         self._containments = containments
@@ -50,19 +55,21 @@ class Judge:
         self._rules = [
             (rule, modes.get(rule.slug, "enforce") == "enforce") for rule in RULES if modes.get(rule.slug) != "off"
         ]
+        weighed = ((rule, modes.get(rule.slug, policy.behaviour.mode)) for rule in BEHAVIOUR_RULES)
+        self._weighed = [(rule, mode == "enforce") for rule, mode in weighed if mode != "off"]
 
     def judge(self, attempt: Attempt, now: Instant) -> Judgement:
         """The judgement; the hold has no charges where a rule refuses already."""
         unknown = UNVERIFIED.find_unknown(self._policy, attempt) or UNVERIFIED.find_ended(self._policy, attempt, now)
         if unknown is not None:
             return self._without_charges(attempt, NOWHERE, (unknown.hit(UNVERIFIED.slug, enforced=True),), now)
-        case = self._case(attempt, now)
+        case = self._looked_at(self._case(attempt, now))
         if case.destination.klass == "emergency":
             return self._judged(case, (_emergency(case),), self._counted(case))
         hits = self._hits(case)
         if case.destination.klass == "unusable":
             hits = (*hits, _nothing_to_send(case))
-        if any(refuses(hit) for hit in hits):
+        if any(refuses(hit) for hit in hits) or suspicion(hits) >= self._policy.behaviour.block:
             return self._without_charges(attempt, case.destination, hits, now)
         return self._judged(case, hits, self._limited(case))
 
@@ -98,13 +105,27 @@ class Judge:
             now=now,
         )
 
+    def _looked_at(self, case: Case) -> Case:
+        """With what is unusual about it."""
+        if not self._weighed or case.destination.klass == "emergency":
+            return case
+        traits = self._behaviour.traits(case.attempt, case.destination, case.now)
+        return msgspec.structs.replace(case, traits=traits)
+
     def _hits(self, case: Case) -> tuple[Hit, ...]:
         enforcing = case.source.mode == "enforce"
-        return tuple(
+        hits = [
             finding.hit(rule.slug, enforced and enforcing)
             for rule, enforced in self._rules
             for finding in rule.find(case)
-        )
+        ]
+        if case.traits is not None and named_exception(case) is None:
+            hits += (
+                finding.hit(rule.slug, enforced and enforcing)
+                for rule, enforced in self._weighed
+                for finding in rule.find(case)
+            )
+        return tuple(hits)
 
     def _limited(self, case: Case) -> Dues:
         return self.dues(case.attempt, case.destination.klass, first_money(case.destination.price))
@@ -129,6 +150,8 @@ class Judge:
             send_caller=_send_caller(case),
             max_call_s=self._longest(case),
             ring_limit_s=case.trunk.ring_limit_s,
+            block_score=self._policy.behaviour.block,
+            alert_score=self._policy.behaviour.alert or 0,
         )
 
     def _without_charges(
@@ -146,6 +169,8 @@ class Judge:
             send_caller=None,
             max_call_s=0,
             ring_limit_s=0,
+            block_score=self._policy.behaviour.block,
+            alert_score=self._policy.behaviour.alert or 0,
         )
 
 

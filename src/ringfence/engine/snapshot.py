@@ -11,12 +11,13 @@ from ringfence.engine.live import Live
 
 
 def dump(engine: Engine) -> bytes:
-    """Meters, holds, containments and calls in progress (msgpack)."""
+    """Meters, holds, containments, calls in progress and what is remembered of behaviour (msgpack)."""
     return msgspec.msgpack.encode(
         {
             "meters": engine.meters.dump(),
             "contained": engine.containments.dump(),
             "calls": list(engine.calls.values()),
+            "behaviour": engine.behaviour.dump(),
         }
     )
 
@@ -26,4 +27,5 @@ def load(engine: Engine, state: bytes) -> None:
     found: dict[str, Any] = msgspec.msgpack.decode(state)
     engine.meters.load(found["meters"])
     engine.containments.load(found["contained"])
+    engine.behaviour.load(found["behaviour"])
     engine.calls = {live.attempt.id: live for live in msgspec.convert(found["calls"], list[Live])}

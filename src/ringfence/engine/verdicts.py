@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -10,20 +10,21 @@ from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.meter import Charge, Reading
 from ringfence.model.verdict import Hit, Judgement, Outcome, Severity, Verdict
 from ringfence.numbers import Number
-from ringfence.rules import CAP_RULES, RULES, UNVERIFIED
+from ringfence.rules import CAP_RULES, RULES, SUSPICIOUS, UNVERIFIED
 from ringfence.rules.base import Finding, Limit, Named
 
 NOWHERE = Destination(number=Number("reject", "", "", "", "not_a_number"), klass="unusable", risk=0, price=None)
 """Of an attempt that isn't looked at."""
 EMERGENCY = "emergency"
 
-_NAMED: dict[str, Named] = {rule.slug: rule for rule in (UNVERIFIED, *RULES, *CAP_RULES)}
+_NAMED: dict[str, Named] = {rule.slug: rule for rule in (UNVERIFIED, *RULES, *CAP_RULES, SUSPICIOUS)}
 _CAPS = {rule.slug: rule for rule in CAP_RULES}
 
 
 def conclude(judgement: Judgement, reading: Reading) -> Verdict:
     """The verdict, with every hit: those of the rules in their order, then those of the meters."""
     hits = (*judgement.hits, *_cap_hits(judgement, reading))
+    hits += tuple(_suspicious(judgement, hits))
     deciding = next((hit for hit in hits if refuses(hit)), None) if not judgement.emergency else None
     if deciding is not None:
         return refusal(judgement, hits, deciding)
@@ -104,6 +105,26 @@ def _refused(
         send_user=judgement.send_user if judgement is not None else "",
         send_caller=judgement.send_caller if judgement is not None else None,
     )
+
+
+def suspicion(hits: Iterable[Hit], *, enforced: bool = True) -> int:
+    """The sum of weights; of those that are enforced, or of all."""
+    return sum(hit.weight for hit in hits if hit.enforced or not enforced)
+
+
+def _suspicious(judgement: Judgement, hits: tuple[Hit, ...]) -> Iterator[Hit]:
+    """What the evidence comes to."""
+    if judgement.emergency:
+        return
+    weighed = [(hit.weight, hit.text) for hit in hits if hit.weight]
+    score, everything = suspicion(hits), suspicion(hits, enforced=False)
+    if judgement.block_score and score >= judgement.block_score:
+        yield SUSPICIOUS.find(score, judgement.block_score, weighed).hit(SUSPICIOUS.slug, enforced=True)
+    elif judgement.block_score and everything >= judgement.block_score:
+        yield SUSPICIOUS.find(everything, judgement.block_score, weighed).hit(SUSPICIOUS.slug, enforced=False)
+    elif judgement.alert_score and everything >= judgement.alert_score:
+        alert = SUSPICIOUS.find(everything, judgement.alert_score, weighed, "alert")
+        yield alert.hit(SUSPICIOUS.slug, enforced=False)
 
 
 def refuses(hit: Hit) -> bool:

@@ -201,8 +201,8 @@ class Behaviour(Settings, frozen=True, kw_only=True):
 
     mode: Mode = "observe"
     """Of every behaviour rule that `rule_modes` doesn't name."""
-    alert: int = 60
-    """Sum of weights of a call that is told."""
+    alert: int | None = 60
+    """Sum of weights of a call that is told; a call under it teaches what is usual. None: none is told."""
     block: int = 100
     """Sum of enforced weights of a call that refuses it, and cuts it where it is up."""
     settle_h: int = 24

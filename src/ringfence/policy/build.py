@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ringfence.model.settings import (
     AddressException,
+    Behaviour,
     Bounds,
     CallWindows,
     Caps,
@@ -58,6 +59,8 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
 def _optional(document: Document, site: Values) -> Values:
     """Keys of single sections, where they are given."""
     values = _only(site, "max_calls", "vpn")
+    if "behaviour" in document.single:
+        values["behaviour"] = Behaviour(**document.single["behaviour"].values)
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:

@@ -6,7 +6,7 @@ the settings structs (`model/settings.py`).
 
 from __future__ import annotations
 
-from ringfence.model.settings import Ledger, Listen, Policy, Trunk
+from ringfence.model.settings import Behaviour, Ledger, Listen, Policy, Trunk
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT
 from ringfence.policy.kinds import Either, Key, ListOf, Table
@@ -174,6 +174,35 @@ RULE = Table(
         ),
     ),
 )
+BEHAVIOUR = Table(
+    doc="How the evidence of the behaviour rules is used: they learn what is usual, and weigh what isn't.",
+    keys=(
+        Key(
+            name="mode",
+            kind=choice("enforce", "observe", "off"),
+            doc="Of all behaviour rules but those with a mode of their own under `[rules]`: enforce counts their "
+            "evidence, observe records what it would have done, off doesn't look.",
+        ),
+        Key(name="alert", kind=or_off(integer(1, 1000)), doc="Evidence against a call from which people are told."),
+        Key(
+            name="block",
+            kind=integer(1, 1000),
+            doc="Evidence against a call, of rules that enforce, from which it is refused.",
+        ),
+        Key(
+            name="settle_h",
+            kind=integer(1, 720, "hours"),
+            doc="How long ago something has to be seen first to be no longer new, hours.",
+        ),
+        Key(
+            name="memory_days",
+            kind=integer(7, 730, "days"),
+            doc="What wasn't seen for so long is new again, days.",
+        ),
+    ),
+    build=lambda values: Behaviour(**values),
+    defaults=Behaviour,
+)
 LEDGER = Table(
     doc="Where facts and decisions are kept. Main file only.",
     keys=(
@@ -224,7 +253,7 @@ NAMED: dict[str, Table] = {
 LISTED: dict[str, Table] = {"exception": EXCEPTION, "address_exception": ADDRESS_EXCEPTION}
 """Sections of tables without a name: `[[exception]]`."""
 
-SINGLE: dict[str, Table] = {"site": SITE, "ledger": LEDGER, "control": CONTROL}
+SINGLE: dict[str, Table] = {"site": SITE, "behaviour": BEHAVIOUR, "ledger": LEDGER, "control": CONTROL}
 """Sections that are there once, in the main file."""
 
 INCLUDE = Key(

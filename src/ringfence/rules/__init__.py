@@ -4,17 +4,38 @@ from ringfence.rules.base import CapRule, Named, Rule
 from ringfence.rules.caller_id_not_owned import CallerIdNotOwned
 from ringfence.rules.calls_per_second import CallsPerSecond
 from ringfence.rules.calls_per_window import CallsPerWindow
+from ringfence.rules.channels_over_usual import ChannelsOverUsual
 from ringfence.rules.concurrent_calls import ConcurrentCalls
 from ringfence.rules.contained import Contained
+from ringfence.rules.dearer_than_usual import DearerThanUsual
 from ringfence.rules.destination_not_permitted import DestinationNotPermitted
+from ringfence.rules.dialled_through import DialledThrough
+from ringfence.rules.failing_calls import FailingCalls
+from ringfence.rules.first_ever_destination import FirstEverDestination
+from ringfence.rules.forwarded_abroad import ForwardedAbroad
 from ringfence.rules.high_risk import HighRisk
+from ringfence.rules.international_burst import InternationalBurst
 from ringfence.rules.longest_call import LongestCall
+from ringfence.rules.many_countries import ManyCountries
+from ringfence.rules.new_network import NewNetwork
+from ringfence.rules.one_range import OneRange
 from ringfence.rules.outside_hours import OutsideHours
+from ringfence.rules.parallel_calls import ParallelCalls
+from ringfence.rules.prefix_probing import PrefixProbing
 from ringfence.rules.price_over_ceiling import PriceOverCeiling
+from ringfence.rules.refused_before import RefusedBefore
+from ringfence.rules.sequential_numbers import SequentialNumbers
+from ringfence.rules.slow_at_night import SlowAtNight
 from ringfence.rules.special_kind import SpecialKind
 from ringfence.rules.spend import Spend
+from ringfence.rules.suspicious_call import SuspiciousCall
+from ringfence.rules.test_then_burst import TestThenBurst
+from ringfence.rules.toll_free_pumping import TollFreePumping
+from ringfence.rules.uniform_durations import UniformDurations
 from ringfence.rules.unusable_number import UnusableNumber
+from ringfence.rules.unusual_hour import UnusualHour
 from ringfence.rules.unverified_source import UnverifiedSource
+from ringfence.rules.wangiri import Wangiri
 
 UNVERIFIED = UnverifiedSource()
 """Comes before the others: without a source there is no case to show them."""
@@ -36,7 +57,46 @@ CAP_RULES: tuple[CapRule, ...] = (ConcurrentCalls(), CallsPerWindow(), CallsPerS
 
 LONGEST = LongestCall()
 
-ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, LONGEST)
+BEHAVIOUR_RULES: tuple[Rule, ...] = (
+    FirstEverDestination(),
+    DearerThanUsual(),
+    UnusualHour(),
+    InternationalBurst(),
+    ManyCountries(),
+    OneRange(),
+    PrefixProbing(),
+    SequentialNumbers(),
+    ParallelCalls(),
+    TestThenBurst(),
+    SlowAtNight(),
+    UniformDurations(),
+    FailingCalls(),
+    RefusedBefore(),
+    NewNetwork(),
+    ForwardedAbroad(),
+    DialledThrough(),
+    Wangiri(),
+    TollFreePumping(),
+    ChannelsOverUsual(),
+)
+"""Evidence: each weighs something, none refuses alone."""
+
+SUSPICIOUS = SuspiciousCall()
+"""What the evidence of one call comes to."""
+
+ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES)
 SLUGS: tuple[str, ...] = tuple(rule.slug for rule in ALL)
 
-__all__ = ["ALL", "CAP_RULES", "LONGEST", "RULES", "SLUGS", "UNVERIFIED", "CapRule", "Named", "Rule"]
+__all__ = [
+    "ALL",
+    "BEHAVIOUR_RULES",
+    "CAP_RULES",
+    "LONGEST",
+    "RULES",
+    "SLUGS",
+    "SUSPICIOUS",
+    "UNVERIFIED",
+    "CapRule",
+    "Named",
+    "Rule",
+]

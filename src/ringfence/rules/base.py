@@ -20,6 +20,7 @@ from ringfence.model.meter import UNLIMITED, Charge, Scope
 from ringfence.model.settings import Bounds, Caps, Policy, Source, Tenant, Trunk
 from ringfence.model.time import Instant
 from ringfence.model.verdict import Hit, Severity
+from ringfence.rules.traits import Traits
 
 
 class Case(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -33,6 +34,8 @@ class Case(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     destination: Destination
     contained: tuple[Contained, ...]
     """Containments in force that cover this attempt, narrowest first."""
+    traits: Traits | None = None
+    """What is unusual about it; None where no behaviour rule looks."""
     now: Instant
 
     def bounds(self) -> Iterator[tuple[str, Bounds]]:
@@ -54,6 +57,7 @@ class Finding(NamedTuple):
     observed: str = ""
     limit: str = ""
     window_s: int = 0
+    weight: int = 0
 
     def hit(self, rule: str, enforced: bool) -> Hit:
         """As it goes into the verdict."""
@@ -66,6 +70,7 @@ class Finding(NamedTuple):
             window_s=self.window_s,
             where=self.where,
             enforced=enforced,
+            weight=self.weight,
         )
 
 

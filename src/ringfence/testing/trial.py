@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ringfence.engine.engine import Engine
-from ringfence.model import SECOND, Answered, Attempt, Command, Contained, Cut, Decided, Tick
+from ringfence.model import SECOND, Answered, Arrived, Attempt, Command, Contained, Cut, Decided, Ended, Hit, Tick
 from ringfence.policy import Loader
 
 BASE = """\
@@ -63,6 +63,8 @@ class Trial:
         self.now = int(NOON.timestamp()) * SECOND
         self.told: list[Command] = []
         """What the engine wanted done when it was told of a decision."""
+        self.hits: tuple[Hit, ...] = ()
+        """Of the last decision."""
         self._ids = itertools.count(1)
 
     def attempt(self, dialled: str, caller: str = "+12125550100", **changes: object) -> Attempt:
@@ -98,19 +100,54 @@ class Trial:
         self.told += self.engine.apply(decided, now=self.now)
         return decided
 
-    def call(self, dialled: str, caller: str = "+12125550100") -> str:
-        """The reason of the verdict, or `allow`."""
-        verdict = self.decide(self.attempt(dialled, caller)).verdict
-        return verdict.reason if verdict.outcome == "deny" else verdict.outcome
+    def call(self, dialled: str, caller: str = "+12125550100", seconds: int | None = None, **changes: object) -> str:
+        """The reason of the verdict, or the cause by which the call is cut within so many seconds, or `allow`.
 
-    def answered_for(self, dialled: str, seconds: int) -> str:
-        """The cause by which an answered call is cut within so many seconds, or `allow`."""
-        attempt = self.attempt(dialled)
-        self.decide(attempt)
-        commands = list(self.engine.apply(Answered(at=self.now, id=attempt.id, leg="t"), now=self.now))
-        self.now += seconds * SECOND
-        commands += self.engine.apply(Tick(at=self.now), now=self.now)
+        Without `seconds` the call stays up unanswered; with 0 nobody answers.
+        """
+        attempt = self.attempt(dialled, caller, **changes)
+        verdict = self.decide(attempt).verdict
+        self.hits = verdict.hits
+        if verdict.outcome != "allow" or seconds is None:
+            return verdict.reason if verdict.outcome == "deny" else verdict.outcome
+        return self._goes_on(attempt.id, seconds)
+
+    def _goes_on(self, attempt_id: str, seconds: int) -> str:
+        commands: list[Command] = []
+        if seconds:
+            commands += self.engine.apply(Answered(at=self.now, id=attempt_id, leg="t"), now=self.now)
+            self.now += seconds * SECOND
+            commands += self.engine.apply(Tick(at=self.now), now=self.now)
+        self.engine.apply(
+            Ended(at=self.now, id=attempt_id, cause="bye-caller" if seconds else "no-answer"), now=self.now
+        )
         return next((command.cause for command in commands if isinstance(command, Cut)), "allow")
+
+    def used_to(self, dialled: str, days: int, at_once: int = 1) -> None:
+        """So many days of honest calls before now, at 11:00, each of five minutes."""
+        today = self.now
+        for day in range(days, 0, -1):
+            self.now = today - day * 86_400 * SECOND - 3600 * SECOND
+            ids = [self.attempt(dialled) for _ in range(at_once)]
+            for attempt in ids:
+                if self.decide(attempt).verdict.outcome != "allow":
+                    raise ValueError(f"{dialled} is refused, so nobody is used to it")
+                self.engine.apply(Answered(at=self.now, id=attempt.id, leg="t"), now=self.now)
+            self.now += 300 * SECOND
+            for attempt in ids:
+                self.engine.apply(Ended(at=self.now, id=attempt.id, cause="bye-caller"), now=self.now)
+        self.now = today
+
+    def inbound(self, caller: str, called: str, ringing_s: int | None = None) -> None:
+        """A call from outside: answered and still up, or missed after ringing for so long."""
+        arrived = f"in{next(self._ids)}"
+        fact = Arrived(at=self.now, id=arrived, source="pbx", trunk="carrier", caller=caller, dialled=called)
+        self.engine.apply(fact, now=self.now)
+        if ringing_s is None:
+            self.engine.apply(Answered(at=self.now, id=arrived, leg="t"), now=self.now)
+            return
+        self.now += ringing_s * SECOND
+        self.engine.apply(Ended(at=self.now, id=arrived, cause="cancelled"), now=self.now)
 
     def contain(self, entity: str, name: str) -> None:
         """A containment for an hour."""

@@ -1,0 +1,358 @@
+"""What is remembered of everybody who calls, and what is unusual about an attempt.
+
+    facts     decided, answered, ended, arrived: habits (slow, settled) and what happened lately (fast, at once)
+    traits    one attempt beside both: the numbers that the behaviour rules weigh; changes nothing
+
+Calls at home cost little and are judged by caps: of them only hours and channels are remembered. Every table is
+bounded, since extensions, numbers and user agents are what somebody claims.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ringfence.engine import habits as habit
+from ringfence.engine import lately as late
+from ringfence.engine.destinations import digits_of
+from ringfence.engine.habits import Habits
+from ringfence.engine.lately import DAY_US, HOUR_US, End, Lately, Try
+from ringfence.engine.look import RINGS_KEPT_US, Look
+from ringfence.engine.marks import area_of, is_foreign, marks, network_of
+from ringfence.model.attempt import Attempt, Destination
+from ringfence.model.fact import Answered, Arrived, Decided, Ended
+from ringfence.model.settings import Policy
+from ringfence.model.time import SECOND, Instant
+from ringfence.rules import words
+from ringfence.rules.traits import QUIET, Traits
+
+MAX_ENTITIES = 20_000
+MAX_INBOUND = 20_000
+RING_SHORT_S = 15
+"""A call that was missed after so many seconds was meant to be called back."""
+MAX_RINGS = 2000
+MAX_TOLL_FREE = 200
+
+
+class Entities(NamedTuple):
+    """Names under which an attempt is remembered, narrowest first."""
+
+    extension: str
+    source: str
+    tenant: str
+    trunk: str
+
+
+class Open(msgspec.Struct, gc=False):
+    """An allowed call that isn't over."""
+
+    attempt: Attempt
+    foreign: bool
+    digits: str
+    region: str
+    price: int
+    """Per minute, micro-units; -1 = not known."""
+    at: Instant
+    clean: bool
+    """Whether nothing spoke against it."""
+    known: bool
+    new: bool
+    quiet: bool
+    answered_at: Instant = 0
+
+
+class Inbound(msgspec.Struct, gc=False):
+    """A call that came in and isn't over."""
+
+    source: str
+    caller: str
+    dialled: str
+    at: Instant
+    answered: bool = False
+
+
+class Ring(msgspec.Struct, gc=False, array_like=True):
+    """A call that was missed after a short ring."""
+
+    at: Instant
+    source: str
+    caller: str
+    dialled: str
+
+
+class Behaviour:
+    """Of one engine."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.habits: dict[str, Habits] = {}
+        self.lately: dict[str, Lately] = {}
+        self.open: dict[str, Open] = {}
+        self.inbound: dict[str, Inbound] = {}
+        self.rings: list[Ring] = []
+        self.toll_free: dict[str, deque[Instant]] = {}
+        """When an extension called toll-free numbers last."""
+        self._live: dict[str, int] = {}
+        """Calls that are up: by trunk, by extension and number abroad."""
+
+    # An attempt beside what is remembered.
+
+    def traits(self, attempt: Attempt, destination: Destination, now: Instant) -> Traits:
+        """What is unusual about it."""
+        names = self._names(attempt)
+        week_hour = self._week_hour(attempt, now)
+        trunk = self.habits.get(names.trunk)
+        mine = attempt.id in self.open
+        channels = self._live.get(names.trunk, 0) + (not mine)
+        usual = trunk.usual_channels(week_hour) if trunk is not None else 0
+        if destination.number.type == "toll_free":
+            return self._toll_free_traits(names, channels, usual, now)
+        if not is_foreign(destination):
+            return Traits(foreign=False, channels=channels, usual_channels=usual)
+        return Look(self, attempt, destination, names, week_hour, now).traits(channels, usual)
+
+    def _toll_free_traits(self, names: Entities, channels: int, usual: int, now: Instant) -> Traits:
+        calls = self.toll_free.get(names.extension)
+        habits = self.habits.get(names.extension)
+        return Traits(
+            foreign=False,
+            channels=channels,
+            usual_channels=usual,
+            toll_free_hour=1 + (sum(at > now - HOUR_US for at in calls) if calls is not None else 0),
+            usual_toll_free_hour=habits.usual("toll_free_hour") if habits is not None else 0,
+        )
+
+    def live(self, key: str) -> int:
+        """Calls that are up under a key."""
+        return self._live.get(key, 0)
+
+    def zone_of(self, source: str) -> str:
+        """The time zone a source lives in."""
+        party = self.policy.sources.get(source)
+        tenant = self.policy.tenants.get(party.tenant) if party is not None and party.tenant is not None else None
+        return tenant.time_zone if tenant is not None else self.policy.time_zone
+
+    def _week_hour(self, attempt: Attempt, now: Instant) -> int:
+        local = words.local(self.zone_of(attempt.source or ""), now // (60 * SECOND))
+        return local.weekday() * 24 + local.hour
+
+    def _names(self, attempt: Attempt) -> Entities:
+        source = attempt.source or ""
+        party = self.policy.sources.get(source)
+        tenant = party.tenant if party is not None and party.tenant is not None else ""
+        return Entities(
+            f"caller:{source}/{attempt.extension[:64]}",
+            f"source:{source}",
+            f"tenant:{tenant}",
+            f"trunk:{attempt.trunk}",
+        )
+
+    def names(self, attempt: Attempt) -> Entities:
+        """The entities that an attempt is remembered under."""
+        return self._names(attempt)
+
+    # Facts.
+
+    def decided(self, fact: Decided) -> None:
+        """An attempt was judged."""
+        attempt, verdict = fact.attempt, fact.verdict
+        destination, allowed = verdict.destination, verdict.outcome == "allow"
+        if attempt.source is None or destination.klass == "emergency":
+            return
+        foreign = is_foreign(destination)
+        traits = self.traits(attempt, destination, fact.at) if foreign else None
+        self._close(attempt.id)
+        digits = digits_of(destination.number)
+        score = sum(hit.weight for hit in verdict.hits)
+        clean = allowed and score < (self.policy.behaviour.alert or self.policy.behaviour.block)
+        names = self._names(attempt)
+        if destination.number.type == "toll_free":
+            self._toll_free(names.extension, fact.at)
+        if traits is not None:
+            known = traits.new_number in ("", "extension")
+            entry = Try(attempt.id, fact.at, digits, destination.number.region, known, attempt.dialled, allowed)
+            self._recent(names.extension).tried(entry)
+            self._recent(names.source).tried(entry)
+        if not clean:
+            self._spoil(names, foreign)
+        if allowed:
+            self._open(fact, foreign, digits, clean, traits)
+
+    def _toll_free(self, extension: str, at: Instant) -> None:
+        if len(self.toll_free) >= MAX_ENTITIES and extension not in self.toll_free:
+            self.toll_free = {name: calls for name, calls in self.toll_free.items() if calls[-1] > at - HOUR_US}
+        calls = self.toll_free.setdefault(extension, deque(maxlen=MAX_TOLL_FREE))
+        calls.append(at)
+        self._habits(extension, at).reached("toll_free_hour", sum(call > at - HOUR_US for call in calls))
+
+    def _open(self, fact: Decided, foreign: bool, digits: str, clean: bool, traits: Traits | None) -> None:
+        destination = fact.verdict.destination
+        price = destination.price.price_micros_per_min if destination.price is not None else -1
+        call = Open(
+            attempt=fact.attempt,
+            foreign=foreign,
+            digits=digits,
+            region=destination.number.region,
+            price=price,
+            at=fact.at,
+            clean=clean,
+            known=traits is None or traits.new_number in ("", "extension"),
+            new=traits is not None and traits.new_destination,
+            quiet=traits is not None and min(traits.hour_share, traits.foreign_hour_share) < QUIET,
+        )
+        self.open[fact.attempt.id] = call
+        self._count(call, 1)
+        if call.new and call.quiet:
+            source = self._habits(self._names(fact.attempt).source, fact.at)
+            source.nights = [*[night for night in source.nights if night != source.day], source.day]
+        if clean:
+            self._peaks(call, traits)
+
+    def _peaks(self, call: Open, traits: Traits | None) -> None:
+        """How high today's counts are with a clean call."""
+        names, week_hour = self._names(call.attempt), self._week_hour(call.attempt, call.at)
+        self._habits(names.trunk, call.at).busy(week_hour, self._live.get(names.trunk, 0))
+        if traits is None:
+            return
+        extension, source = self._habits(names.extension, call.at), self._habits(names.source, call.at)
+        for habits in (extension, source):
+            habits.reached("calls_hour", traits.calls_hour)
+            habits.reached("numbers_hour", traits.numbers_hour)
+            habits.reached("regions_hour", traits.regions_hour)
+        extension.reached("parallel", traits.parallel)
+        source.reached("same_number", traits.same_number)
+
+    def answered(self, fact: Answered) -> bool:
+        """Money runs, or an inbound call is up; whether it is inbound."""
+        call = self.open.get(fact.id)
+        if call is not None and not call.answered_at:
+            call.answered_at = fact.at
+        inbound = self.inbound.get(fact.id)
+        if inbound is not None:
+            inbound.answered = True
+        return inbound is not None
+
+    def inbound_ended(self, fact: Ended) -> None:
+        """A call that may be inbound is over."""
+        inbound = self.inbound.pop(fact.id, None)
+        if inbound is not None:
+            self._missed(inbound, fact.at)
+
+    def closed(self, call_id: str, at: Instant) -> None:
+        """An allowed call has no leg left."""
+        call = self._close(call_id)
+        if call is None:
+            return
+        names = self._names(call.attempt)
+        duration_s = max(0, at - call.answered_at) // SECOND if call.answered_at else 0
+        if call.foreign:
+            end = End(at, area_of(call.digits), duration_s, call.new, call.known)
+            self._recent(names.extension).ended(end)
+            self._recent(names.source).ended(end)
+        if call.clean:
+            self._learn(call, names, bool(call.answered_at))
+
+    def arrived(self, fact: Arrived) -> None:
+        """A call came in."""
+        if len(self.inbound) < MAX_INBOUND:
+            self.inbound[fact.id] = Inbound(fact.source, fact.caller, fact.dialled, fact.at)
+
+    def _missed(self, inbound: Inbound, at: Instant) -> None:
+        if inbound.answered or at - inbound.at > RING_SHORT_S * SECOND:
+            return
+        self.rings.append(Ring(at, inbound.source, inbound.caller, inbound.dialled))
+        if len(self.rings) > MAX_RINGS:
+            self.rings = [ring for ring in self.rings[MAX_RINGS // 10 :] if ring.at > at - RINGS_KEPT_US]
+
+    def _learn(self, call: Open, names: Entities, answered: bool) -> None:
+        hour = call.at // HOUR_US
+        week_hour, memory_h = self._week_hour(call.attempt, call.at), self.policy.behaviour.memory_days * 24
+        for name in (names.source, names.trunk):
+            self._habits(name, call.at).called(week_hour, call.foreign)
+        if not call.foreign:
+            return
+        for name in names:
+            narrow = name in (names.extension, names.source)
+            for key in marks(call.digits, call.region, call.price, narrow=narrow):
+                self._habits(name, call.at).see(key, hour, memory_h)
+        for key in (f"w:{network_of(call.attempt.peer)}", f"u:{call.attempt.user_agent[:120]}"):
+            self._habits(names.extension, call.at).come(key, hour, memory_h)
+
+    def _spoil(self, names: Entities, foreign: bool) -> None:
+        for name in (names.extension, names.source) if foreign else ():
+            habits = self.habits.get(name)
+            if habits is not None:
+                habits.spoil()
+
+    # Tables.
+
+    def _count(self, call: Open, step: int) -> None:
+        names = self._names(call.attempt)
+        keys = [names.trunk]
+        if call.foreign:
+            keys += [names.extension, f"{names.source}>{call.digits}"]
+        for key in keys:
+            count = self._live.get(key, 0) + step
+            if count > 0:
+                self._live[key] = count
+            else:
+                self._live.pop(key, None)
+
+    def _close(self, call_id: str) -> Open | None:
+        call = self.open.pop(call_id, None)
+        if call is not None:
+            self._count(call, -1)
+        return call
+
+    def _habits(self, name: str, at: Instant) -> Habits:
+        found = self.habits.get(name)
+        if found is None:
+            if len(self.habits) >= MAX_ENTITIES:
+                self._forget()
+            found = self.habits[name] = Habits()
+        found.turn(at // DAY_US)
+        return found
+
+    def _forget(self) -> None:
+        """Make room: those that were idle longest go."""
+        callers = sorted((h.day, name) for name, h in self.habits.items() if name.startswith("caller:"))
+        for _, name in callers[: MAX_ENTITIES // 10]:
+            del self.habits[name]
+
+    def _recent(self, name: str) -> Lately:
+        found = self.lately.get(name)
+        if found is None:
+            found = self.lately[name] = Lately()
+        return found
+
+    def sweep(self, now: Instant) -> None:
+        """Forget what no longer counts. Once in a while."""
+        if len(self.lately) > MAX_ENTITIES:
+            self.lately = {name: recent for name, recent in self.lately.items() if not recent.idle(now)}
+
+    # Snapshots.
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "habits": habit.dump(self.habits),
+            "lately": {name: recent.dump() for name, recent in self.lately.items()},
+            "open": self.open,
+            "inbound": self.inbound,
+            "rings": self.rings,
+            "toll_free": {name: list(calls) for name, calls in self.toll_free.items()},
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what `dump` gave."""
+        self.habits = habit.load(state["habits"])
+        self.lately = {name: late.load(recent) for name, recent in state["lately"].items()}
+        self.inbound = msgspec.convert(state["inbound"], dict[str, Inbound])
+        self.rings = msgspec.convert(state["rings"], list[Ring])
+        self.toll_free = {name: deque(calls, MAX_TOLL_FREE) for name, calls in state["toll_free"].items()}
+        self._live = {}
+        self.open = msgspec.convert(state["open"], dict[str, Open])
+        for call in self.open.values():
+            self._count(call, 1)

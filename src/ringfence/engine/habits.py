@@ -1,0 +1,173 @@
+"""What one extension, source, tenant or trunk is used to. Bounded, small, and slow to believe.
+
+    seen      what it called: first and last hour, calls. It is settled `settle_h` after the first, so that an attack
+              that goes on for an evening is as new at its end as at its beginning
+    ways      from which networks and with which user agents it came; settled likewise
+    hours     calls by local hour of the week, all and abroad, fading by half in four weeks
+    peaks     the highest of what was counted a day; a day's own are kept apart until it is over
+    channels  most calls at once by hour of the week
+
+Only clean calls are told to it: what was refused, contained or suspect doesn't teach.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+HOURS = 168
+DAY_H, WEEK_H = 24, 168
+FADE = 0.975
+"""A day: half in 27 days."""
+PRIOR_CALLS = 30.0
+"""What is believed of hours before anything is known weighs as much as so many calls: an office."""
+MAX_SEEN, MAX_WAYS = 10_000, 100
+KEPT = 0.9
+"""How much of what is seen is kept when there is no more room: the latest."""
+SMOOTH = (0.25, 0.5, 0.25)
+
+
+class Trace(msgspec.Struct, gc=False, array_like=True):
+    """When something was seen, in hours since 1970."""
+
+    first: int
+    last: int
+    calls: int
+
+
+class Habits(msgspec.Struct):
+    """Of one entity."""
+
+    seen: dict[str, Trace] = {}
+    ways: dict[str, Trace] = {}
+    hours: list[float] = []
+    foreign_hours: list[float] = []
+    channels: list[float] = []
+    calls: int = 0
+    peaks: dict[str, int] = {}
+    day: int = 0
+    """The day that `today` is of."""
+    today: dict[str, int] = {}
+    today_channels: dict[int, int] = {}
+    nights: list[int] = []
+    """Days on which a new area was called in an hour where nobody calls."""
+
+    def see(self, key: str, hour: int, memory_h: int) -> None:
+        """It was called in a clean call."""
+        self.seen = _seen(self.seen, key, hour, memory_h, MAX_SEEN)
+
+    def come(self, key: str, hour: int, memory_h: int) -> None:
+        """A clean call came that way."""
+        self.ways = _seen(self.ways, key, hour, memory_h, MAX_WAYS)
+
+    def called(self, week_hour: int, foreign: bool) -> None:
+        """A clean call in this hour of the week."""
+        if not self.hours:
+            self.hours, self.foreign_hours, self.channels = [0.0] * HOURS, [0.0] * HOURS, [0.0] * HOURS
+        self.calls += 1
+        self.hours[week_hour] += 1
+        if foreign:
+            self.foreign_hours[week_hour] += 1
+
+    def reached(self, name: str, value: int) -> None:
+        """A count of today."""
+        if value > self.today.get(name, 0):
+            self.today[name] = value
+
+    def busy(self, week_hour: int, channels: int) -> None:
+        """So many calls at once."""
+        if channels > self.today_channels.get(week_hour, 0):
+            self.today_channels[week_hour] = channels
+
+    def usual(self, name: str) -> int:
+        """The highest of the days before."""
+        return self.peaks.get(name, 0)
+
+    def usual_channels(self, week_hour: int) -> int:
+        """Most calls at once in this hour of the week before; 0 = not known."""
+        return int(self.channels[week_hour] + 0.5) if self.channels else 0
+
+    def turn(self, day: int) -> None:
+        """A day is over: it teaches now, and what was long ago fades."""
+        if day == self.day:
+            return
+        faded = FADE ** min(day - self.day, 365) if self.day else 1.0
+        self.hours = [count * faded for count in self.hours]
+        self.foreign_hours = [count * faded for count in self.foreign_hours]
+        for name, value in self.today.items():
+            self.peaks[name] = max(self.peaks.get(name, 0), value)
+        for hour, most in self.today_channels.items():
+            if self.channels:
+                self.channels[hour] = max(self.channels[hour] * 0.9, float(most))
+        self.today, self.today_channels, self.day = {}, {}, day
+        self.nights = [night for night in self.nights if day - night <= 14]
+
+    def spoil(self) -> None:
+        """Something spoke against a call of today: the day's counts don't teach."""
+        self.today, self.today_channels = {}, {}
+
+    def hour_share(self, week_hour: int) -> float:
+        """Calls usual in an hour of the week as a share of the mean hour; an office's where little is known."""
+        return _share(self.hours, week_hour)
+
+    def foreign_hour_share(self, week_hour: int) -> float:
+        """The same of calls abroad."""
+        return _share(self.foreign_hours, week_hour)
+
+
+def settled(trace: Trace | None, hour: int, settle_h: int, memory_h: int) -> bool:
+    """Whether this is nothing new."""
+    return trace is not None and hour - trace.first >= settle_h and hour - trace.last <= memory_h
+
+
+def _seen(table: dict[str, Trace], key: str, hour: int, memory_h: int, room: int) -> dict[str, Trace]:
+    trace = table.get(key)
+    if trace is not None and hour - trace.last <= memory_h:
+        trace.last = hour
+        trace.calls += 1
+        return table
+    if len(table) >= room:
+        latest = sorted(table.items(), key=lambda item: item[1].last, reverse=True)
+        table = dict(latest[: int(room * KEPT)])
+    table[key] = Trace(hour, hour, 1)
+    return table
+
+
+def _share(counts: list[float], week_hour: int) -> float:
+    if not counts:
+        return _OFFICE[week_hour]
+    mean = sum(counts) / HOURS
+    prior = PRIOR_CALLS / HOURS
+    return (_around(counts, week_hour) + prior * _OFFICE[week_hour]) / (mean + prior)
+
+
+def _around(counts: list[float], week_hour: int) -> float:
+    """The hour with its neighbours, and the same hour of the other days of its kind: five weeks are few."""
+    near = sum(weight * counts[(week_hour + step) % HOURS] for step, weight in zip((-1, 0, 1), SMOOTH, strict=True))
+    day, hour = divmod(week_hour, DAY_H)
+    days = range(5) if day < 5 else range(5, 7)
+    alike = sum(counts[other * DAY_H + hour] for other in days) / len(days)
+    return (near + alike) / 2
+
+
+def _office() -> list[float]:
+    shape = [0.02] * HOURS
+    for day in range(7):
+        for hour in range(7, 20):
+            shape[day * DAY_H + hour] = (1.0 if 8 <= hour < 18 else 0.4) if day < 5 else 0.15
+    mean = sum(shape) / HOURS
+    return [part / mean for part in shape]
+
+
+_OFFICE = _office()
+
+
+def dump(habits: dict[str, Habits]) -> Any:
+    """As plain data."""
+    return msgspec.to_builtins(habits)
+
+
+def load(state: Any) -> dict[str, Habits]:
+    """Back from plain data; raises msgspec.ValidationError."""
+    return msgspec.convert(state, dict[str, Habits])

@@ -1,0 +1,116 @@
+"""What one extension or source did within the last day: calls abroad and how they went. Bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from ringfence.model.time import SECOND, Instant
+
+HOUR_US, DAY_US = 3600 * SECOND, 86_400 * SECOND
+MAX_TRIES = 300
+MAX_ENDS = 20
+
+
+class Try(msgspec.Struct, gc=False, array_like=True):
+    """One attempt abroad."""
+
+    id: str
+    at: Instant
+    digits: str
+    region: str
+    known: bool
+    """Whether the number was settled."""
+    form: str
+    """What was dialled."""
+    allowed: bool
+
+
+class End(msgspec.Struct, gc=False, array_like=True):
+    """How a call abroad ended."""
+
+    at: Instant
+    area: str
+    duration_s: int
+    """0: it was not answered."""
+    new: bool
+    """Whether it went to a new area."""
+    known: bool
+    """Whether its number was settled."""
+
+
+class Lately:
+    """Of one entity."""
+
+    __slots__ = ("ends", "tries")
+
+    def __init__(self, tries: Any = (), ends: Any = ()) -> None:
+        self.tries: deque[Try] = deque(tries, MAX_TRIES)
+        self.ends: deque[End] = deque(ends, MAX_ENDS)
+
+    def tried(self, entry: Try) -> None:
+        """One more attempt; the same attempt again (another trunk, another outcome) replaces itself."""
+        for index in range(1, min(len(self.tries), 8) + 1):
+            if self.tries[-index].id == entry.id:
+                self.tries[-index] = entry
+                return
+        self.tries.append(entry)
+        while self.tries[0].at < entry.at - DAY_US:
+            self.tries.popleft()
+
+    def ended(self, end: End) -> None:
+        """A call that was allowed is over."""
+        self.ends.append(end)
+
+    def since(self, instant: Instant, but: str) -> list[Try]:
+        """Attempts from then on, the latest first, without one."""
+        found = []
+        for entry in reversed(self.tries):
+            if entry.at < instant:
+                break
+            if entry.id != but:
+                found.append(entry)
+        return found
+
+    def idle(self, now: Instant) -> bool:
+        """Whether nothing of it counts any more."""
+        last = max(self.tries[-1].at if self.tries else 0, self.ends[-1].at if self.ends else 0)
+        return last < now - DAY_US
+
+    def dump(self) -> tuple[list[Try], list[End]]:
+        """As plain data."""
+        return list(self.tries), list(self.ends)
+
+
+def load(state: Any) -> Lately:
+    """Back from plain data; raises msgspec.ValidationError."""
+    tries, ends = msgspec.convert(state, tuple[list[Try], list[End]])
+    return Lately(tries, ends)
+
+
+def run_length(digits: str, tries: list[Try], widest: int = 10) -> int:
+    """Attempts in a row, back from this one, each to a number next to the one before it but not the same."""
+    length, before = 1, digits
+    for entry in tries:
+        if len(entry.digits) != len(before) or not entry.digits or entry.digits == before:
+            break
+        if abs(int(entry.digits) - int(before)) > widest:
+            break
+        length, before = length + 1, entry.digits
+    return length
+
+
+def equal_lengths(ends: list[End]) -> tuple[int, int]:
+    """How many of the last answered calls to new areas took equally long, and how long, seconds."""
+    lengths = [end.duration_s for end in reversed(ends) if end.new and end.duration_s >= 20]
+    if not lengths:
+        return 0, 0
+    longest = lengths[0]
+    count = 0
+    for length in lengths:
+        if abs(length - longest) > max(2, longest // 50):
+            break
+        count += 1
+    return count, longest

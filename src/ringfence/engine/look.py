@@ -1,0 +1,172 @@
+"""One attempt abroad beside what is remembered: the numbers that the behaviour rules weigh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ringfence.engine import lately as late
+from ringfence.engine.destinations import digits_of
+from ringfence.engine.habits import Habits, Trace, settled
+from ringfence.engine.lately import DAY_US, HOUR_US, Lately
+from ringfence.engine.marks import area_of, block_of, network_of
+from ringfence.model.attempt import Attempt, Destination
+from ringfence.model.time import SECOND, Instant
+from ringfence.rules.traits import Traits, Whose, tier
+
+if TYPE_CHECKING:
+    from ringfence.engine.behaviour import Behaviour, Entities, Inbound, Ring
+
+KNOCK_US = 600 * SECOND
+RINGS_KEPT_US = 2 * DAY_US
+TEST_S = 60
+"""A call to a new number that is no longer than this may be a test of the route."""
+
+
+class Look:
+    """One attempt abroad beside what is remembered."""
+
+    def __init__(
+        self,
+        state: Behaviour,
+        attempt: Attempt,
+        destination: Destination,
+        names: Entities,
+        week_hour: int,
+        now: Instant,
+    ) -> None:
+        self.state, self.attempt, self.names, self.now = state, attempt, names, now
+        self.destination = destination
+        self.week_hour = week_hour
+        self.digits = digits_of(destination.number)
+        behaviour = state.policy.behaviour
+        self.settle_h, self.memory_h, self.hour = behaviour.settle_h, behaviour.memory_days * 24, now // HOUR_US
+        self.extension = state.habits.get(names.extension) or Habits()
+        self.source = state.habits.get(names.source) or Habits()
+        empty = Lately()
+        self.own = state.lately.get(names.extension, empty)
+        self.all = state.lately.get(names.source, empty)
+
+    def traits(self, channels: int, usual_channels: int) -> Traits:
+        """All of them."""
+        hour = self.own.since(self.now - HOUR_US, self.attempt.id)
+        day = self.all.since(self.now - DAY_US, self.attempt.id)
+        new_number = self._number()
+        news = {entry.digits for entry in hour if not entry.known} | ({self.digits} if new_number else set())
+        regions = {entry.region for entry in hour} | {self.destination.number.region}
+        block = block_of(self.digits)
+        ends = [end for end in self.own.ends if end.at > self.now - DAY_US]
+        new_ends = [end for end in ends if not end.known]
+        uniform, uniform_s = late.equal_lengths(ends)
+        live, mine = self.state.live, self.attempt.id in self.state.open
+        price = self.destination.price
+        price_tier = tier(price.price_micros_per_min) if price is not None else -1
+        inbound = self._inbound()
+        return Traits(
+            foreign=True,
+            channels=channels,
+            usual_channels=usual_channels,
+            new_region=self._new(f"c:{self.destination.number.region}"),
+            new_area=self._new(f"a:{area_of(self.digits)}"),
+            new_number=new_number,
+            new_block=not self._settled(self.source, f"b:{block}"),
+            tier=price_tier,
+            new_tier=self._new_tier(price_tier),
+            history=self.source.calls,
+            hour_share=self.source.hour_share(self.week_hour),
+            foreign_hour_share=self.source.foreign_hour_share(self.week_hour),
+            calls_hour=len(hour) + 1,
+            usual_calls_hour=self.extension.usual("calls_hour"),
+            numbers_hour=len(news),
+            usual_numbers_hour=self.extension.usual("numbers_hour"),
+            regions_hour=len(regions),
+            usual_regions_hour=self.extension.usual("regions_hour"),
+            block_numbers=len({entry.digits for entry in day if block_of(entry.digits) == block} | {self.digits}),
+            forms=len({entry.form for entry in day if entry.digits == self.digits} | {self.attempt.dialled}),
+            run=late.run_length(self.digits, self.own.since(self.now - DAY_US, self.attempt.id)),
+            parallel=live(self.names.extension) + (not mine),
+            usual_parallel=self.extension.usual("parallel"),
+            same_number=live(f"{self.names.source}>{self.digits}") + (not mine),
+            usual_same_number=self.source.usual("same_number"),
+            tests=self._tests(),
+            nights=sum(night != self.now // DAY_US for night in self.source.nights),
+            uniform=uniform,
+            uniform_s=uniform_s,
+            tried=len(new_ends),
+            failed=sum(end.duration_s == 0 for end in new_ends),
+            refused_numbers=len({entry.digits for entry in hour if not entry.allowed}),
+            new_network=self._unseen("w:", network_of(self.attempt.peer)),
+            new_agent=self._unseen("u:", self.attempt.user_agent[:120]),
+            forwarded_by=self.attempt.forwarded_by or "",
+            inbound_before_s=(self.now - inbound.at) // SECOND if inbound is not None else -1,
+            knocks=self._knocks(inbound),
+            rings=len(self._rings()),
+            rung=len({ring.dialled for ring in self._rings()}),
+        )
+
+    def _settled(self, habits: Habits, key: str) -> bool:
+        return self._old(habits.seen.get(key))
+
+    def _old(self, trace: Trace | None) -> bool:
+        return settled(trace, self.hour, self.settle_h, self.memory_h)
+
+    def _new(self, key: str) -> Whose:
+        """The widest entity for which it is new."""
+        if self._settled(self.extension, key):
+            return ""
+        if self._settled(self.source, key):
+            return "extension"
+        wider: list[tuple[Whose, str]] = [("tenant", self.names.tenant), ("trunk", self.names.trunk)]
+        found: Whose = "source"
+        for whose, name in wider:
+            habits = self.state.habits.get(name)
+            if habits is not None and self._settled(habits, key):
+                return found
+            found = whose if name != "tenant:" else found
+        return found
+
+    def _number(self) -> Whose:
+        key = f"n:{self.digits}"
+        if self._settled(self.extension, key):
+            return ""
+        return "extension" if self._settled(self.source, key) else "source"
+
+    def _new_tier(self, price_tier: int) -> Whose:
+        """Whether nothing as dear was ever called."""
+        if price_tier < 0 or any(self._settled(self.extension, f"p:{t}") for t in range(price_tier, 5)):
+            return ""
+        return "extension" if any(self._settled(self.source, f"p:{t}") for t in range(price_tier, 5)) else "source"
+
+    def _unseen(self, kind: str, what: str) -> str:
+        """What the extension, known for a while, never used; empty where nothing is known or claimed."""
+        ways = self.extension.ways
+        if not what or self._old(ways.get(kind + what)):
+            return ""
+        return what if any(key.startswith(kind) and self._old(trace) for key, trace in ways.items()) else ""
+
+    def _tests(self) -> int:
+        area = area_of(self.digits)
+        return sum(
+            end.area == area and not end.known and 0 < end.duration_s <= TEST_S and end.at > self.now - DAY_US
+            for end in self.all.ends
+        )
+
+    def _inbound(self) -> Inbound | None:
+        """A call to this extension that is up."""
+        mine = (self.attempt.extension, self.attempt.forwarded_by or self.attempt.extension)
+        source = self.attempt.source
+        found = [call for call in self.state.inbound.values() if call.source == source and call.dialled in mine]
+        return found[-1] if found else None
+
+    def _knocks(self, inbound: Inbound | None) -> int:
+        if inbound is None:
+            return 0
+        since = self.now - KNOCK_US
+        return sum(ring.caller == inbound.caller and ring.at > since for ring in self.state.rings)
+
+    def _rings(self) -> list[Ring]:
+        since, block = self.now - RINGS_KEPT_US, block_of(self.digits)
+        return [
+            ring
+            for ring in self.state.rings
+            if ring.source == self.attempt.source and ring.at > since and block and ring.caller.startswith(block)
+        ]

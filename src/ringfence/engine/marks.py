@@ -1,0 +1,39 @@
+"""By what calls abroad are told apart: country, area, block, price class, network."""
+
+from __future__ import annotations
+
+from ringfence.model.attempt import Destination
+from ringfence.numbers import calling_code
+from ringfence.rules.traits import tier
+
+
+def is_foreign(destination: Destination) -> bool:
+    """Whether a destination is one that money is lost to: abroad, special, or in no numbering plan."""
+    return destination.klass in ("international", "special") or destination.number.reason == "unallocated"
+
+
+def area_of(digits: str) -> str:
+    """Calling code and the next three digits."""
+    return digits[: len(calling_code(digits)) + 3]
+
+
+def block_of(digits: str) -> str:
+    """The thousand numbers around one."""
+    return digits[:-3]
+
+
+def network_of(peer: str) -> str:
+    """The network of a transport address: 24 bits of an IPv4 address, 48 of an IPv6 one."""
+    if peer.startswith("["):
+        return ":".join(peer[1:].partition("]")[0].split(":")[:3])
+    return peer.rpartition(":")[0].rpartition(".")[0]
+
+
+def marks(digits: str, region: str, price_micros_per_min: int, *, narrow: bool) -> list[str]:
+    """What is seen in a call abroad; `narrow` with number and block. A negative price isn't known."""
+    found = [f"c:{region}", f"a:{area_of(digits)}"]
+    if price_micros_per_min >= 0:
+        found.append(f"p:{tier(price_micros_per_min)}")
+    if narrow:
+        found += [f"n:{digits}", f"b:{block_of(digits)}"]
+    return found

@@ -1,0 +1,53 @@
+"""Calls to toll-free numbers by the hundred."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ringfence.rules.base import Case, Finding
+from ringfence.rules.evidence import PUBLIC
+
+LEAST = 60
+"""Calls within an hour that nobody is suspect for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TollFreePumping:
+    """Many more calls of one extension to toll-free numbers within an hour than it ever made.
+
+    *Why it matters*
+
+    Toll-free calls are paid by who is called, and shared with who carries them: machines call such numbers by the
+    thousand and stay in the menus. It costs the caller nothing, but carriers trace it and cut trunks off. It is told,
+    never refused.
+
+    *Before*
+
+        call 18005550123 20 times: allow
+
+    *After*
+
+        call 18005550123 59 times: allow
+        call 18005550123: allow, toll-free-pumping
+
+    *References*
+
+    Control E3. FCC 8YY access charge reform, 2020.
+    """
+
+    slug: ClassVar[str] = "toll-free-pumping"
+    status: ClassVar[int] = 603
+    public: ClassVar[str] = PUBLIC
+    spoofable: ClassVar[bool] = False
+
+    def find(self, case: Case) -> Iterator[Finding]:
+        """The count, if it is over what is usual."""
+        traits = case.traits
+        if traits is None or traits.toll_free_hour < LEAST:
+            return
+        calls, usual = traits.toll_free_hour, traits.usual_toll_free_hour
+        if calls > 2 * usual:
+            text = f"{calls} calls of this extension to toll-free numbers within an hour, at most {usual} before"
+            yield Finding("alert", text, "behaviour", str(calls), str(usual), 3600)
