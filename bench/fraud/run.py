@@ -113,21 +113,29 @@ def report(scores: Mapping[str, Score], by_kind: bool) -> None:
         overall = lines(score.caught)[-1]
         rows.append((name, *_leaks(overall), *_alarms(score)))
     numbers = (
-        "campaigns", "missed", "calls leaked", "money leaked", "first refusal", "home/10k", "abroad/10k",
-        "hard: home", "hard: abroad", "of them policy", "weeks hurt", "hard: weeks",
+        "campaigns", "missed", "calls leaked", "money leaked", "mean of each", "first refusal", "home/10k",
+        "abroad/10k", "hard: home", "hard: abroad", "of them policy", "weeks hurt", "hard: weeks",
     )  # fmt: skip
     show(("detector", *numbers), rows, right=numbers)
     if by_kind:
         for name, score in scores.items():
             print(f"\n{name}")
-            heads = ("campaigns", "missed", "calls leaked", "money leaked", "first refusal", "worst, calls")
+            heads = (
+                "campaigns",
+                "missed",
+                "calls leaked",
+                "money leaked",
+                "mean of each",
+                "first refusal",
+                "worst, calls",
+            )
             found = [(line.kind, *_leaks(line), line.worst_leaked) for line in lines(score.caught)]
             show(("attack", *heads), found, right=heads)
 
 
 def _leaks(line: Line) -> tuple[object, ...]:
     first = "never" if line.median_s is None else f"{line.median_s:.0f} s"
-    leaks = (f"{line.calls_leaked:.1%}", f"{line.money_leaked:.1%}")
+    leaks = (f"{line.calls_leaked:.1%}", f"{line.money_leaked:.1%}", f"{line.each_leaked:.1%}")
     return line.campaigns, line.missed, *leaks, first
 
 

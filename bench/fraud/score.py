@@ -133,6 +133,8 @@ class Line(NamedTuple):
     missed: int
     calls_leaked: float
     money_leaked: float
+    each_leaked: float
+    """Share of money leaked in a campaign, the mean over campaigns: large ones don't outweigh the others."""
     worst_leaked: int
     """Calls that leaked in the worst campaign."""
     median_s: float | None
@@ -152,6 +154,7 @@ def _line(kind: str, caught: list[Caught]) -> Line:
         sum(one.first_refusal_s is None for one in caught),
         sum(one.leaked for one in caught) / max(1, sum(one.calls for one in caught)),
         sum(one.leaked_money for one in caught) / max(1, sum(one.money for one in caught)),
+        statistics.fmean(one.leaked_money / max(1, one.money) for one in caught) if caught else 0.0,
         max((one.leaked for one in caught), default=0),
         statistics.median(seconds) if seconds else None,
     )

@@ -10,7 +10,7 @@ import pytest
 from ringfence.numbers.overlay import table
 from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.days import Clock, at_ms, holidays
-from ringfence.testing.simulate.draws import Weighted, bursty, generator, poisson, talk_s, zipf
+from ringfence.testing.simulate.draws import Weighted, bursty, generator, mean_talk_s, poisson, talk_s, zipf
 from ringfence.testing.simulate.parameters import parameters
 
 DRAWS = 30_000
@@ -31,6 +31,12 @@ def test_talk_times_of_agents_are_the_measured_ones() -> None:
     for share, published in ((0.5, 111), (0.9, 387), (0.95, 557), (0.99, 1181), (0.999, 3707)):
         assert drawn[int(share * DRAWS)] == pytest.approx(published, rel=0.12)
     assert sum(seconds > 900 for seconds in drawn) / DRAWS == pytest.approx(0.018, abs=0.004)
+
+
+@pytest.mark.parametrize("kind", sorted(parameters()["talk"]))
+def test_mean_talk_is_the_mean_of_draws(kind: str) -> None:
+    rng = generator("mean", kind)
+    assert statistics.fmean(talk_s(rng, kind) for _ in range(DRAWS)) == pytest.approx(mean_talk_s(kind), rel=0.04)
 
 
 @pytest.mark.parametrize("mean", [0.2, 5.0, 60.0, 190.0])

@@ -77,6 +77,14 @@ def talk_s(rng: Random, kind: str) -> int:
     return max(1, min(LONGEST_S, round(rng.lognormvariate(mu, sigma))))
 
 
+@cache
+def mean_talk_s(kind: str) -> float:
+    """The mean of `talk_s`, but for the cut of its tail."""
+    short, mu, sigma, long, long_mu, long_sigma = _talk(kind)
+    body = (1 - short - long) * math.exp(mu + sigma**2 / 2)
+    return short * 5.5 + body + long * math.exp(long_mu + long_sigma**2 / 2)
+
+
 def between(rng: Random, bounds: Sequence[float]) -> float:
     """Evenly between two bounds."""
     return rng.uniform(bounds[0], bounds[1])

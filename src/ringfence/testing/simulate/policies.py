@@ -16,11 +16,10 @@ from ringfence.testing.simulate import directory
 from ringfence.testing.simulate.customer import Customer
 from ringfence.testing.simulate.days import holidays
 from ringfence.testing.simulate.deck import price_of
+from ringfence.testing.simulate.draws import mean_talk_s
 from ringfence.testing.simulate.parameters import section
 
 CURRENCY = {"US": "USD", "GB": "GBP", "DE": "EUR"}
-TALK_MIN = 3.5
-"""Minutes of talk of an answered call, roughly, for sizing caps."""
 
 
 class Places(NamedTuple):
@@ -133,11 +132,11 @@ def _limits(owner: Customer) -> str:
 
 
 def usual_peak(owner: Customer) -> float:
-    """Outbound calls in progress that the busiest hour of a usual week has: its load and three deviations."""
-    hours = section(f"week.{owner.kind.week}")["hours"]
-    busiest = max(hours.values()) / sum(hours.values()) * max(section(f"week.{owner.kind.week}")["days"])
-    load = owner.out_per_day * busiest * (owner.answered * TALK_MIN + 0.4) / 60
-    return float(load + 3 * math.sqrt(load) + 2)
+    """Outbound calls in progress at the peak of some weeks: the busiest hour's load, five deviations, and three."""
+    week = section(f"week.{owner.kind.week}")
+    busiest = max(week["hours"].values()) / sum(week["hours"].values()) * max(week["days"])
+    load = owner.out_per_day * busiest * (owner.answered * mean_talk_s(owner.kind.talk) + 25) / 3600
+    return float(load + 5 * math.sqrt(load) + 3)
 
 
 def usual_spend(owner: Customer) -> float:
@@ -145,7 +144,9 @@ def usual_spend(owner: Customer) -> float:
     weights = [(n + 1) ** -section("destinations")["zipf"] for n in range(len(owner.countries))]
     pairs = zip(weights, owner.countries, strict=True)
     price = sum(weight * float(price_of(country, owner.home)) for weight, country in pairs) / sum(weights)
-    return float(max(1.0, owner.out_per_day * owner.abroad * owner.answered * TALK_MIN * price))
+    return float(
+        max(1.0, owner.out_per_day * owner.abroad * owner.answered * mean_talk_s(owner.kind.talk_abroad) / 60 * price)
+    )
 
 
 def _listed(countries: list[str] | tuple[str, ...]) -> str:
