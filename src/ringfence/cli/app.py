@@ -10,10 +10,12 @@ from cyclopts import App, CycloptsError, Group
 
 import ringfence
 from ringfence.cli.guard import calls_app, reload, status
+from ringfence.cli.learn import learn
 from ringfence.cli.ledger import explain, ledger_app
 from ringfence.cli.log import log
 from ringfence.cli.number import number
 from ringfence.cli.policy import policy_app
+from ringfence.cli.replay import replay
 from ringfence.cli.serve import serve
 from ringfence.cli.simulate import simulate
 from ringfence.errors import RingfenceError
@@ -40,6 +42,8 @@ app.command(explain, name="explain", group=_BACK)
 app.command(ledger_app(_BACK))
 app.command(policy_app(_BEFORE))
 app.command(number, name="number", group=_BEFORE)
+app.command(replay, name="replay", group=_BEFORE)
+app.command(learn, name="learn", group=_BEFORE)
 app.command(simulate, name="simulate", group=_BEFORE)
 for name in ("--help", "--version"):
     app[name].group = _ABOUT

@@ -25,6 +25,7 @@ from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.fact import Answered, Arrived, Decided, Ended
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
+from ringfence.model.verdict import Verdict
 from ringfence.rules import words
 from ringfence.rules.traits import QUIET, Traits
 
@@ -94,6 +95,8 @@ class Behaviour:
         self.rings: list[Ring] = []
         self.toll_free: dict[str, deque[Instant]] = {}
         """When an extension called toll-free numbers last."""
+        self.trust_until: Instant = 0
+        """Calls before this teach whatever speaks against them: at the beginning of a history everything is new."""
         self._live: dict[str, int] = {}
         """Calls that are up: by trunk, by extension and number abroad."""
 
@@ -165,8 +168,7 @@ class Behaviour:
         traits = self.traits(attempt, destination, fact.at) if foreign else None
         self._close(attempt.id)
         digits = digits_of(destination.number)
-        score = sum(hit.weight for hit in verdict.hits)
-        clean = allowed and score < (self.policy.behaviour.alert or self.policy.behaviour.block)
+        clean = allowed and (fact.at < self.trust_until or self._unsuspected(verdict))
         names = self._names(attempt)
         if destination.number.type == "toll_free":
             self._toll_free(names.extension, fact.at)
@@ -179,6 +181,10 @@ class Behaviour:
             self._spoil(names, foreign)
         if allowed:
             self._open(fact, foreign, digits, clean, traits)
+
+    def _unsuspected(self, verdict: Verdict) -> bool:
+        levels = self.policy.behaviour
+        return sum(hit.weight for hit in verdict.hits) < (levels.alert or levels.block)
 
     def _toll_free(self, extension: str, at: Instant) -> None:
         if len(self.toll_free) >= MAX_ENTITIES and extension not in self.toll_free:

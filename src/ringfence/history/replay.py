@@ -1,0 +1,184 @@
+"""Calls of the past through the engine: what would have been refused, what cut and when.
+
+It is the live path without journal. A record is a start, an answer and an end; they come to the engine in order of
+time, with its own ticks between them. A call that is refused brings neither answer nor end; one that the engine cuts
+ends there. Inbound records are told as `Arrived`. What a record doesn't hold can't be judged by it: digest and
+registrations, the challenge before a call, forks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ringfence.engine.engine import Engine
+from ringfence.history.cdr import Cdr
+from ringfence.history.placing import Place, Placing
+from ringfence.model import (
+    SECOND,
+    Answered,
+    Arrived,
+    Command,
+    Cut,
+    Decided,
+    Ended,
+    Extend,
+    Fact,
+    Instant,
+    Tick,
+    Verdict,
+)
+from ringfence.model.settings import Policy
+from ringfence.numbers import DialPlan, numbering
+
+LEG = "cdr"
+"""The tag of the one leg of a record."""
+
+
+class Judged(NamedTuple):
+    """A call of the past, and what the policy does to it."""
+
+    call: Cdr
+    place: Place
+    verdict: Verdict
+    cut_after_s: float | None
+    """Seconds after its answer at which it is cut; None: it isn't."""
+    cause: str
+    """Why it is cut."""
+    saved_micros: int
+    """What it cost more than it would have, micro-units."""
+
+
+class _Up(NamedTuple):
+    """A call that was let through and isn't over."""
+
+    call: Cdr
+    place: Place
+    verdict: Verdict
+
+
+class Replay:
+    """One engine, and its way through the past."""
+
+    def __init__(self, policy: Policy, placing: Placing, engine: Engine | None = None) -> None:
+        self.engine = engine or Engine(policy, "replay")
+        self.placing = placing
+        self.unplaced = 0
+        """Records that belong to no source of the policy."""
+        self.inbound = 0
+        self._events: list[tuple[Instant, int, Fact]] = []
+        self._order = 0
+        self._up: dict[str, _Up] = {}
+        self._done: list[Judged] = []
+        self._plans = {name: DialPlan(source.plan) for name, source in policy.sources.items()}
+
+    def run(self, calls: Iterable[Cdr]) -> Iterator[Judged]:
+        """Judges calls in order of start; each comes out when it is over."""
+        for call in calls:
+            self._until(call.start)
+            place = self.placing.of(call.trunk, call.source_ip)
+            if place is None:
+                self.unplaced += 1
+            elif call.direction == "in":
+                self._arrived(call, place)
+            else:
+                self._out(call, place)
+            if self._done:
+                yield from self._done
+                self._done.clear()
+        self._until(None)
+        yield from self._done
+
+    def _out(self, call: Cdr, place: Place) -> None:
+        decided = self._decide(call, place)
+        self._obey(self.engine.apply(decided, now=call.start), call.start)
+        if decided.verdict.outcome != "allow":
+            self._done.append(Judged(call, place, decided.verdict, None, "", _cost(decided.verdict, call.duration_s)))
+            return
+        self._up[call.call_id] = _Up(call, place, decided.verdict)
+        if call.answer:
+            self._later(Answered(at=call.answer, id=call.call_id, leg=LEG))
+        self._later(Ended(at=call.end, id=call.call_id, cause="bye-caller" if call.answer else "no-answer"))
+
+    def _decide(self, call: Cdr, place: Place) -> Decided:
+        engine, now = self.engine, call.start
+        attempt = self.placing.attempt(call, place)
+        judgement = engine.judge(attempt, now=now)
+        reading = engine.meters.reserve(judgement.hold, now=now)
+        return Decided(
+            at=now,
+            attempt=attempt,
+            hold=judgement.hold,
+            reading=reading,
+            verdict=engine.conclude(judgement, reading),
+            policy=engine.policy.version,
+            numbers=numbering().version,
+        )
+
+    def _arrived(self, call: Cdr, place: Place) -> None:
+        self.inbound += 1
+        number = self._plans[place.source].for_call(call.caller)
+        fact = Arrived(
+            at=call.start,
+            id=call.call_id,
+            source=place.source,
+            trunk=place.trunk,
+            caller=number.e164 or number.candidate or call.caller,
+            dialled=call.extension or call.dialled,
+        )
+        self.engine.apply(fact, now=call.start)
+        if call.answer:
+            self._later(Answered(at=call.answer, id=call.call_id, leg=LEG))
+        self._later(Ended(at=call.end, id=call.call_id, cause="bye-caller"))
+
+    # Time.
+
+    def _later(self, fact: Fact) -> None:
+        self._order += 1
+        heapq.heappush(self._events, (fact.at, self._order, fact))
+
+    def _until(self, instant: Instant | None) -> None:
+        """Everything that happens before an instant; None: to the end."""
+        events = self._events
+        while events and (instant is None or events[0][0] <= instant):
+            at, _, fact = heapq.heappop(events)
+            self._ticks(at)
+            if isinstance(fact, Ended):
+                self._over(fact)
+            self._obey(self.engine.apply(fact, now=at), at)
+        if instant is not None:
+            self._ticks(instant)
+
+    def _ticks(self, until: Instant) -> None:
+        engine = self.engine
+        while (due := engine.due()) is not None and due <= until:
+            self._obey(engine.apply(Tick(at=due), now=due), due)
+
+    def _over(self, fact: Ended) -> None:
+        """A record ends that wasn't cut before."""
+        up = self._up.pop(fact.id, None)
+        if up is not None:
+            self._done.append(Judged(up.call, up.place, up.verdict, None, "", 0))
+
+    def _obey(self, commands: Iterable[Command], now: Instant) -> None:
+        for command in commands:
+            if isinstance(command, Extend):
+                self._obey(self.engine.apply(self.engine.ask_more(command.hold, now=now), now=now), now)
+            elif isinstance(command, Cut):
+                self._cut(command, now)
+
+    def _cut(self, command: Cut, now: Instant) -> None:
+        up = self._up.pop(command.id, None)
+        if up is None:
+            return
+        call = up.call
+        self._obey(self.engine.apply(Ended(at=now, id=command.id, cause=command.cause), now=now), now)
+        after_s = max(0, now - call.answer) / SECOND if call.answer else 0.0
+        saved = _cost(up.verdict, call.duration_s) - _cost(up.verdict, int(after_s))
+        self._done.append(Judged(call, up.place, up.verdict, after_s, command.cause, max(0, saved)))
+
+
+def _cost(verdict: Verdict, seconds: int) -> int:
+    price = verdict.destination.price
+    return price.cost_micros(seconds) if price is not None and seconds else 0
