@@ -1,6 +1,6 @@
 """Detector (d): Ringfence itself, by its own commands.
 
-`learn --baseline` reads the five weeks, a copy of the policy sets every rule that can learn to enforce, and
+`learn --baseline` reads the five weeks, a copy of the policy sets what was learned to enforce, and
 `replay --baseline --out` judges the sixth week. The outcomes are read from `decisions.jsonl`.
 """
 
@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 
 from corpus import Case
-from ringfence import rules
 from ringfence.cli.app import app
 from ringfence.errors import RingfenceError
 from score import Outcome
@@ -46,10 +45,8 @@ class Replayed:
         self._case = case
         self._baseline = case.folder / "baseline"
         self._policy = case.folder / f"enforced-{policy}"
-        modes = "".join(
-            f'\n[rules.{slug}]\nmode = "enforce"\n' for slug in rules.SLUGS if slug not in (*FIXED, "contained")
-        )
-        self._policy.write_text((case.folder / policy).read_text() + modes)
+        text = (case.folder / policy).read_text()
+        self._policy.write_text(f'{text}\n[behaviour]\nmode = "enforce"\n')
         if not self._baseline.exists():
             learned = ("--out", str(case.folder / "learned.toml"), "--baseline", str(self._baseline))
             _ringfence("learn", *_cdr(case.history), "--home", case.owner.home, *learned)

@@ -108,10 +108,11 @@ def _until_cut(money: int, talk_s: int, cut_after_s: float | None) -> int:
 
 
 def _hurt(hurt: Hurt, calls: list[Seen], said: Mapping[str, Outcome]) -> None:
+    """Emergency calls aren't counted, nor mistyped numbers that don't exist: nothing is lost when they are refused."""
     refused = 0
     for call in calls:
         outcome = said.get(call.id, PASSED)
-        if call.klass == "emergency":
+        if call.klass in ("emergency", "unusable"):
             continue
         if call.klass == "domestic":
             hurt.domestic += 1

@@ -173,8 +173,14 @@ def test_honest_calls_that_are_hurt_are_counted_by_class_and_week() -> None:
         seen(1.0, id="b"),
         seen(2.0, id="c", klass="domestic"),
         seen(3.0, id="d", klass="emergency"),
+        seen(4.0, id="e", klass="unusable"),
     ]
-    said = {"a": Outcome(refused=True, by_policy=True), "b": Outcome(refused=True), "d": Outcome(refused=True)}
+    said = {
+        "a": Outcome(refused=True, by_policy=True),
+        "b": Outcome(refused=True),
+        "d": Outcome(refused=True),
+        "e": Outcome(refused=True),
+    }
     score = Score()
     score.add("hard", calls, {}, said)
     score.add("calm", calls, {}, {})

@@ -131,13 +131,18 @@ class Day:
                 phone.address = f"{phone.address.rpartition('.')[0]}.{rng.randrange(1, 255)}"
 
     def _outbound(self, rng: Random, at: int) -> list[Call]:
-        country = self.owner.home
-        if rng.random() < self._abroad:
-            one_off = rng.random() < self._of["one_off"]
-            country = rng.choice(self._world) if one_off else self._by_country.draw(rng)
+        if rng.random() >= self._abroad:
+            return self._one(rng, at, self._caller(rng, at, self.owner.home), self.owner.home)
+        if rng.random() < self._of["one_off"]:
+            country = rng.choice(self._world)
+            return self._one(rng, at, self._caller(rng, at, country), country)
+        return self._streak(rng, at, self._by_country.draw(rng))
+
+    def _streak(self, rng: Random, at: int, country: str) -> list[Call]:
+        """A call to a habitual country, perhaps the first of several that one person makes there."""
         phone = self._caller(rng, at, country)
         found = self._one(rng, at, phone, country)
-        if country != self.owner.home and rng.random() < self._of["streak"]:
+        if rng.random() < self._of["streak"]:
             for _ in range(1 + int(rng.expovariate(1 / (self._of["streak_calls"] - 0.5)))):
                 found += self._one(rng, found[-1].end_ms + int(rng.expovariate(1 / 240) * 1000), phone, country)
         return found
