@@ -77,7 +77,8 @@ class Day:
         self._world = section("countries")[owner.home].split()
         self._of = section("destinations")
         self._outcome = section("outcome")
-        self._abroad = owner.abroad / (1 + self._of["streak"] * self._of["streak_calls"])
+        more = self._of["streak"] * self._of["streak_calls"]
+        self._abroad = owner.abroad / (1 + more * (1 - owner.abroad))
 
     def calls(self, day: date) -> list[Call]:
         """The day's calls, in order of their start."""
