@@ -200,14 +200,14 @@ def test_a_call_is_cut_while_it_is_still_paid(tmp_path: Path) -> None:
 
 
 def test_small_increments_are_asked_for_in_chunks_and_one_by_one_near_the_cap(tmp_path: Path) -> None:
-    play = Play(tmp_path, PRICED + "spend = { domestic = { per_day = 0.006 } }")  # 0.001 per 6 s
+    play = Play(tmp_path, PRICED + "spend = { domestic = { per_day = 0.02 } }")  # 0.001 per 6 s
     decided = play.place(US)
     play.answer(decided)
     play.run(5)
     assert play.shown(DAY_ABROAD._replace(klass="domestic")) == 1_000 * (1 + -(-CHUNK_S // 6))
-    cuts = play.run(60)
+    cuts = play.run(120)
     assert [command.cause for command in cuts if isinstance(command, Cut)] == ["money"]
-    assert play.shown(DAY_ABROAD._replace(klass="domestic")) == 6_000
+    assert play.shown(DAY_ABROAD._replace(klass="domestic")) == 20_000
 
 
 def test_a_cap_counts_the_calls_that_are_up(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Rate
 
 LEAD_US = 2 * SECOND
-CHUNK_S = 15
+CHUNK_S = 60
 
 
 class Leg(msgspec.Struct, gc=False):

@@ -8,8 +8,8 @@ from ringfence.rules.traits import tier
 
 
 def is_foreign(destination: Destination) -> bool:
-    """Whether a destination is one that money is lost to: abroad, special, or in no numbering plan."""
-    return destination.klass in ("international", "special") or destination.number.reason == "unallocated"
+    """Whether a destination is one that money is lost to: abroad, of a special kind, or unlisted abroad."""
+    return destination.klass in ("international", "special")
 
 
 def area_of(digits: str) -> str:

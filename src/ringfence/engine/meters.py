@@ -25,7 +25,7 @@ from ringfence.model.time import Instant
 
 MAX_CALLERS = 20_000
 """Extensions with meters of their own. A From user is a claim: who invents more of them shares one meter per source."""
-SWEEP = 50
+SWEEP = 5
 """Callers that are looked at in a tick for being idle."""
 
 

@@ -26,7 +26,7 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Of one attempt. Everything from `new_region` on is worked out for calls abroad or to special kinds only."""
 
     foreign: bool
-    """Abroad, of a special kind, or to a range that no numbering plan lists."""
+    """Abroad or of a special kind."""
     channels: int = 0
     """Calls in progress on the trunk, with this one."""
     usual_channels: int = 0
