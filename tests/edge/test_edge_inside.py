@@ -157,7 +157,7 @@ def test_inbound_calls_find_the_pbx(table: Table) -> None:
     dialog.send("BYE")
     answer_ok(table.pbx, table.pbx.expect("BYE"))
     assert table.carrier.expect(200, method="BYE")
-    assert (table.told(), table.edge.status()["dialogs"]) == ([], 0)
+    assert (table.told(), table.edge.status()["dialogs"]) == (["arrived", "answered", "ended bye-caller"], 0)
 
 
 def test_a_forwarded_call_may_show_its_live_caller_only(tmp_path: Path) -> None:

@@ -139,9 +139,8 @@ def _confirm(edge: Edge, client: Client, dialog: Dialog, late: bool, now: int) -
     if prototype is not None and prototype.inbound:
         prototype.digits = ""  # The first answer takes the inbound leg over.
     edge.keep(dialog)
-    if not dialog.inbound:
-        record = msgspec.msgpack.encode(dialog)
-        edge.note(Answered(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record, late=late))
+    record = msgspec.msgpack.encode(dialog) if not dialog.inbound else b""
+    edge.note(Answered(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record, late=late))
 
 
 def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -> Dialog:

@@ -44,7 +44,7 @@ def close(edge: Edge, call: Call, cause: str, status: int, now: int) -> None:
     if call.state == "asked" and not call.inbound:
         call.state, call.cancelled, call.worst, call.wake = "over", cause, status, 0
         return
-    if call.verdict is not None:
+    if call.verdict is not None or call.inbound:
         edge.note(Ended(at=now, id=call.id, cause=cause, status=status))
     leave(edge, call)
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ringfence.model.attempt import Attempt
-from ringfence.model.fact import Answered, Challenged, DialogChanged, Ended, Strangers
+from ringfence.model.fact import Answered, Arrived, Challenged, DialogChanged, Ended, Strangers
 
 
 class Send(NamedTuple):
@@ -29,7 +29,7 @@ class Ask(NamedTuple):
 class Note(NamedTuple):
     """Something happened that the engine and the ledger have to know."""
 
-    fact: Answered | Challenged | DialogChanged | Ended | Strangers
+    fact: Answered | Arrived | Challenged | DialogChanged | Ended | Strangers
 
 
 class Message(NamedTuple):

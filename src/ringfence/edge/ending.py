@@ -55,5 +55,8 @@ def over(edge: Edge, dialog: Dialog, cause: str, now: int) -> None:
     if edge.dialogs.get(dialog.key) is not dialog:
         return
     edge.drop(dialog)
-    if not dialog.inbound and dialog.state != "early":
+    if dialog.inbound and dialog.state != "early":
+        edge.note(Ended(at=now, id=dialog.id, cause=cause))
+    elif dialog.state != "early":
+        edge.is_over(dialog.id, dialog.callee.tag)
         edge.note(Ended(at=now, id=dialog.id, leg=dialog.callee.tag, cause=cause))

@@ -14,9 +14,12 @@ from ringfence.model.attempt import Attempt
 from ringfence.model.settings import Source
 from ringfence.sip.address import parse_address
 from ringfence.sip.errors import SipParseError
+from ringfence.sip.grammar import text
 from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri
 
+MAX_AGENT = 120
+"""Characters of a user agent that are kept."""
 SIGNIFICANT = 9
 """Last digits by which two spellings of a caller's number are taken for the same."""
 
@@ -70,6 +73,7 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         dialled=number,
         trunk=known.trunk if known is not None else source.trunks[0],
         forwarded_by=_forwarder(edge, request, source.name, caller) if edge.inbound else None,
+        user_agent=text(request.first("user-agent") or b"")[:MAX_AGENT],
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from ringfence.edge.identity import caller_of, last_digits
 from ringfence.edge.records import Origin, Target
 from ringfence.edge.state import Edge
+from ringfence.model.fact import Arrived
 from ringfence.model.settings import Source
 from ringfence.sip.dialog import Dialog
 from ringfence.sip.grammar import wire
@@ -48,9 +49,11 @@ def request_uri(edge: Edge, uri: Uri, target: Target) -> Uri:
     return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=())
 
 
-def remember(edge: Edge, dialog: Dialog, request: Request, source: Source) -> None:
-    """A live inbound call of this caller, until it ends (C10)."""
+def remember(edge: Edge, dialog: Dialog, request: Request, source: Source, trunk: str, now: int) -> None:
+    """A live inbound call of this caller, until it ends (C10); told, since dial-through is known by it."""
     dialog.inbound = True
+    number, caller = request.uri.user or "", caller_of(request)
+    edge.note(Arrived(at=now, id=dialog.id, source=source.name, trunk=trunk, caller=caller, dialled=number))
     dialog.dialled = request.uri.user or ""
     dialog.digits = last_digits(caller_of(request))
     if dialog.digits:

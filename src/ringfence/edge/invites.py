@@ -118,7 +118,7 @@ def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, 
     edge.respond(server, 100, "Trying", now)
     prototype = _prototype(edge, request, server, origin, edge.tokens.inbound_id(now))
     prototype.callee.party = f"source:{source.name}"
-    inbound.remember(edge, prototype, request, source)
+    inbound.remember(edge, prototype, request, source, origin.party.names[0], now)
     call = Call(prototype.id, server, request, prototype, origin.party.label)
     call.trunk, call.targets = source.name, targets
     enter(edge, call)

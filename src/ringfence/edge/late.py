@@ -16,7 +16,7 @@ import msgspec
 
 from ringfence.edge import sending
 from ringfence.edge.calls import enter
-from ringfence.edge.ending import end, over
+from ringfence.edge.ending import acknowledge, end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
 from ringfence.edge.keys import key_of
 from ringfence.edge.records import Call, Client, Origin, Orphan, Server, Target
@@ -254,6 +254,9 @@ def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
     )
     dialog = Dialog(id, response.call_id, caller, callee, state="confirmed", invite_cseq=number)
     edge.locate(callee)
+    if (id, callee.tag) in edge.over:
+        acknowledge(edge, dialog, now)
+        return
     edge.keep(dialog)
     record = msgspec.msgpack.encode(dialog)
     edge.note(Answered(at=now, id=id, leg=callee.tag, dialog=record, late=True))

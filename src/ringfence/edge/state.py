@@ -16,7 +16,7 @@ from ringfence.edge.records import Call, Client, Orphan, Retry, Server, Target
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.tokens import Tokens
-from ringfence.model.fact import Answered, Challenged, DialogChanged, Ended
+from ringfence.model.fact import Answered, Arrived, Challenged, DialogChanged, Ended
 from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan
 from ringfence.sip.address import cut_address
@@ -30,6 +30,8 @@ from ringfence.sip.uri import parse_uri
 
 MAX_TRANSACTIONS = 200_000
 """Server transactions at once, lingering ones included (about 1 kB each)."""
+MAX_OVER = 20_000
+"""Legs that are remembered after their end."""
 MAX_EARLY_PER_PEER = 2_000
 """INVITEs without final answer from one party."""
 MAX_RETRIES = 20_000
@@ -65,6 +67,8 @@ class Edge:
         self.orphans: dict[str, Orphan] = {}
         self.orphan_ids: dict[tuple[str, str], str] = {}
         """(Call-ID, From tag) of orphans to their attempt."""
+        self.over: dict[tuple[str, str], None] = {}
+        """Legs that came to their end lately, by attempt and To tag."""
         self.early: dict[str, int] = {}
         """INVITEs without final answer by party."""
         self.inbound: dict[tuple[str, str], list[str]] = {}
@@ -107,7 +111,7 @@ class Edge:
         """Put bytes on the wire."""
         self.out.append(Send(listener, data, host, port))
 
-    def note(self, fact: Answered | Challenged | DialogChanged | Ended) -> None:
+    def note(self, fact: Answered | Arrived | Challenged | DialogChanged | Ended) -> None:
         """Tell engine and ledger."""
         self.out.append(Note(fact))
 
@@ -236,6 +240,12 @@ class Edge:
     def dialogs_of(self, id: str) -> list[Dialog]:
         """The dialogs of an attempt."""
         return [self.dialogs[key] for key in self.by_attempt.get(id, ())]
+
+    def is_over(self, id: str, tag: str) -> None:
+        """A leg has come to its end: its answer, if it is repeated, begins nothing."""
+        if len(self.over) >= MAX_OVER:
+            self.over = dict.fromkeys(list(self.over)[MAX_OVER // 2 :])
+        self.over[id, tag] = None
 
     def forget_inbound(self, dialog: Dialog) -> None:
         """An inbound call is no longer live."""

@@ -16,7 +16,7 @@ import msgspec
 
 from ringfence.engine import habits as habit
 from ringfence.engine import lately as late
-from ringfence.engine.destinations import digits_of
+from ringfence.engine.destinations import digits_of, plan_of
 from ringfence.engine.habits import Habits
 from ringfence.engine.lately import DAY_US, HOUR_US, End, Lately, Try
 from ringfence.engine.look import RINGS_KEPT_US, Look
@@ -26,11 +26,14 @@ from ringfence.model.fact import Answered, Arrived, Decided, Ended
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
+from ringfence.numbers import PlanSettings
 from ringfence.rules import words
 from ringfence.rules.traits import QUIET, Traits
 
 MAX_ENTITIES = 20_000
 MAX_INBOUND = 20_000
+LONGEST_INBOUND_US = 6 * HOUR_US
+"""An inbound call of which nothing is heard for so long is over: the guard may have been down at its end."""
 RING_SHORT_S = 15
 """A call that was missed after so many seconds was meant to be called back."""
 MAX_RINGS = 2000
@@ -263,7 +266,15 @@ class Behaviour:
     def arrived(self, fact: Arrived) -> None:
         """A call came in."""
         if len(self.inbound) < MAX_INBOUND:
-            self.inbound[fact.id] = Inbound(fact.source, fact.caller, fact.dialled, fact.at)
+            self.inbound[fact.id] = Inbound(fact.source, self._shown(fact), fact.dialled, fact.at)
+
+    def _shown(self, fact: Arrived) -> str:
+        """The caller's E.164 digits, as far as what the carrier shows can be read."""
+        party = self.policy.sources.get(fact.source)
+        if party is None or not fact.caller:
+            return fact.caller
+        plan = plan_of(PlanSettings(home=party.plan.home, e164_noplus=True))
+        return digits_of(plan.for_call(fact.caller)) or fact.caller
 
     def _missed(self, inbound: Inbound, at: Instant) -> None:
         if inbound.answered or at - inbound.at > RING_SHORT_S * SECOND:
@@ -335,6 +346,9 @@ class Behaviour:
 
     def sweep(self, now: Instant) -> None:
         """Forget what no longer counts. Once in a while."""
+        stale = [call for call, inbound in self.inbound.items() if inbound.at < now - LONGEST_INBOUND_US]
+        for call in stale:
+            del self.inbound[call]
         if len(self.lately) > MAX_ENTITIES:
             self.lately = {name: recent for name, recent in self.lately.items() if not recent.idle(now)}
 

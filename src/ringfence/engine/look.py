@@ -18,8 +18,18 @@ if TYPE_CHECKING:
 
 KNOCK_US = 600 * SECOND
 RINGS_KEPT_US = 2 * DAY_US
+LEAST_DIGITS = 3
 TEST_S = 60
 """A call to a new number that is no longer than this may be a test of the route."""
+
+
+def _digits(name: str) -> str:
+    return "".join(character for character in name if character in "0123456789")
+
+
+def _same(called: str, name: str) -> bool:
+    """Whether a number that was called is an extension's: `+12125550101` is 101's."""
+    return min(len(name), len(called)) >= LEAST_DIGITS and (called.endswith(name) or name.endswith(called))
 
 
 class Look:
@@ -152,9 +162,12 @@ class Look:
 
     def _inbound(self) -> Inbound | None:
         """A call to this extension that is up."""
-        mine = (self.attempt.extension, self.attempt.forwarded_by or self.attempt.extension)
-        source = self.attempt.source
-        found = [call for call in self.state.inbound.values() if call.source == source and call.dialled in mine]
+        mine = [_digits(name) for name in (self.attempt.extension, self.attempt.forwarded_by or "")]
+        found = [
+            call
+            for call in self.state.inbound.values()
+            if call.source == self.attempt.source and any(_same(_digits(call.dialled), name) for name in mine)
+        ]
         return found[-1] if found else None
 
     def _knocks(self, inbound: Inbound | None) -> int:

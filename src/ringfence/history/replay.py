@@ -30,7 +30,7 @@ from ringfence.model import (
     Verdict,
 )
 from ringfence.model.settings import Policy
-from ringfence.numbers import DialPlan, numbering
+from ringfence.numbers import numbering
 
 LEG = "cdr"
 """The tag of the one leg of a record."""
@@ -71,7 +71,6 @@ class Replay:
         self._order = 0
         self._up: dict[str, _Up] = {}
         self._done: list[Judged] = []
-        self._plans = {name: DialPlan(source.plan) for name, source in policy.sources.items()}
 
     def run(self, calls: Iterable[Cdr]) -> Iterator[Judged]:
         """Judges calls in order of start; each comes out when it is over."""
@@ -118,13 +117,12 @@ class Replay:
 
     def _arrived(self, call: Cdr, place: Place) -> None:
         self.inbound += 1
-        number = self._plans[place.source].for_call(call.caller)
         fact = Arrived(
             at=call.start,
             id=call.call_id,
             source=place.source,
             trunk=place.trunk,
-            caller=number.e164 or number.candidate or call.caller,
+            caller=call.caller,
             dialled=call.extension or call.dialled,
         )
         self.engine.apply(fact, now=call.start)
