@@ -55,6 +55,34 @@ def test_an_answer_without_the_callers_via_holds_nothing(table: Table) -> None:
     assert table.slots == 0
 
 
+BROKEN = "<sip72898800b.98@127.0.2.1:5080;lr>"
+"""A Record-Route that is no URI: whoever is to be written to by it can't be."""
+
+
+def test_an_answer_with_a_route_that_cannot_be_read_holds_nothing(table: Table) -> None:
+    """It made a call that could not be cut."""
+    made = table.dial()
+    offered = table.offered()
+    routes = (("Record-Route", BROKEN), *(("Record-Route", route) for route in offered.invite.all("Record-Route")))
+    says_ok(table, offered, *routes, tag="t1")
+    made.ack_refusal(table.pbx.expect(502))
+    assert [m.method for m in table.carrier.heard()] == ["ACK", "BYE"]
+    assert table.slots == 0
+
+
+def test_such_an_answer_that_nobody_knows_of_is_hung_up_all_the_same(table: Table) -> None:
+    made = table.dial()
+    offered = table.offered()
+    made.cancel()
+    table.run(60)
+    table.carrier.heard()
+    routes = (("Record-Route", BROKEN), *(("Record-Route", route) for route in offered.invite.all("Record-Route")))
+    says_ok(table, offered, *routes, tag="t1")
+    assert table.carrier.expect("ACK").cseq == (1, "ACK")
+    answer_ok(table.carrier, table.carrier.expect("BYE"))
+    assert table.edge.status()["dialogs"] == 0
+
+
 def test_a_response_inside_without_the_senders_via_tells_its_status(table: Table) -> None:
     dialog, _ = table.connect()
     dialog.send("INFO")

@@ -28,6 +28,7 @@ from ringfence.model.time import SECOND
 from ringfence.sip.address import cut_address
 from ringfence.sip.build import ReplyHead, build_request
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
+from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
 from ringfence.sip.message import Request, Response
 from ringfence.sip.timers import PATIENCE
@@ -237,16 +238,15 @@ def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
     if len(edge.dialogs) >= edge.policy.max_calls:
         return
     name, to, number = response.first("from") or b"", response.first("to") or b"", response.cseq[0]
-    above = response.all("record-route")
-    ours = next((i for i, value in enumerate(above) if edge.named_by(value) is not None), 0)
+    target, routes = _way_back(edge, response, origin)
     caller = Leg("", response.from_tag or "", name, name, b"", (), number, "", 0, "")
     callee = Leg(
         party=origin.party.label,
         tag=response.to_tag or "",
         name=to,
         seen=to,
-        target=contact_uri(response) or b"sip:" + host_port_bytes(origin.host, origin.port),
-        routes=route_set(above[:ours][::-1]),
+        target=target,
+        routes=routes,
         cseq=-1,
         host=origin.host,
         port=origin.port,
@@ -261,6 +261,17 @@ def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
     record = msgspec.msgpack.encode(dialog)
     edge.note(Answered(at=now, id=id, leg=callee.tag, dialog=record, late=True))
     end(edge, dialog, "late", now, caller_too=False)
+
+
+def _way_back(edge: Edge, response: Response, origin: Origin) -> tuple[bytes, tuple[bytes, ...]]:
+    """Target and route set of whoever answered; where they can't be read, the address that it answered from."""
+    here = b"sip:" + host_port_bytes(origin.host, origin.port)
+    try:
+        above = response.all("record-route")
+        ours = next((i for i, value in enumerate(above) if edge.named_by(value) is not None), 0)
+        return contact_uri(response) or here, route_set(above[:ours][::-1])
+    except SipParseError:
+        return here, ()
 
 
 def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, now: int) -> bool:

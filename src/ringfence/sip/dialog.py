@@ -16,7 +16,7 @@ Everything here is plain data (msgspec encodes it as it is) without cycles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -102,18 +102,12 @@ def contact_uri(message: Message) -> bytes:
 
 
 def route_set(values: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Route values, checked for length only: they are given back to those who wrote them. Raises SipParseError."""
+    """Route values, all of them readable, so that a request of ours can be aimed by them. Raises SipParseError."""
     if len(values) > MAX_ROUTES:
         raise SipParseError("too many Record-Route entries")
+    for value in values:
+        parse_uri(cut_address(value)[1])
     return tuple(values)
-
-
-def routes_beyond(values: Sequence[bytes], ours: Callable[[bytes], bool]) -> tuple[bytes, ...]:
-    """The callee leg's route set out of the Record-Route of a response; empty if our entries were lost on the way."""
-    for index, value in enumerate(values):
-        if ours(value):
-            return route_set(values[:index][::-1])
-    return ()
 
 
 def aim(leg: Leg) -> tuple[bytes, tuple[bytes, ...]]:
