@@ -65,11 +65,11 @@ class Placing:
             return None
         return next((name for network, name in self._networks if here in network), None)
 
-    def attempt(self, call: Cdr, place: Place) -> Attempt:
-        """The attempt that began this call."""
+    def attempt(self, call: Cdr, place: Place, own_id: str = "") -> Attempt:
+        """The attempt that began this call; `own_id` where another call of the same id is up."""
         shown = f"[{call.source_ip}]" if ":" in call.source_ip else call.source_ip
         return Attempt(
-            id=call.call_id,
+            id=own_id or call.call_id,
             call_id=call.call_id,
             listener=self._policy.sources[place.source].listen,
             peer=f"{shown}:5060" if shown else "",

@@ -9,6 +9,7 @@ registrations, the challenge before a call, forks.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -70,6 +71,8 @@ class Replay:
         self._events: list[tuple[Instant, int, Fact]] = []
         self._order = 0
         self._up: dict[str, _Up] = {}
+        self._ids: set[str] = set()
+        """Of records that aren't over, inbound ones too."""
         self._done: list[Judged] = []
 
     def run(self, calls: Iterable[Cdr]) -> Iterator[Judged]:
@@ -95,14 +98,23 @@ class Replay:
         if decided.verdict.outcome != "allow":
             self._done.append(Judged(call, place, decided.verdict, None, "", _cost(decided.verdict, call.duration_s)))
             return
-        self._up[call.call_id] = _Up(call, place, decided.verdict)
+        self._up[decided.attempt.id] = _Up(call, place, decided.verdict)
+        self._goes_on(call, decided.attempt.id)
+
+    def _goes_on(self, call: Cdr, own: str) -> None:
+        self._ids.add(own)
         if call.answer:
-            self._later(Answered(at=call.answer, id=call.call_id, leg=LEG))
-        self._later(Ended(at=call.end, id=call.call_id, cause="bye-caller" if call.answer else "no-answer"))
+            self._later(Answered(at=call.answer, id=own, leg=LEG))
+        self._later(Ended(at=call.end, id=own, cause="bye-caller" if call.answer else "no-answer"))
+
+    def _own_id(self, call: Cdr) -> str:
+        """The record's id, or one made of it: a PBX writes several rows with one id for a call that is forked."""
+        tries = (f"{call.call_id}~{number}" for number in itertools.count(2))
+        return next(own for own in itertools.chain((call.call_id,), tries) if own not in self._ids)
 
     def _decide(self, call: Cdr, place: Place) -> Decided:
         engine, now = self.engine, call.start
-        attempt = self.placing.attempt(call, place)
+        attempt = self.placing.attempt(call, place, self._own_id(call))
         judgement = engine.judge(attempt, now=now)
         reading = engine.meters.reserve(judgement.hold, now=now)
         return Decided(
@@ -117,18 +129,17 @@ class Replay:
 
     def _arrived(self, call: Cdr, place: Place) -> None:
         self.inbound += 1
+        own = self._own_id(call)
         fact = Arrived(
             at=call.start,
-            id=call.call_id,
+            id=own,
             source=place.source,
             trunk=place.trunk,
             caller=call.caller,
             dialled=call.extension or call.dialled,
         )
         self.engine.apply(fact, now=call.start)
-        if call.answer:
-            self._later(Answered(at=call.answer, id=call.call_id, leg=LEG))
-        self._later(Ended(at=call.end, id=call.call_id, cause="bye-caller"))
+        self._goes_on(call, own)
 
     # Time.
 
@@ -141,7 +152,7 @@ class Replay:
         events = self._events
         while events and (instant is None or events[0][0] <= instant):
             at, _, fact = heapq.heappop(events)
-            self._ticks(at)
+            self._ticks(at - 1)  # A call that ends at the last moment it may isn't cut.
             if isinstance(fact, Ended):
                 self._over(fact)
             self._obey(self.engine.apply(fact, now=at), at)
@@ -154,7 +165,8 @@ class Replay:
             self._obey(engine.apply(Tick(at=due), now=due), due)
 
     def _over(self, fact: Ended) -> None:
-        """A record ends that wasn't cut before."""
+        """A record ends; it comes out if it was let through and not cut before."""
+        self._ids.discard(fact.id)
         up = self._up.pop(fact.id, None)
         if up is not None:
             self._done.append(Judged(up.call, up.place, up.verdict, None, "", 0))

@@ -7,10 +7,11 @@ taken in the zone that is given.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from ringfence.history.cdr import Broken, Cdr, CdrError
 from ringfence.model.time import SECOND, Instant
@@ -28,25 +29,29 @@ ASTERISK = (
 )  # fmt: skip
 """Columns of cdr_csv's Master.csv (with loguniqueid and loguserfield)."""
 
-MAX_FIELD = 10_000
+MAX_LINE = 1 << 20
+"""Characters of a line; a longer one is read as several, so that memory stays bounded."""
+LAST = 4_102_444_800 * SECOND
+"""The year 2100: what is later, or before 1970, is no time of a call."""
+_EPOCH = re.compile(r"\d{1,16}(\.\d{0,9})?", re.ASCII)
 Row = Mapping[str, str]
 
 
 def read_generic(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     """Rows of a CSV with the generic header, in the file's order; raises CdrError."""
     with _open(path) as file:
-        reader = csv.DictReader(_without_nul(file))
-        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+        reader = csv.reader(_without_nul(file))
+        header = next((row for row in reader if row), [])
+        missing = [name for name in NEEDED if name not in header]
         if missing:
             raise CdrError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(GENERIC)}")
-        yield from _rows(path, reader, lambda row: generic(row, zone))
+        yield from _rows(path, reader, header, lambda row: generic(row, zone))
 
 
 def read_asterisk(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     """Rows of Asterisk's Master.csv, which has no header; raises CdrError."""
     with _open(path) as file:
-        reader = csv.DictReader(_without_nul(file), fieldnames=ASTERISK)
-        yield from _rows(path, reader, lambda row: asterisk(row, zone))
+        yield from _rows(path, csv.reader(_without_nul(file)), ASTERISK, lambda row: asterisk(row, zone))
 
 
 def generic(row: Row, zone: tzinfo) -> Cdr:
@@ -98,9 +103,12 @@ def instant(text: str | None, zone: tzinfo) -> Instant:
     if not text:
         raise ValueError("no time")
     try:
-        return int(float(text) * SECOND) if text.replace(".", "", 1).isdigit() else _iso(text, zone)
+        at = int(float(text) * SECOND) if _EPOCH.fullmatch(text) else _iso(text, zone)
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r} is no time") from None
+    if not 0 < at < LAST:
+        raise ValueError(f"{text[:40]!r} is not between 1970 and 2100")
+    return at
 
 
 def _iso(text: str, zone: tzinfo) -> Instant:
@@ -117,7 +125,7 @@ def _end(row: Row, start: Instant, answer: Instant, zone: tzinfo) -> Instant:
     if not end:
         seconds = float(row.get("billsec") or row.get("duration") or 0) if answer else float(row.get("duration") or 0)
         end = (answer or start) + int(seconds * SECOND)
-    if end < start or (answer and not start <= answer <= end):
+    if end < start or end >= LAST or (answer and not start <= answer <= end):
         raise ValueError("its times are not in the order start, answer, end")
     return end
 
@@ -132,22 +140,36 @@ def _number(text: str | None) -> float:
 
 
 def _needed(row: Row, name: str) -> str:
-    value = (row.get(name) or "").strip()
+    value = row.get(name, "").strip()
     if not value:
         raise ValueError(f"{name} is empty")
     return value
 
 
-def _rows(path: Path, reader: csv.DictReader[str], make: Callable[[Row], Cdr]) -> Iterator[Cdr | Broken]:
-    rows = iter(reader)
+class Reader(Protocol):
+    """What csv.reader gives, which has no public name."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+    def __next__(self) -> list[str]: ...
+
+
+def _rows(path: Path, reader: Reader, names: Sequence[str], make: Callable[[Row], Cdr]) -> Iterator[Cdr | Broken]:
     while True:
+        line = reader.line_num + 1
         try:
-            row = next(rows)
-            yield make(row)
+            row = next(reader)
+            if row:
+                yield make(dict(zip(names, row, strict=False)))
         except StopIteration:
             return
-        except (ValueError, OverflowError, KeyError, TypeError, AttributeError, csv.Error) as error:
-            yield Broken(f"{path}:{reader.line_num}", str(error) or type(error).__name__)
+        except (ValueError, OverflowError, KeyError, csv.Error) as error:
+            yield Broken(f"{path}:{line}", _why(error))
+
+
+def _why(error: Exception) -> str:
+    return f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
 
 
 def _open(path: Path) -> TextIO:
@@ -158,4 +180,4 @@ def _open(path: Path) -> TextIO:
 
 
 def _without_nul(file: TextIO) -> Iterator[str]:
-    return (line.replace("\0", "") for line in file)
+    return (line.replace("\0", "") for line in iter(lambda: file.readline(MAX_LINE), ""))

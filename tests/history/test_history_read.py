@@ -1,0 +1,79 @@
+"""Files as one stream: what wrote them is recognised, and their calls come in order of start, from disk if need be."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from historykit import HEADER, record, written
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.history import read
+from ringfence.history.cdr import Cdr, CdrError, Tally
+
+MASTER = ",".join(f'"{number}"' for number in range(18))
+
+
+@pytest.mark.parametrize(
+    ("first", "form"),
+    [
+        (HEADER, "generic"),
+        ("dialled,start,call_id", "generic"),
+        ('"call_id","start","dialled"', "generic"),
+        ("\ufeffcall_id,start,dialled", "generic"),
+        (MASTER, "asterisk"),
+        (MASTER.rpartition(",")[0], "asterisk"),
+    ],
+)
+def test_what_wrote_a_file(first: str, form: str, tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text(first + "\n")
+    assert read.recognise(path) == form
+
+
+@pytest.mark.parametrize("first", ["", "call_id,start", "a;b;c", "call_id start dialled"])
+def test_a_file_that_nobody_knows(first: str, tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text(first + "\n")
+    with pytest.raises(CdrError, match=r"f:1: can't tell what wrote this file; say it with --format \("):
+        read.recognise(path)
+
+
+def test_several_files_become_one_stream(tmp_path: Path) -> None:
+    one = written(tmp_path / "1.csv", record("a", 30), record("b", 0))
+    two = written(tmp_path / "2.csv", record("c", 20), record("d", 10))
+    tally = Tally()
+    assert [call.call_id for call in read.read([one, two], UTC, "", tally)] == ["b", "d", "c", "a"]
+    assert (tally.rows, tally.left_out) == (4, 0)
+
+
+CALLS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=40)
+
+
+@given(CALLS, st.sampled_from([1, 2, 3, 7, 1000]))
+def test_the_order_is_the_same_however_much_fits_into_memory(rows: list[tuple[int, int]], fits: int) -> None:
+    calls = [record(f"c{number}", after) for after, number in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read, "RUN_ROWS", fits)
+        found = list(read.in_order(iter(calls)))
+    assert found == sorted(calls, key=lambda call: (call.start, call.call_id))
+
+
+def test_what_does_not_fit_into_memory_goes_to_disk_whole_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "RUN_ROWS", 10)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    calls = [
+        Cdr(f"c{n}", 10**15 + n, 10**15 + n, 10**15 + n + 1, "é", "1", "+1", "t", "::1", "ua", "d", "in")
+        for n in range(35)
+    ]
+    random.Random(1).shuffle(calls)
+    stream = read.in_order(iter(calls))
+    first = next(stream)
+    assert len(list(tmp_path.glob("ringfence-replay-*/*"))) == 4
+    assert [first, *stream] == sorted(calls, key=lambda call: call.start)
+    assert list(tmp_path.iterdir()) == []
