@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 
 from ringfence.cli.options import Flag, Several, Text
-from ringfence.cli.replay import Files, left_out, progressing
+from ringfence.cli.records import Files, checked_format, left_out, progressing, zone_of
 from ringfence.cli.tables import note
 from ringfence.errors import RingfenceError
 from ringfence.history import baseline as habits
@@ -23,7 +22,7 @@ from ringfence.history.cdr import Tally
 from ringfence.history.draft import draft
 from ringfence.history.learned import Learning, guessed_outside, zone_for
 from ringfence.history.placing import Placing
-from ringfence.history.read import FORMATS, read
+from ringfence.history.read import read
 from ringfence.history.replay import Judged, Replay
 from ringfence.history.summary import Summary, worst
 from ringfence.model import Instant
@@ -75,22 +74,22 @@ def learn(
     enforce
         Let the behaviour rules refuse from the start; they observe unless given.
     """
-    if format and format not in FORMATS:
-        raise RingfenceError(f"--format {format}: write one of {', '.join(FORMATS)}")
-    tally = Tally()
-    zone = time_zone or _zone(cdr, home)
-    sample = [call.dialled for call in itertools.islice(read(cdr, ZoneInfo(zone), format, Tally()), SAMPLE)]
+    form, tally = checked_format(format), Tally()
+    home = home.upper()
+    zone = time_zone or _zone(cdr, home, form)
+    local = zone_of(zone)
+    sample = [call.dialled for call in itertools.islice(read(cdr, local, form, Tally()), SAMPLE)]
     prefixes = tuple(outside) or guessed_outside(sample, home)
     deck = _deck(rates) if rates is not None else None
     learning = Learning(PlanSettings(home=home, outside=prefixes), zone, deck)
-    learning.take(progressing(read(cdr, ZoneInfo(zone), format, tally)))
+    learning.take(progressing(read(cdr, local, form, tally)))
     left_out(tally, 0)
     if not any(way.calls for way in learning.ways.values()):
         raise RingfenceError("there is no outbound call in these files that could be read")
     where = str(rates.resolve()) if rates is not None else ""
     _write(out, draft(learning, home, zone, prefixes, where, enforce=enforce))
     observing = draft(learning, home, zone, prefixes, where, enforce=False)
-    return _replayed(observing, cdr, zone, format, baseline, (learning.first, learning.last))
+    return _replayed(observing, cdr, zone, form, baseline, (learning.first, learning.last))
 
 
 def _deck(path: Path) -> RateDeck:
@@ -121,7 +120,7 @@ def _replayed(
     player, summary = Replay(policy, Placing(policy)), Summary()
     trusted = player.engine.behaviour.trust_until = span[0] + int((span[1] - span[0]) * TRUSTED)
     suspect: dict[str, int] = {}
-    for judged in player.run(progressing(read(cdr, ZoneInfo(zone), form, Tally()))):
+    for judged in player.run(progressing(read(cdr, zone_of(zone), form, Tally()))):
         summary.add(judged)
         if judged.call.start > trusted and _is_suspect(judged):
             name = f"{judged.place.source}/{judged.call.extension}"
@@ -140,14 +139,14 @@ def _is_suspect(judged: Judged) -> bool:
     return any(hit.rule == SUSPICIOUS.slug and hit.severity == "block" for hit in judged.verdict.hits)
 
 
-def _zone(cdr: tuple[Path, ...], home: str) -> str:
-    offset, at = _first_offset(cdr)
+def _zone(cdr: tuple[Path, ...], home: str, form: str) -> str:
+    offset, at = _first_offset(cdr, form)
     return zone_for(home, offset, at, _zones())
 
 
-def _first_offset(cdr: tuple[Path, ...]) -> tuple[int | None, int]:
+def _first_offset(cdr: tuple[Path, ...], form: str) -> tuple[int | None, int]:
     """The offset that the first time bears, and when that is."""
-    first = next(iter(read(cdr[:1], UTC, "", Tally())), None)
+    first = next(iter(read(cdr[:1], UTC, form, Tally())), None)
     with cdr[0].open(encoding="utf-8", errors="replace") as file:
         found = next((m for line in itertools.islice(file, 100) if (m := _OFFSET.search(line))), None)
     if found is None or first is None:

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TextIO
-from zoneinfo import ZoneInfo
+from typing import TextIO
 
 import msgspec
-from cyclopts import Parameter
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ringfence.cli.options import Json, Text
-from ringfence.cli.tables import console, money, note, show
+from ringfence.cli.records import Files, checked_format, left_out, progressing, zone_of
+from ringfence.cli.tables import money, show
 from ringfence.engine.engine import Engine
 from ringfence.errors import RingfenceError
 from ringfence.history import baseline as habits
-from ringfence.history.cdr import Cdr, Tally
+from ringfence.history.cdr import Tally
 from ringfence.history.placing import Placing
-from ringfence.history.read import FORMATS, read
+from ringfence.history.read import read
 from ringfence.history.replay import Judged, Replay
 from ringfence.history.summary import Sum, Summary, hits_of, worst
+from ringfence.model.settings import Policy
 from ringfence.policy import Loader
-
-Files = Annotated[tuple[Path, ...], Parameter(name="--cdr", consume_multiple=True, negative="", show_default=False)]
-MAX_TOLD = 10
 
 
 def replay(
@@ -68,15 +63,11 @@ def replay(
     as_json
         Write the sums as JSON.
     """
-    if format and format not in FORMATS:
-        raise RingfenceError(f"--format {format}: write one of {', '.join(FORMATS)}")
+    form = checked_format(format)
     loaded = Loader(str(policy)).load().policy
-    engine = Engine(loaded, "replay")
-    if baseline is not None:
-        habits.load(baseline, engine)
-    player, tally, summary = Replay(loaded, Placing(loaded, source, trunk), engine), Tally(), Summary()
-    calls = read(cdr, ZoneInfo(time_zone or loaded.time_zone), format, tally)
-    with out.open("w", encoding="utf-8") if out is not None else nullcontext(None) as file:
+    calls = read(cdr, zone_of(time_zone or loaded.time_zone), form, tally := Tally())
+    player, summary = prepared(loaded, source, trunk, baseline), Summary()
+    with opened(out) as file:
         for judged in player.run(progressing(calls)):
             summary.add(judged)
             if file is not None:
@@ -89,18 +80,29 @@ def replay(
     return int(bool(summary.total.refused or summary.total.cut))
 
 
-def progressing(calls: Iterator[Cdr]) -> Iterator[Cdr]:
-    """The same calls, counted on the terminal."""
-    if not sys.stderr.isatty():
-        yield from calls
+def prepared(policy: Policy, source: str, trunk: str, baseline: Path | None) -> Replay:
+    """A replay that knows what was learned; raises RingfenceError."""
+    for option, name, known in (("--source", source, policy.sources), ("--trunk", trunk, policy.trunks)):
+        if name and name not in known:
+            raise RingfenceError(f"{option} {name}: the policy has {', '.join(known)}")
+    engine = Engine(policy, "replay")
+    if baseline is not None:
+        habits.load(baseline, engine)
+    return Replay(policy, Placing(policy, source, trunk), engine)
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[TextIO | None]:
+    """A file for decisions; raises RingfenceError."""
+    if path is None:
+        yield None
         return
-    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("calls", total=None)
-        for number, call in enumerate(calls, 1):
-            if number % 500 == 0:
-                bar.update(task, completed=number)
-            yield call
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise RingfenceError(f"--out {path}: {error.strerror}") from error
+    with file:
+        yield file
 
 
 def write(file: TextIO, judged: Judged) -> None:
@@ -115,16 +117,6 @@ def write(file: TextIO, judged: Judged) -> None:
         "incident": getattr(verdict, "incident", "") or None,
     }
     file.write(json.dumps(row) + "\n")
-
-
-def left_out(tally: Tally, unplaced: int) -> None:
-    """Say which rows were not judged, and why."""
-    if tally.left_out:
-        note(f"{tally.left_out} of {tally.rows} rows can't be used:")
-        for why, count in sorted(tally.broken.items(), key=lambda item: -item[1])[:MAX_TOLD]:
-            note(f"  {count} times {why}, first at {tally.first[why]}")
-    if unplaced:
-        note(f"{unplaced} calls belong to no source of the policy; --source names one for them")
 
 
 def report(summary: Summary) -> None:

@@ -120,7 +120,7 @@ def _longest(name: str, way: Way) -> list[str]:
 def _spend(name: str, way: Way) -> list[str]:
     if not way.spend_abroad_day:
         return []
-    cap = money(math.ceil(way.spend_abroad_day * 1.5))
+    cap = math.ceil(way.spend_abroad_day * 1.5 / 1_000_000)  # Whole: a minute is reserved before it begins.
     return [
         f"[trunk.{key(name)}.spend]   # at most {money(way.spend_abroad_day)} in a day",
         f"international = {{ per_day = {cap} }}",

@@ -1,0 +1,61 @@
+"""What the commands on call records share: their files, their zone, progress, and which rows were left out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ringfence.cli.tables import console, counted, note
+from ringfence.errors import RingfenceError
+from ringfence.history.cdr import Cdr, Tally
+from ringfence.history.read import FORMATS
+
+Files = Annotated[tuple[Path, ...], Parameter(name="--cdr", consume_multiple=True, negative="", show_default=False)]
+MAX_TOLD = 10
+
+
+def checked_format(name: str) -> str:
+    """The name of a format, or none; raises RingfenceError."""
+    if name and name not in FORMATS:
+        raise RingfenceError(f"--format {name}: write one of {', '.join(FORMATS)}")
+    return name
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone; raises RingfenceError."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise RingfenceError(f"--time-zone {name}: no such time zone; write one like Europe/London or UTC") from None
+
+
+def progressing(calls: Iterator[Cdr]) -> Iterator[Cdr]:
+    """The same calls, counted on the terminal."""
+    if not sys.stderr.isatty():
+        yield from calls
+        return
+    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("calls", total=None)
+        for number, call in enumerate(calls, 1):
+            if number % 500 == 0:
+                bar.update(task, completed=number)
+            yield call
+
+
+def left_out(tally: Tally, unplaced: int) -> None:
+    """Say which rows were not judged, and why."""
+    if tally.left_out:
+        note(f"{tally.left_out} of {counted(tally.rows, 'row')} can't be used:")
+        for why, count in sorted(tally.broken.items(), key=lambda item: -item[1])[:MAX_TOLD]:
+            note(f"  {counted(count, 'row')}: {why}, first at {tally.first[why]}")
+        if len(tally.broken) > MAX_TOLD:
+            note(f"  and {len(tally.broken) - MAX_TOLD} other reasons; --json names them all")
+    if unplaced:
+        note(f"{counted(unplaced, 'call')} belong to no source of the policy; --source names one for them")
