@@ -100,12 +100,14 @@ class Table:
         deliver_to: str = "127.0.1.1:5070",
         two_addresses: bool = False,
         two_trunks: bool = False,
+        whole: str = "",
     ) -> None:
+        """`whole` is a policy instead of the usual one, for the same addresses."""
         path = folder / "policy.toml"
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
         parties = {"trunk": trunk, "second": second, "source": source, "send_to": send_to, "deliver_to": deliver_to}
-        path.write_text(POLICY.format(**parties, more=more, trunks=trunks))
+        path.write_text(whole or POLICY.format(**parties, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
         self.edge = EdgeCore(self.policy, "n1", b"s" * 32)
