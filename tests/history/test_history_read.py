@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from datetime import UTC
 from pathlib import Path
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from ringfence.history import read
 from ringfence.history.cdr import Cdr, CdrError, Tally
 
-MASTER = ",".join(f'"{number}"' for number in range(18))
+MASTER = [*("x" * 9), "2026-11-27 12:00:00", "", "2026-11-27 12:00:09", "9", "0", "NO ANSWER", "DOCUMENTATION"]
+CUSTOM = [*MASTER[1:], "account", "1795798800.1", "", "1"]
+FREESWITCH = ["", "101", "12125550143", "default", "2026-11-27 12:00:00", *("x" * 9)]
 
 
 @pytest.mark.parametrize(
@@ -24,8 +27,20 @@ MASTER = ",".join(f'"{number}"' for number in range(18))
         ("dialled,start,call_id", "generic"),
         ('"call_id","start","dialled"', "generic"),
         ("\ufeffcall_id,start,dialled", "generic"),
-        (MASTER, "asterisk"),
-        (MASTER.rpartition(",")[0], "asterisk"),
+        (",".join(MASTER), "asterisk"),
+        (",".join(f'"{field}"' for field in [*MASTER, "1795798800.1"]), "asterisk"),
+        (",".join(CUSTOM), "asterisk"),
+        ("calldate,clid,src,dst,dcontext,channel,duration,billsec", "asterisk"),
+        ('{"clid":"","src":"101","dst":"1","dstchannel":""}', "asterisk"),
+        ('{"core-uuid":"1","variables":{}}', "freeswitch"),
+        ('<?xml version="1.0"?>', "freeswitch"),
+        (",".join(FREESWITCH), "freeswitch"),
+        (",".join(["192.0.2.1", *FREESWITCH]), "freeswitch"),
+        ("CREATE TABLE `cdr` (", "freepbx"),
+        ("-- MySQL dump 10.19\nINSERT INTO `cdr` VALUES (1);", "freepbx"),
+        ("-- MariaDB dump\nCREATE TABLE `acc` (", "kamailio"),
+        ("INSERT INTO `missed_calls` VALUES (1);", "kamailio"),
+        ("id,method,from_tag,to_tag,callid,sip_code,sip_reason,time", "kamailio"),
     ],
 )
 def test_what_wrote_a_file(first: str, form: str, tmp_path: Path) -> None:
@@ -34,12 +49,29 @@ def test_what_wrote_a_file(first: str, form: str, tmp_path: Path) -> None:
     assert read.recognise(path) == form
 
 
-@pytest.mark.parametrize("first", ["", "call_id,start", "a;b;c", "call_id start dialled"])
+@pytest.mark.parametrize(
+    "first",
+    ["", "call_id,start", "a;b;c", "call_id start dialled", "CREATE TABLE `cdrs` (", ",".join(MASTER[:15]), "-- acc\n"],
+)
 def test_a_file_that_nobody_knows(first: str, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text(first + "\n")
     with pytest.raises(CdrError, match=r"f:1: can't tell what wrote this file; say it with --format \("):
         read.recognise(path)
+
+
+def test_a_directory_is_all_its_files_and_a_compressed_one_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    text = written(tmp_path / "a.csv", record("a", 30)).read_text()
+    (tmp_path / "sub/b.csv.gz").write_bytes(gzip.compress(text.replace("\na,", "\nb,").encode()))
+    assert [call.call_id for call in read.read([tmp_path], UTC, "", Tally())] == ["a", "b"]
+
+
+@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"call_id,start,dialled\n" * 1000)[:40]])
+def test_a_compressed_file_that_is_broken(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "c.csv.gz").write_bytes(data)
+    with pytest.raises(CdrError, match=r"c\.csv\.gz"):
+        list(read.read([tmp_path / "c.csv.gz"], UTC, "", Tally()))
 
 
 def test_several_files_become_one_stream(tmp_path: Path) -> None:

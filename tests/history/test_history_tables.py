@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.history import read
+from ringfence.history.asterisk import endpoint, read_asterisk
 from ringfence.history.cdr import Broken, Cdr, CdrError, Tally
-from ringfence.history.tables import LAST, endpoint, instant, read_asterisk, read_generic
+from ringfence.history.fields import LAST, instant
+from ringfence.history.tables import read_generic
 from ringfence.model import SECOND
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -22,9 +22,10 @@ from ringfence.history.cdr import Tally
 from ringfence.history.draft import draft
 from ringfence.history.learned import Learning, guessed_outside, zone_for
 from ringfence.history.placing import Placing
-from ringfence.history.read import read
+from ringfence.history.read import files, read
 from ringfence.history.replay import Judged, Replay
 from ringfence.history.summary import Summary, worst
+from ringfence.history.tables import opened
 from ringfence.model import Instant
 from ringfence.numbers import PlanSettings, RateDeck
 from ringfence.policy import Loader
@@ -56,7 +57,7 @@ def learn(
     Parameters
     ----------
     cdr
-        Files with call records; may be given several times.
+        Files or directories with call records; may be given several times.
     home
         Country in which the calls begin, such as US.
     out
@@ -64,7 +65,7 @@ def learn(
     baseline
         File for what is usual: habits of every extension, source and trunk, for `replay` and `serve`.
     format
-        What wrote the records: generic or asterisk; recognised by their first line unless given.
+        What wrote the records: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
     time_zone
         Time zone of the site; told from the records and the country unless given.
     rates
@@ -147,7 +148,7 @@ def _zone(cdr: tuple[Path, ...], home: str, form: str) -> str:
 def _first_offset(cdr: tuple[Path, ...], form: str) -> tuple[int | None, int]:
     """The offset that the first time bears, and when that is."""
     first = next(iter(read(cdr[:1], UTC, form, Tally())), None)
-    with cdr[0].open(encoding="utf-8", errors="replace") as file:
+    with opened(next(files(cdr[:1]))) as file:
         found = next((m for line in itertools.islice(file, 100) if (m := _OFFSET.search(line))), None)
     if found is None or first is None:
         return None, first.start if first is not None else 0

@@ -47,9 +47,9 @@ def replay(
     policy
         The policy file.
     cdr
-        Files with call records; may be given several times.
+        Files or directories with call records; may be given several times.
     format
-        What wrote them: generic or asterisk; recognised by their first line unless given.
+        What wrote them: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
     time_zone
         Zone of times without an offset; the policy's unless given.
     source

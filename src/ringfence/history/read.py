@@ -6,8 +6,10 @@ by start: in memory as far as it goes, beyond it in sorted runs on disk that are
 
 from __future__ import annotations
 
+import csv
 import heapq
 import itertools
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import tzinfo
@@ -16,50 +18,96 @@ from typing import BinaryIO
 
 import msgspec
 
+from ringfence.history import asterisk, freepbx, freeswitch, kamailio
+from ringfence.history.asterisk import read_asterisk
 from ringfence.history.cdr import Broken, Cdr, CdrError, Tally
-from ringfence.history.tables import ASTERISK, NEEDED, read_asterisk, read_generic
+from ringfence.history.freepbx import read_freepbx
+from ringfence.history.freeswitch import read_freeswitch
+from ringfence.history.kamailio import read_kamailio
+from ringfence.history.tables import NEEDED, lines, opened, read_generic, reading
 
 RUN_ROWS = 500_000
 """Rows that are sorted in memory at once (about 250 MB)."""
 
 Read = Callable[[Path, tzinfo], Iterator[Cdr | Broken]]
 
-FORMATS: dict[str, Read] = {"generic": read_generic, "asterisk": read_asterisk}
+FORMATS: dict[str, Read] = {
+    "generic": read_generic,
+    "asterisk": read_asterisk,
+    "freepbx": read_freepbx,
+    "freeswitch": read_freeswitch,
+    "kamailio": read_kamailio,
+}
 """By the name that `--format` takes."""
+HEAD_LINES = 200
+"""Lines at the beginning of a dump in which a table has to come up."""
 
+_TABLE = re.compile(
+    r"(?:CREATE TABLE (?:IF NOT EXISTS )?|INSERT INTO )[`\"]?(acc|acc_cdrs|missed_calls|cdr)[`\"]? ", re.ASCII
+)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Cdr).decode
 
 
 def recognise(path: Path) -> str:
-    """What wrote a file, by its first line; raises CdrError."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline(10_000)
-    except OSError as error:
-        raise CdrError(f"{path}: {error.strerror}") from error
-    fields = [field.strip().strip('"') for field in first.strip().split(",")]
-    if all(name in fields for name in NEEDED):
+    """What wrote a file, by its beginning; raises CdrError."""
+    with reading(path), opened(path) as file:
+        head = list(itertools.islice(lines(file), HEAD_LINES))
+    first = head[0] if head else ""
+    found = _structured(first, head) or _tabular(next(iter(csv.reader([first])), []))
+    if not found:
+        known = ", ".join(FORMATS)
+        raise CdrError(
+            f"{path}:1: can't tell what wrote this file; say it with --format ({known}), or its columns with --map"
+        )
+    return found
+
+
+def _structured(first: str, head: Sequence[str]) -> str:
+    """JSON, XML and dumps."""
+    if first.lstrip().startswith("{"):
+        return "asterisk" if '"dstchannel"' in first else "freeswitch"
+    if first.lstrip().startswith("<"):
+        return "freeswitch"
+    table = next((found[1] for line in head if (found := _TABLE.match(line))), "")
+    return "kamailio" if table in kamailio.TABLES else "freepbx" if table in freepbx.TABLES else ""
+
+
+def _tabular(fields: Sequence[str]) -> str:
+    names = [field.strip().lower() for field in fields]
+    if all(name in names for name in NEEDED):
         return "generic"
-    if len(ASTERISK) - 2 <= first.count('","') + 1 <= len(ASTERISK) + 2 or len(fields) in range(16, 22):
+    if kamailio.is_header(names):
+        return "kamailio"
+    if asterisk.has_header(names) or asterisk.is_row(fields):
         return "asterisk"
-    known = ", ".join(FORMATS)
-    raise CdrError(f"{path}:1: can't tell what wrote this file; say it with --format ({known})")
+    return "freeswitch" if freeswitch.is_row(fields) else ""
 
 
-def read(paths: Sequence[Path], zone: tzinfo, form: str, tally: Tally) -> Iterator[Cdr]:
+def read(paths: Sequence[Path], zone: tzinfo, form: str | Read, tally: Tally) -> Iterator[Cdr]:
     """All calls of all files, in order of start; `form` empty: recognised file by file."""
     return in_order(_all(paths, zone, form, tally))
 
 
-def _all(paths: Sequence[Path], zone: tzinfo, form: str, tally: Tally) -> Iterator[Cdr]:
+def _all(paths: Sequence[Path], zone: tzinfo, form: str | Read, tally: Tally) -> Iterator[Cdr]:
+    for path in files(paths):
+        reader = FORMATS[form or recognise(path)] if isinstance(form, str) else form
+        with reading(path):
+            for row in reader(path, zone):
+                tally.rows += 1
+                if isinstance(row, Broken):
+                    tally.add_broken(row)
+                else:
+                    yield row
+
+
+def files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files, of a directory all that are in it."""
     for path in paths:
-        for row in FORMATS[form or recognise(path)](path, zone):
-            tally.rows += 1
-            if isinstance(row, Broken):
-                tally.add_broken(row)
-            else:
-                yield row
+        if path.is_dir():
+            yield from sorted(found for found in path.rglob("*") if found.is_file())
+        else:
+            yield path
 
 
 def in_order(calls: Iterable[Cdr]) -> Iterator[Cdr]:

@@ -1,0 +1,86 @@
+"""What the fields of a call record mean, whatever product wrote them: times, states, numbers, rows of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+
+from ringfence.model.time import SECOND, Instant
+
+LAST = 4_102_444_800 * SECOND
+"""The year 2100: what is later, or before 1970, is no time of a call."""
+Row = Mapping[str, str]
+_EPOCH = re.compile(r"\d{1,16}(\.\d{0,9})?", re.ASCII)
+_ANSWERED = ("", "ANSWERED", "ANSWER")
+MIN_DIGITS = 7
+"""Of a number that leads out of the house; fewer are an extension or a service of the PBX."""
+
+
+class Inside(ValueError):
+    """The call never left the PBX: there is nothing to judge."""
+
+    def __init__(self) -> None:
+        super().__init__("stayed inside the PBX")
+
+
+def instant(text: str | None, zone: tzinfo) -> Instant:
+    """An ISO 8601 time, or seconds since 1970; raises ValueError."""
+    text = (text or "").strip()
+    if not text:
+        raise ValueError("no time")
+    try:
+        at = int(float(text) * SECOND) if _EPOCH.fullmatch(text) else _iso(text, zone)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text[:40]!r} is no time") from None
+    if not 0 < at < LAST:
+        raise ValueError(f"{text[:40]!r} is not between 1970 and 2100")
+    return at
+
+
+def _iso(text: str, zone: tzinfo) -> Instant:
+    read = datetime.fromisoformat(text)
+    return int((read if read.tzinfo is not None else read.replace(tzinfo=zone)).timestamp() * SECOND)
+
+
+def maybe(text: str | None, zone: tzinfo) -> Instant:
+    """The same; 0 where there is none."""
+    return instant(text, zone) if text and text.strip() and not text.startswith("0000-") else 0
+
+
+def times(row: Row, start: Instant, zone: tzinfo) -> tuple[Instant, Instant]:
+    """Answer (0: none) and end from `answer`, `end`, `duration`, `billsec` and `disposition`; raises ValueError."""
+    answer = maybe(row.get("answer"), zone)
+    state = (row.get("disposition") or "").strip().upper()
+    if answer and state not in _ANSWERED and not seconds(row.get("billsec")):
+        answer = 0
+    end = maybe(row.get("end"), zone)
+    if not end:
+        lasts = seconds(row.get("billsec") or row.get("duration")) if answer else seconds(row.get("duration"))
+        end = (answer or start) + int(lasts * SECOND)
+    return in_order(start, answer, end)
+
+
+def in_order(start: Instant, answer: Instant, end: Instant) -> tuple[Instant, Instant]:
+    """Answer and end; raises ValueError where they don't follow one another."""
+    if end < start or end >= LAST or (answer and not start <= answer <= end):
+        raise ValueError("its times are not in the order start, answer, end")
+    return answer, end
+
+
+def seconds(text: str | None) -> float:
+    """A duration; 0 where there is none. Raises ValueError."""
+    return float(text) if text and text.strip() else 0.0
+
+
+def needed(row: Row, name: str) -> str:
+    """A field that can't be empty; raises ValueError."""
+    value = row.get(name, "").strip()
+    if not value:
+        raise ValueError(f"{name} is empty")
+    return value
+
+
+def leads_out(number: str) -> bool:
+    """Whether it is long enough for a number outside."""
+    return sum(c.isdigit() for c in number) >= MIN_DIGITS

@@ -1,0 +1,27 @@
+"""FreePBX: a dump of the table cdr of asteriskcdrdb (`mysqldump asteriskcdrdb cdr`), in Asterisk's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from pathlib import Path
+
+from ringfence.history.asterisk import asterisk
+from ringfence.history.cdr import Broken, Cdr
+from ringfence.history.sqldump import Found, rows
+from ringfence.history.tables import why
+
+TABLES = ("cdr",)
+
+
+def read_freepbx(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
+    """Rows of the dump; raises CdrError."""
+    for found in rows(path, TABLES):
+        yield found if isinstance(found, Broken) else _record(found, zone)
+
+
+def _record(found: Found, zone: tzinfo) -> Cdr | Broken:
+    try:
+        return asterisk(found.row, zone)
+    except (ValueError, OverflowError, KeyError) as error:
+        return Broken(found.where, why(error))

@@ -1,0 +1,1 @@
+INSERT INTO `acc_cdrs` (`id`, `start_time`, `end_time`, `duration`, `callid`, `src_user`, `dst_user`, `dst_domain`) VALUES (1,'2026-11-27 12:00:04','2026-11-27 12:01:04',60.000,'one@pbx','101','12125550143','carrier.example');
