@@ -14,7 +14,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ringfence.cli.options import Flag, Several, Text
-from ringfence.cli.records import Files, checked_format, left_out, progressing, zone_of
+from ringfence.cli.records import Columns, Files, form_of, left_out, progressing, zone_of
 from ringfence.cli.tables import note
 from ringfence.errors import RingfenceError
 from ringfence.history import baseline as habits
@@ -22,7 +22,7 @@ from ringfence.history.cdr import Tally
 from ringfence.history.draft import draft
 from ringfence.history.learned import Learning, guessed_outside, zone_for
 from ringfence.history.placing import Placing
-from ringfence.history.read import files, read
+from ringfence.history.read import Read, files, read
 from ringfence.history.replay import Judged, Replay
 from ringfence.history.summary import Summary, worst
 from ringfence.history.tables import opened
@@ -44,6 +44,7 @@ def learn(
     out: Path | None = None,
     baseline: Path | None = None,
     format: Text = "",
+    columns: Columns = "",
     time_zone: Text = "",
     rates: Path | None = None,
     outside: Several = (),
@@ -66,6 +67,8 @@ def learn(
         File for what is usual: habits of every extension, source and trunk, for `replay` and `serve`.
     format
         What wrote the records: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
+    columns
+        For any other CSV, and Parquet: which column holds what, such as call_id=uniqueid,start=calldate,dialled=dst.
     time_zone
         Time zone of the site; told from the records and the country unless given.
     rates
@@ -75,7 +78,7 @@ def learn(
     enforce
         Let the behaviour rules refuse from the start; they observe unless given.
     """
-    form, tally = checked_format(format), Tally()
+    form, tally = form_of(format, columns), Tally()
     home = home.upper()
     zone = time_zone or _zone(cdr, home, form)
     local = zone_of(zone)
@@ -111,7 +114,7 @@ def _write(out: Path | None, text: str) -> None:
 
 
 def _replayed(
-    text: str, cdr: tuple[Path, ...], zone: str, form: str, baseline: Path | None, span: tuple[Instant, Instant]
+    text: str, cdr: tuple[Path, ...], zone: str, form: str | Read, baseline: Path | None, span: tuple[Instant, Instant]
 ) -> int:
     """History under the policy that was made of it: keeps what is usual, and warns; the exit code."""
     with tempfile.TemporaryDirectory(prefix="ringfence-learn-") as folder:
@@ -140,12 +143,12 @@ def _is_suspect(judged: Judged) -> bool:
     return any(hit.rule == SUSPICIOUS.slug and hit.severity == "block" for hit in judged.verdict.hits)
 
 
-def _zone(cdr: tuple[Path, ...], home: str, form: str) -> str:
+def _zone(cdr: tuple[Path, ...], home: str, form: str | Read) -> str:
     offset, at = _first_offset(cdr, form)
     return zone_for(home, offset, at, _zones())
 
 
-def _first_offset(cdr: tuple[Path, ...], form: str) -> tuple[int | None, int]:
+def _first_offset(cdr: tuple[Path, ...], form: str | Read) -> tuple[int | None, int]:
     """The offset that the first time bears, and when that is."""
     first = next(iter(read(cdr[:1], UTC, form, Tally())), None)
     with opened(next(files(cdr[:1]))) as file:

@@ -13,18 +13,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ringfence.cli.tables import console, counted, note
 from ringfence.errors import RingfenceError
+from ringfence.history import mapped
 from ringfence.history.cdr import Cdr, Tally
-from ringfence.history.read import FORMATS
+from ringfence.history.read import FORMATS, Read
 
 Files = Annotated[tuple[Path, ...], Parameter(name="--cdr", consume_multiple=True, negative="", show_default=False)]
 MAX_TOLD = 10
 
 
-def checked_format(name: str) -> str:
-    """The name of a format, or none; raises RingfenceError."""
+Columns = Annotated[str, Parameter(name="--map", show_default=False)]
+
+
+def form_of(name: str, columns: str) -> str | Read:
+    """What reads the files: the name of a format, none to recognise it, or a map; raises RingfenceError."""
+    if name and columns:
+        raise RingfenceError("--format and --map exclude each other: a map says where the fields are")
     if name and name not in FORMATS:
         raise RingfenceError(f"--format {name}: write one of {', '.join(FORMATS)}")
-    return name
+    return mapped.reader(mapped.parsed(columns)) if columns else name
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -11,7 +11,7 @@ from typing import TextIO
 import msgspec
 
 from ringfence.cli.options import Json, Text
-from ringfence.cli.records import Files, checked_format, left_out, progressing, zone_of
+from ringfence.cli.records import Columns, Files, form_of, left_out, progressing, zone_of
 from ringfence.cli.tables import money, show
 from ringfence.engine.engine import Engine
 from ringfence.errors import RingfenceError
@@ -30,6 +30,7 @@ def replay(
     policy: Path = Path("policy.toml"),
     cdr: Files,
     format: Text = "",
+    columns: Columns = "",
     time_zone: Text = "",
     source: Text = "",
     trunk: Text = "",
@@ -50,6 +51,8 @@ def replay(
         Files or directories with call records; may be given several times.
     format
         What wrote them: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
+    columns
+        For any other CSV, and Parquet: which column holds what, such as call_id=uniqueid,start=calldate,dialled=dst.
     time_zone
         Zone of times without an offset; the policy's unless given.
     source
@@ -63,7 +66,7 @@ def replay(
     as_json
         Write the sums as JSON.
     """
-    form = checked_format(format)
+    form = form_of(format, columns)
     loaded = Loader(str(policy)).load().policy
     calls = read(cdr, zone_of(time_zone or loaded.time_zone), form, tally := Tally())
     player, summary = prepared(loaded, source, trunk, baseline), Summary()
