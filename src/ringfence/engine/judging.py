@@ -11,6 +11,7 @@ the charges of trunk, source, tenant, class and extension as one hold
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import msgspec
@@ -30,6 +31,7 @@ from ringfence.rules.base import Case
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
 from ringfence.rules.permits import named_exception
+from ringfence.rules.traits import Traits, share
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
@@ -120,12 +122,15 @@ class Judge:
             for finding in rule.find(case)
         ]
         if case.traits is not None and named_exception(case) is None:
-            hits += (
-                finding.hit(rule.slug, enforced and enforcing)
-                for rule, enforced in self._weighed
-                for finding in rule.find(case)
-            )
+            hits += self._evidence(case, case.traits, enforcing)
         return tuple(hits)
+
+    def _evidence(self, case: Case, traits: Traits, enforcing: bool) -> Iterator[Hit]:
+        """What speaks against it, by the price of a minute."""
+        counts = share(traits)
+        for rule, enforced in self._weighed:
+            for finding in rule.find(case):
+                yield finding._replace(weight=round(finding.weight * counts)).hit(rule.slug, enforced and enforcing)
 
     def _limited(self, case: Case) -> Dues:
         return self.dues(case.attempt, case.destination.klass, first_money(case.destination.price))

@@ -51,7 +51,7 @@ class DialledThrough:
     def find(self, case: Case) -> Iterator[Finding]:
         """The inbound call, and the short ones before it."""
         traits = abroad(case)
-        if traits is None or traits.inbound_before_s < 0 or traits.new_number != "source":
+        if traits is None or traits.inbound_before_s < 0 or traits.new_number != "source" or traits.forwarded_by:
             return
         weight = WEIGHT + step(traits.knocks, (1, 15), (2, 30), (3, 45)) + (MORE if traits.new_destination else 0)
         before = f" and {traits.knocks} short ones before it" if traits.knocks else ""

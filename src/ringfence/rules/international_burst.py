@@ -58,7 +58,7 @@ class InternationalBurst:
             return
         calls, usual = traits.calls_hour, traits.usual_calls_hour
         weight = step(calls / max(usual, LEAST_CALLS), (1.5, 20), (2.5, 40), (4, 60))
-        if weight and traits.new_number:
+        if weight and traits.new_number and traits.numbers_hour > 1:
             text = f"{calls} calls abroad of this extension within an hour, at most {usual} before"
             yield weighs(weight, text, calls, usual, 3600)
         numbers, usual = traits.numbers_hour, traits.usual_numbers_hour

@@ -58,7 +58,7 @@ class ParallelCalls:
             text = f"{traits.parallel} calls abroad of this extension at once, at most {usual} before"
             yield weighs(weight, text, traits.parallel, traits.usual_parallel)
         over = traits.same_number - max(traits.usual_same_number, 1)
-        weight = step(over, (1, 15), (2, 50), (3, 80), (5, 100))
+        weight = step(over, (1, 10), (2, 25), (3, 40), (5, 70), (8, 100))
         if weight:
             text = f"{traits.same_number} calls of source {case.source.name} to this number at once"
             yield weighs(weight, text, traits.same_number, traits.usual_same_number)

@@ -51,7 +51,7 @@ class RefusedBefore:
         traits = abroad(case)
         if traits is None or not traits.new_number:
             return
-        weight = step(traits.refused_numbers, (2, 30), (3, 50), (4, 70), (6, 100))
+        weight = step(traits.refused_numbers, (2, 15), (3, 30), (4, 45), (6, 60))
         if weight:
             text = f"{traits.refused_numbers} numbers abroad were refused to this extension within an hour"
             yield weighs(weight, text, traits.refused_numbers, 1, 3600)

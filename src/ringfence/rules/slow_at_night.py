@@ -54,7 +54,7 @@ class SlowAtNight:
         traits = abroad(case)
         if traits is None or not traits.new_destination or min(traits.hour_share, traits.foreign_hour_share) >= QUIET:
             return
-        weight = step(traits.nights, (1, 30), (2, 50), (3, 70))
+        weight = step(traits.nights, (1, 20), (2, 35), (3, 50))
         if weight:
             night = f"a new area in an hour where source {case.source.name} hardly calls"
             text = f"{night}, as on {traits.nights} nights within two weeks"

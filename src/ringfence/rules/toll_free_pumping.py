@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
-from ringfence.rules.evidence import PUBLIC
+from ringfence.rules.evidence import PUBLIC, step, weighs
 
-LEAST = 60
+LEAST = 30
 """Calls within an hour that nobody is suspect for."""
 
 
@@ -20,8 +20,7 @@ class TollFreePumping:
     *Why it matters*
 
     Toll-free calls are paid by who is called, and shared with who carries them: machines call such numbers by the
-    thousand and stay in the menus. It costs the caller nothing, but carriers trace it and cut trunks off. It is told,
-    never refused.
+    thousand and stay in the menus. It costs the caller nothing, but carriers trace it and cut trunks off.
 
     *Before*
 
@@ -29,7 +28,7 @@ class TollFreePumping:
 
     *After*
 
-        call 18005550123 59 times: allow
+        call 18005550123 29 times: allow
         call 18005550123: allow, toll-free-pumping
 
     *References*
@@ -48,6 +47,7 @@ class TollFreePumping:
         if traits is None or traits.toll_free_hour < LEAST:
             return
         calls, usual = traits.toll_free_hour, traits.usual_toll_free_hour
-        if calls > 2 * usual:
+        weight = step(calls / max(usual, LEAST), (1, 60), (1.5, 100)) if calls > 2 * usual else 0
+        if weight:
             text = f"{calls} calls of this extension to toll-free numbers within an hour, at most {usual} before"
-            yield Finding("alert", text, "behaviour", str(calls), str(usual), 3600)
+            yield weighs(weight, text, calls, usual, 3600)

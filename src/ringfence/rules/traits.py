@@ -18,6 +18,8 @@ TIERS_MICROS = (30_000, 100_000, 300_000, 1_000_000)
 """Prices per minute between which the five tiers lie, micro-units."""
 
 
+TIER_SHARES = (0.4, 0.7, 1.0, 1.0, 1.0)
+"""How much of a rule's weight counts for a call of each tier: cheap calls lose little, and fraud is seldom there."""
 QUIET = 0.15
 """Share of the mean hour under which an hour is one where hardly anybody calls."""
 
@@ -104,6 +106,11 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def new_destination(self) -> bool:
         """Whether country or area is new for the source."""
         return self.new_region not in ("", "extension") or self.new_area not in ("", "extension")
+
+
+def share(traits: Traits) -> float:
+    """How much of a rule's weight counts by the price of the call; all of it where that isn't known."""
+    return TIER_SHARES[traits.tier] if traits.tier >= 0 else 1.0
 
 
 def tier(price_micros_per_min: int) -> int:
