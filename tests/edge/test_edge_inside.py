@@ -279,6 +279,20 @@ def test_a_forged_branch_is_no_key(table: Table) -> None:
     assert table.told() == ["decided"]
 
 
+def test_an_inbound_call_whose_end_was_lost_is_ended_after_a_day(table: Table) -> None:
+    """Else calls whose BYE never came would fill the table, and no call would find room."""
+    made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")
+    offered = leg(table.pbx, table.pbx.expect("INVITE"))
+    offered.answer()
+    made.confirm(table.carrier.expect(200))
+    table.run(86_000)
+    assert table.edge.status()["dialogs"] == 1
+    table.run(500)
+    for seat in (table.pbx, table.carrier):
+        answer_ok(seat, seat.expect("BYE"))
+    assert (table.edge.status()["dialogs"], table.edge._edge.inbound) == (0, {})
+
+
 def test_time(table: Table) -> None:
     assert table.edge.due() is None
     table.dial()

@@ -8,7 +8,7 @@ import weakref
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.sip.timers import GRAIN, Agenda
+from ringfence.sip.timers import GRAIN, HORIZON, Agenda
 
 T0 = 1_800_000_000_000_000
 
@@ -21,12 +21,18 @@ class Owner:
         self.armed = 0
 
 
+def agenda_at(now: int) -> Agenda:
+    agenda = Agenda()
+    assert woken(agenda, now) == []
+    return agenda
+
+
 def woken(agenda: Agenda, now: int) -> list[object]:
     return list(agenda.expired(now))
 
 
 def test_it_wakes_once_and_not_early() -> None:
-    agenda, owner = Agenda(), Owner()
+    agenda, owner = agenda_at(T0), Owner()
     agenda.arm(owner, T0 + 1, {"a": owner}, "a")
     assert agenda.due() == T0 + GRAIN
     assert woken(agenda, T0 + GRAIN - 1) == []
@@ -35,7 +41,7 @@ def test_it_wakes_once_and_not_early() -> None:
 
 
 def test_put_off_and_cancelled_by_an_assignment() -> None:
-    agenda = Agenda()
+    agenda = agenda_at(T0)
     table = {"later": Owner(), "never": Owner()}
     for name, owner in table.items():
         agenda.arm(owner, T0 + GRAIN, table, name)
@@ -47,7 +53,7 @@ def test_put_off_and_cancelled_by_an_assignment() -> None:
 
 
 def test_one_that_is_armed_for_sooner_comes_sooner_and_once() -> None:
-    agenda, owner = Agenda(), Owner()
+    agenda, owner = agenda_at(T0), Owner()
     table = {"a": owner}
     agenda.arm(owner, T0 + 9 * GRAIN, table, "a")
     agenda.arm(owner, T0 + 2 * GRAIN, table, "a")
@@ -56,7 +62,7 @@ def test_one_that_is_armed_for_sooner_comes_sooner_and_once() -> None:
 
 
 def test_one_that_left_its_table_is_not_woken_and_not_held() -> None:
-    agenda, owner = Agenda(), Owner()
+    agenda, owner = agenda_at(T0), Owner()
     table = {"a": owner}
     agenda.arm(owner, T0, table, "a")
     gone = weakref.ref(owner)
@@ -67,7 +73,7 @@ def test_one_that_left_its_table_is_not_woken_and_not_held() -> None:
 
 
 def test_another_with_the_same_key_is_woken_at_its_own_time_only() -> None:
-    agenda, first, second = Agenda(), Owner(), Owner()
+    agenda, first, second = agenda_at(T0), Owner(), Owner()
     table = {"a": first}
     agenda.arm(first, T0 + GRAIN, table, "a")
     table["a"] = second
@@ -76,8 +82,23 @@ def test_another_with_the_same_key_is_woken_at_its_own_time_only() -> None:
     assert woken(agenda, T0 + 5 * GRAIN) == [second]
 
 
+def test_what_waits_for_long_is_looked_at_in_between_and_forgotten_when_it_is_over() -> None:
+    agenda, owner = agenda_at(T0), Owner()
+    table = {"a": owner}
+    agenda.arm(owner, T0 + 3 * HORIZON + GRAIN, table, "a")
+    looks = 0
+    while (due := agenda.due()) is not None and not (found := woken(agenda, due)):
+        assert due <= T0 + (looks + 1) * HORIZON
+        looks += 1
+    assert (due, found, looks) == (T0 + 3 * HORIZON + GRAIN, [owner], 3)
+    agenda.arm(owner, T0 + 90 * HORIZON, table, "a")
+    del table["a"]
+    assert woken(agenda, T0 + 5 * HORIZON) == []
+    assert len(agenda) == 0
+
+
 def test_an_owner_may_be_armed_again_while_it_is_handled() -> None:
-    agenda, owner = Agenda(), Owner()
+    agenda, owner = agenda_at(T0), Owner()
     table = {"a": owner}
     agenda.arm(owner, T0, table, "a")
     times = 0

@@ -34,6 +34,8 @@ ASK_AGAIN = (401, 407, 422)
 """Finals after which the caller sends the same INVITE again: challenge (§22), session interval too small (RFC 4028)."""
 CALLER_RETRIES = 32_000 * MS
 """How long a challenged attempt waits for the caller's second INVITE."""
+INBOUND_LONGEST = 86_400_000 * MS
+"""How long an inbound call without session timer is kept: no rule bounds it, and its BYE may have been lost."""
 UNREAD = ""
 """Stands among the tags that a client had 2xx from for those that couldn't be read."""
 MAX_FORKS = 16
@@ -91,7 +93,7 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
             dialog = _dialog(edge, client, prototype, response)
         else:
             _aim_callee(edge, dialog.callee, client, response)
-        dialog.expires_at = expires_at
+        dialog.expires_at = expires_at or (now + INBOUND_LONGEST if dialog.inbound else 0)
         _confirm(edge, client, dialog, late, now)
         if late:
             end(edge, dialog, "late", now, caller_too=False)

@@ -137,7 +137,7 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
 
 
 def _refreshed(edge: Edge, client: Client, dialog: Dialog, response: Response, now: int) -> None:
-    expires_at = accept(response, client.session, now)
+    expires_at = accept(response, client.session, now) or (dialog.expires_at if dialog.inbound else 0)
     if dialog.state == "confirmed" and (expires_at or dialog.expires_at):
         dialog.expires_at = dialog.wake = expires_at
         if expires_at:

@@ -232,6 +232,7 @@ class Server:
             **found,
             "up_s": (now - self.started) // SECOND,
             "errors": self.guard.errors,
+            "tasks": len(asyncio.all_tasks()),
             "ledger": {
                 "path": str(self.ledger.path),
                 "state": self.ledger.down or "writing",

@@ -5,6 +5,9 @@ next 180. So an owner stands in the agenda once, at the earliest instant it ever
 looks whether the owner is still in its table and when it wants to be woken by now, and either wakes it or notes it for
 later. Putting off or cancelling costs nothing but an assignment to `wake`.
 
+Nobody stands further ahead than HORIZON: who waits for longer is looked at in between. So what is over and was to be
+woken in an hour (a session timer) is forgotten within a minute.
+
 Instants are rounded up to GRAIN, and all owners of one instant share a bucket, so that arming is O(1) and the heap
 holds few numbers. An entry names its owner by key, so that the agenda holds no object alive and makes no cycles.
 
@@ -33,6 +36,8 @@ TIMER_D = 32_000 * MS
 
 GRAIN = 10 * MS
 """How late a timer may be; never early."""
+HORIZON = 60_000 * MS
+"""How far ahead an entry may stand."""
 
 
 class Wakeable(Protocol):
@@ -50,20 +55,23 @@ Table = Mapping[Any, Any]
 class Agenda:
     """Wakes the owners of due timers."""
 
-    __slots__ = ("_buckets", "_instants")
+    __slots__ = ("_buckets", "_instants", "_now")
 
     def __init__(self) -> None:
         self._buckets: dict[int, list[tuple[Table, Any]]] = {}
         """By instant: (table, key of the owner in it)."""
         self._instants: list[int] = []
         """A heap of the buckets' instants."""
+        self._now = 0
+        """The last instant that we were told of, 0 before the first."""
 
     def arm(self, owner: Wakeable, at: int, table: Table, key: Any) -> None:
         """Wake `table[key]`, which is this owner, at `at`."""
         owner.wake = at
         if owner.armed and owner.armed <= at:
             return
-        instant = owner.armed = -(-at // GRAIN) * GRAIN
+        seen = min(at, self._now + HORIZON) if self._now else at
+        instant = owner.armed = -(-seen // GRAIN) * GRAIN
         bucket = self._buckets.get(instant)
         if bucket is None:
             self._buckets[instant] = [(table, key)]
@@ -77,6 +85,7 @@ class Agenda:
 
     def expired(self, now: int) -> Iterator[Wakeable]:
         """The owners due at or before `now`, each with its `wake` cleared."""
+        self._now = max(self._now, now)
         while self._instants and self._instants[0] <= now:
             instant = heappop(self._instants)
             for table, key in self._buckets.pop(instant):
