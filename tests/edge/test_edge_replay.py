@@ -209,4 +209,4 @@ def test_a_day_as_sip_and_as_records(mode: str, tmp_path: Path) -> None:
     outcomes = [outcome for outcome, *_ in told.values()]
     assert 50 < outcomes.count("deny") < len(outcomes) - 50
     assert mode == "enforce" or any(cut is not None for *_, cut in told.values())
-    assert {"wangiri", "dialled-through"} <= {hit[0] for one in told.values() for hit in one[3]}
+    assert {"wangiri", "forwarded-abroad"} <= {hit[0] for one in told.values() for hit in one[3]}
