@@ -10,7 +10,7 @@ from table import CALLER, INSIDE, NUMBER, OUTSIDE, Table
 
 from ringfence.sip.address import parse_address
 from ringfence.testing import wire
-from ringfence.testing.peer import answer_ok, call, leg
+from ringfence.testing.peer import answer_ok, call, leg, response_to
 
 
 @pytest.fixture
@@ -270,6 +270,34 @@ def test_a_silent_address_that_wakes_up_is_hung_up(tmp_path: Path) -> None:
     spare.answer()
     assert table.pbx.expect(200, call_id=made.call_id)
     assert (table.slots, len(table.engine.calls)) == (1, 1)
+
+
+def test_a_silent_address_that_wakes_up_while_they_talk_is_hung_up(tmp_path: Path) -> None:
+    """The caller isn't given a second answer, which not every PBX would hang up."""
+    table = Table(tmp_path, two_addresses=True)
+    made = table.dial()
+    table.run(5)
+    dead, spare = table.offered(), table.offered(table.spare)
+    spare.answer()
+    made.confirm(table.pbx.expect(200))
+    dead.answer()
+    table.carrier.expect("ACK")
+    answer_ok(table.carrier, table.carrier.expect("BYE"))
+    assert table.pbx.heard() == []
+    assert (table.slots, table.told()[-1]) == (1, "ended late")
+
+
+def test_a_silent_address_that_wakes_up_with_nonsense_ends_nothing(tmp_path: Path) -> None:
+    table = Table(tmp_path, two_addresses=True)
+    made = table.dial()
+    table.run(5)
+    dead, spare = table.offered(), table.offered(table.spare)
+    spare.ring()
+    nonsense = response_to(dead.invite, 200, "OK", ("Contact", "<sip:"), tag="dead")
+    table.carrier.send(nonsense, OUTSIDE)
+    table.carrier.expect("BYE")
+    spare.answer()
+    assert table.pbx.expect(200, call_id=made.call_id)
 
 
 def test_a_503_tries_the_next_trunk_which_judges_again(tmp_path: Path) -> None:

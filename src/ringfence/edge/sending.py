@@ -155,6 +155,7 @@ def waited(edge: Edge, call: Call, now: int) -> None:
         finish(edge, call, 503, "Service Unavailable", "lost", now)
     elif call.client is not None and call.client.state == "ict.calling":
         edge.step(call.client, "next", now)
+        call.client.server = None  # Whatever it says from now on is nothing to the caller, who may be talking by then.
         fail(edge, call, 408, now)
 
 
