@@ -14,6 +14,8 @@ from ringfence.testing.process import polls
 from ringfence.testing.wire import Sip
 
 NUMBER, CALLER = "+12125550143", "+12125550100"
+OWNED = "+12125550123"
+"""A number of the PBX, for inbound calls."""
 INCREMENT = 600
 """What the first six seconds to a US number cost by the guard's rates, micro-units."""
 
@@ -42,22 +44,30 @@ class Site:
         """The PBX sends an INVITE."""
         return call(self.pbx, self.guard.inside, number, caller)
 
-    def offered(self, made: Call) -> Leg:
-        """The carrier is offered this call."""
-        return leg(self.carrier, self.carrier.expect("INVITE", call_id=made.call_id))
+    def dialled_in(self, number: str = OWNED, caller: str = NUMBER, *, uri: str = "") -> Call:
+        """The carrier sends an INVITE."""
+        return call(self.carrier, self.guard.outside, number, caller, uri=uri)
+
+    def offered(self, made: Call, *, by: Peer | None = None) -> Leg:
+        """The other side, or one of the carrier's other addresses, is offered this call."""
+        other = by or self._other(made)
+        return leg(other, other.expect("INVITE", call_id=made.call_id))
 
     def connect(self, made: Call | None = None) -> tuple[Call, Dialog, Leg]:
-        """A call that is answered and confirmed: the call, the PBX's dialog, the carrier's."""
+        """A call that is answered and confirmed: the call, the caller's dialog, the callee's."""
         made = made or self.dial()
         offered = self.offered(made)
         return made, *self.answer(made, offered)
 
     def answer(self, made: Call, offered: Leg) -> tuple[Dialog, Leg]:
-        """The carrier answers, the PBX confirms."""
+        """The callee answers, the caller confirms."""
         offered.answer()
-        dialog = made.confirm(self.pbx.expect(200, call_id=made.call_id, method="INVITE"))
-        self.carrier.expect("ACK", call_id=made.call_id)
+        dialog = made.confirm(made.peer.expect(200, call_id=made.call_id, method="INVITE"))
+        offered.peer.expect("ACK", call_id=made.call_id)
         return dialog, offered
+
+    def _other(self, dialog: Dialog) -> Peer:
+        return self.carrier if dialog.peer is self.pbx else self.pbx
 
     def hang_up(self, dialog: Dialog, other: Peer) -> None:
         """One side says BYE, the other takes it."""
@@ -101,11 +111,11 @@ def _read(rows: list[dict[str, Any]], quantity: str, window_s: int, klass: str) 
 
 
 @contextlib.contextmanager
-def site(directory: Path, **policy: str) -> Iterator[Site]:
-    """A running site; `policy` are further lines for `Guard`: trunk, source, ledger."""
+def site(directory: Path, *more: Peer, **policy: str) -> Iterator[Site]:
+    """A running site; `more`: further addresses of the carrier; `policy`: lines for `Guard`: trunk, source, ledger."""
     with (
         Peer(PBX, name="pbx") as pbx,
         Peer(CARRIER, name="carrier") as carrier,
-        Guard(directory, pbx.address, carrier.address, **policy) as guard,
+        Guard(directory, pbx.address, carrier.address, *(peer.address for peer in more), **policy) as guard,
     ):
         yield Site(pbx, carrier, guard)

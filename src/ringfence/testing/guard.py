@@ -7,12 +7,14 @@ from PBX, the carrier answers at CARRIER, and 127.0.0.1 is nobody.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ringfence
 from ringfence.server import control
 from ringfence.testing.process import Process, ProcessError, free_ports
 from ringfence.testing.wire import Address, host_port
@@ -140,6 +142,7 @@ class Guard:
         """Start it, behind a wrapper such as faketime, and wait for its readiness line."""
         self._starts += 1
         command = [*wrapper, *program, "serve", "--policy", self.policy]
+        environment = {**SAME_SOURCES, **(environment or {})}
         self._process = Process(command, self.directory, f"guard{self._starts}", environment, wrapped=bool(wrapper))
         if ready:
             self._process.until(lambda: READY in self.process.said(), "readiness line", timeout_s=30.0)
@@ -152,7 +155,10 @@ class Guard:
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `ringfence` with these arguments in the guard's directory."""
         command = [sys.executable, "-m", "ringfence", *arguments]
-        return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, timeout=60, check=False)
+        environment = {**os.environ, **SAME_SOURCES}
+        return subprocess.run(
+            command, cwd=self.directory, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
 
     def status(self) -> Any:
         """`ringfence status --json`. Raises ProcessError where it fails."""
@@ -162,5 +168,7 @@ class Guard:
         return json.loads(done.stdout)
 
 
+SAME_SOURCES = {"PYTHONPATH": str(Path(ringfence.__file__).parents[1])}
+"""The guard is the one that is tested, though it runs in another directory than a relative PYTHONPATH is meant for."""
 READY = "ready"
 """What the readiness line has and no line before it."""

@@ -196,20 +196,36 @@ class Call(Dialog):
         )
 
 
-def call(peer: Peer, via: Address, number: str, caller: str, *headers: tuple[str, str], body: str = SDP) -> Call:
-    """Send an INVITE for a number through a proxy."""
+def call(
+    peer: Peer, via: Address, number: str, caller: str, *headers: tuple[str, str], body: str = SDP, uri: str = ""
+) -> Call:
+    """Send an INVITE for a number through a proxy; `uri` is a Request-URI other than the number there."""
     host = wire.host_port(via)
     made = Call(
         peer,
         f"{wire.new_tag()}@{peer.name}",
         f"<sip:{caller}@{wire.host_port(peer.address)}>;tag={wire.new_tag()}",
         f"<sip:{number}@{host}>",
-        f"sip:{number}@{host}",
+        uri or f"sip:{number}@{host}",
         via=via,
     )
     made.invite = made.request("INVITE", *headers, body=body, cseq=1)
     peer.send(made.invite, via)
     return made
+
+
+def alone(peer: Peer, method: str, uri: str, aor: str, *headers: tuple[str, str], cseq: int = 1) -> Sip:
+    """A request outside calls, as OPTIONS and REGISTER are; `aor` is From and To, without brackets."""
+    fields = (
+        _via(peer),
+        ("Max-Forwards", "70"),
+        ("From", f"<{aor}>;tag={wire.new_tag()}"),
+        ("To", f"<{aor}>"),
+        ("Call-ID", f"{wire.new_tag()}@{peer.name}"),
+        ("CSeq", f"{cseq} {method}"),
+        ("Contact", peer.contact),
+    )
+    return Sip(f"{method} {uri} SIP/2.0", fields).having(*headers)
 
 
 @dataclass
