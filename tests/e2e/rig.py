@@ -111,11 +111,13 @@ def _read(rows: list[dict[str, Any]], quantity: str, window_s: int, klass: str) 
 
 
 @contextlib.contextmanager
-def site(directory: Path, *more: Peer, **policy: str) -> Iterator[Site]:
+def site(
+    directory: Path, *more: Peer, pbx_host: str = PBX, carrier_host: str = CARRIER, **policy: str
+) -> Iterator[Site]:
     """A running site; `more`: further addresses of the carrier; `policy`: lines for `Guard`: trunk, source, ledger."""
     with (
-        Peer(PBX, name="pbx") as pbx,
-        Peer(CARRIER, name="carrier") as carrier,
+        Peer(pbx_host, name="pbx") as pbx,
+        Peer(carrier_host, name="carrier") as carrier,
         Guard(directory, pbx.address, carrier.address, *(peer.address for peer in more), **policy) as guard,
     ):
         yield Site(pbx, carrier, guard)

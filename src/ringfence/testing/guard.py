@@ -20,6 +20,8 @@ from ringfence.testing.process import Process, ProcessError, free_ports
 from ringfence.testing.wire import Address, host_port
 
 GUARD, PBX, CARRIER, STRANGER = "127.0.0.1", "127.0.1.1", "127.0.2.1", "127.0.3.1"
+GUARD6 = "::1"
+"""All there is of IPv6 on loopback: peers that use it are told apart by the listener they send to."""
 
 _POLICY = """
 [site]
@@ -65,6 +67,13 @@ RATES = """prefix,name,connect_fee,price_per_min,first_increment_s,next_incremen
 """
 
 
+def _listeners(pbx: str, carrier: str) -> tuple[Address, Address]:
+    """Where the PBX and where the carrier sends: two free ports, each at an address of the peer's kind."""
+    inside, outside = (GUARD6 if ":" in peer else GUARD for peer in (pbx, carrier))
+    ports = free_ports(2, inside) if inside == outside else [*free_ports(1, inside), *free_ports(1, outside)]
+    return (inside, ports[0]), (outside, ports[1])
+
+
 def policy_text(
     inside: Address,
     outside: Address,
@@ -100,14 +109,9 @@ class Guard:
         trunk: str = "",
         source: str = "",
         ledger: str = "",
-        host: str = GUARD,
     ) -> None:
         self.directory = directory
-        inside, outside = free_ports(2, host)
-        self.inside: Address = (host, inside)
-        """Where the PBX sends."""
-        self.outside: Address = (host, outside)
-        """Where the carrier sends."""
+        self.inside, self.outside = _listeners(pbx[0], carriers[0][0])
         self.policy = directory / "policy.toml"
         self.control = directory / "control.sock"
         text = policy_text(self.inside, self.outside, pbx, carriers, trunk=trunk, source=source, ledger=ledger)
