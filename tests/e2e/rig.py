@@ -112,12 +112,19 @@ def _read(rows: list[dict[str, Any]], quantity: str, window_s: int, klass: str) 
 
 @contextlib.contextmanager
 def site(
-    directory: Path, *more: Peer, pbx_host: str = PBX, carrier_host: str = CARRIER, **policy: str
+    directory: Path, *more: Peer, pbx_host: str = PBX, carrier_host: str = CARRIER, start: bool = True, **policy: str
 ) -> Iterator[Site]:
-    """A running site; `more`: further addresses of the carrier; `policy`: lines for `Guard`: trunk, source, ledger."""
+    """A site, running unless it is to be started apart.
+
+    `more`: further addresses of the carrier; `policy`: lines for `Guard`: trunk, source, ledger.
+    """
     with (
         Peer(pbx_host, name="pbx") as pbx,
         Peer(carrier_host, name="carrier") as carrier,
-        Guard(directory, pbx.address, carrier.address, *(peer.address for peer in more), **policy) as guard,
+        contextlib.ExitStack() as end,
     ):
+        guard = Guard(directory, pbx.address, carrier.address, *(peer.address for peer in more), **policy)
+        end.push(guard.__exit__)
+        if start:
+            guard.start()
         yield Site(pbx, carrier, guard)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,7 @@ from ringfence.ledger.records import Outage
 from ringfence.ledger.store import Store, Written
 from ringfence.ledger.verify import verify
 from ringfence.model import Ended, Fact
-
-MOUNTS = os.geteuid() == 0 and shutil.which("mount") is not None
+from ringfence.testing.disk import NoDiskError, fill, small_disk
 
 
 def kept(owner: Guard) -> list[Fact]:
@@ -34,25 +32,20 @@ def outages(owner: Guard) -> list[Outage]:
     return [entry for entry in found if isinstance(entry, Outage)]
 
 
-@contextmanager
-def small_disk(path: Path) -> Iterator[Path]:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Two megabytes of their own."""
-    path.mkdir()
-    if not MOUNTS or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", path], check=False).returncode:
-        pytest.skip("a disk of its own can be mounted by root only")
     try:
-        yield path
-    finally:
-        subprocess.run(["umount", path], check=True)
+        with small_disk(tmp_path / "disk") as path:
+            yield path
+    except NoDiskError as error:
+        pytest.skip(str(error))
 
 
-def test_full_disk(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk") as disk, guard(disk / "l.db") as owner:
+def test_full_disk(disk: Path) -> None:
+    with guard(disk / "l.db") as owner:
         owner.append(*story("before"))
-        filler = disk / "filler"
-        with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-            while file.write(bytes(4096)):
-                pass
+        filler = fill(disk / "filler")
         sent: list[Fact] = []
         while owner.ledger.down is None:
             sent.append(decided(f"c{len(sent)}"))
@@ -99,25 +92,24 @@ def test_a_disk_that_takes_no_more(tmp_path: Path) -> None:
     assert verify(tmp_path / "l.db").broken is None
 
 
-def test_read_only_at_the_start(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk") as disk:
-        with guard(disk / "l.db") as owner:
-            owner.append(*story("c1"))
-            owner.snapshot(b"state")
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        with guard(disk / "l.db") as owner:
-            assert owner.ledger.down is not None
-            assert "read-only" in owner.until_down().lower()
-            assert kept(owner) == story("c1")
-            snapshot = owner.ledger.load_snapshot()
-            assert snapshot is not None
-            assert snapshot.state == {"engine": b"state"}
-            (error,) = owner.offer(decided("c2"))
-            assert error == owner.ledger.down
-            subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-            owner.until_up()
-            assert kept(owner) == [*story("c1"), decided("c2")]
-        assert verify(disk / "l.db").broken is None
+def test_read_only_at_the_start(disk: Path) -> None:
+    with guard(disk / "l.db") as owner:
+        owner.append(*story("c1"))
+        owner.snapshot(b"state")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with guard(disk / "l.db") as owner:
+        assert owner.ledger.down is not None
+        assert "read-only" in owner.until_down().lower()
+        assert kept(owner) == story("c1")
+        snapshot = owner.ledger.load_snapshot()
+        assert snapshot is not None
+        assert snapshot.state == {"engine": b"state"}
+        (error,) = owner.offer(decided("c2"))
+        assert error == owner.ledger.down
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        owner.until_up()
+        assert kept(owner) == [*story("c1"), decided("c2")]
+    assert verify(disk / "l.db").broken is None
 
 
 @pytest.mark.parametrize("names", [("l.db",), ("l.db-wal",), ("l.db", "l.db-wal", "l.db-shm")], ids="+".join)

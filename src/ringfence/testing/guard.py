@@ -140,17 +140,25 @@ class Guard:
         self,
         *wrapper: str | Path,
         program: Sequence[str | Path] = (sys.executable, "-m", "ringfence"),
+        options: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         ready: bool = True,
     ) -> Process:
         """Start it, behind a wrapper such as faketime, and wait for its readiness line."""
         self._starts += 1
-        command = [*wrapper, *program, "serve", "--policy", self.policy]
+        command = [*wrapper, *program, "serve", "--policy", self.policy, *options]
         environment = {**SAME_SOURCES, **(environment or {})}
         self._process = Process(command, self.directory, f"guard{self._starts}", environment, wrapped=bool(wrapper))
         if ready:
             self._process.until(lambda: READY in self.process.said(), "readiness line", timeout_s=30.0)
         return self._process
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the policy file, which must have the old text; a running guard doesn't read it by itself."""
+        text = self.policy.read_text()
+        if old not in text:
+            raise ProcessError(f"the policy has no {old!r}:\n{text}")
+        self.policy.write_text(text.replace(old, new))
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """One command over the control socket."""
@@ -174,5 +182,5 @@ class Guard:
 
 SAME_SOURCES = {"PYTHONPATH": str(Path(ringfence.__file__).parents[1])}
 """The guard is the one that is tested, though it runs in another directory than a relative PYTHONPATH is meant for."""
-READY = "ready"
+READY = "serve: ready"
 """What the readiness line has and no line before it."""
