@@ -89,8 +89,8 @@ class Site:
         )
 
     def settled(self, expected: Meters) -> Meters:
-        """The meters once they read as expected, or as they read at the end of five seconds."""
-        for _ in polls(5.0, every_s=0.2):
+        """The meters once they read as expected, or as they read at the end of ten seconds."""
+        for _ in polls(10.0, every_s=0.2):
             read = self.meters()
             if read == expected:
                 break

@@ -217,3 +217,29 @@ def test_idle_callers_are_forgotten() -> None:
     for _ in range(30 // module.SWEEP):
         meters.sweep(2 * SECOND)
     assert list(meters) == []
+
+
+def test_a_call_that_pays_for_hours_keeps_few_payments_and_gets_back_what_it_did_not_use() -> None:
+    meters = Meters()
+    meters.reserve(hold_of("a", [DAY], 6, enforced=False), now=SECOND)
+    for minute in range(1, 300):
+        meters.extend(hold_of("a", [DAY], 6, enforced=False), now=minute * 60 * SECOND)
+    held = meters.held("a")
+    assert held is not None
+    assert (len(held.paid), held.money) == (module.KEPT_PAYMENTS, 300 * 6)
+    meters.settle("a", now=300 * 60 * SECOND, cost_micros=299 * 6 - 1)
+    assert meters.read(DAY, 300 * 60 * SECOND) == 299 * 6 - 1
+
+
+def test_what_comes_back_from_old_payments_counts_too_long_rather_than_too_short(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    kept, whole = Meters(), Meters()
+    for meters, most in ((kept, 4), (whole, 10_000)):
+        monkeypatch.setattr(module, "KEPT_PAYMENTS", most)
+        for hour in range(12):
+            for name in ("a", "b"):
+                ask = meters.extend if hour else meters.reserve
+                ask(hold_of(name, [DAY], 6, enforced=False), now=hour * 3600 * SECOND)
+        meters.settle("a", now=12 * 3600 * SECOND)
+    for hour in range(12, 40):
+        now = hour * 3600 * SECOND
+        assert kept.read(DAY, now) >= whole.read(DAY, now)

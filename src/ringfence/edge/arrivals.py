@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ringfence.edge import answers, inside, invites, late, registers, relay, sending
+from ringfence.edge import answers, inside, invites, late, registers, relay, sending, unheard
 from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
@@ -90,6 +90,7 @@ def _confirmed(edge: Edge, server: Server, now: int) -> bool:
 
 
 def _acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> None:
+    unheard.recall(edge, request, origin, now)
     if not inside.acknowledged(edge, request, origin, now) and not late.routed(edge, request, None, origin, now):
         edge.count("stray")
 
@@ -107,6 +108,7 @@ def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> 
     if method == "CANCEL":
         _cancelled(edge, request, key, server, origin, now)
     elif not initial:
+        unheard.recall(edge, request, origin, now)
         found = inside.take(edge, request, server, origin, now) or late.routed(edge, request, server, origin, now)
         if not found:
             edge.respond(server, 481, NOT_THERE, now)

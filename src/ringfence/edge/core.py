@@ -24,7 +24,7 @@ from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server
 from ringfence.edge.state import Edge
 from ringfence.edge.targets import Address, Name
-from ringfence.model.fact import Ended, Fact
+from ringfence.model.fact import Fact
 from ringfence.model.settings import Policy
 from ringfence.model.verdict import Verdict
 from ringfence.sip.dialog import Dialog
@@ -108,11 +108,11 @@ class EdgeCore:
         call = edge.calls.get(attempt_id)
         if call is not None:
             if call.state != "over":
-                sending.stop(edge, call, cause, (480, "Temporarily Unavailable"), now)
+                sending.stop(edge, call, cause, sending.CUT, now)
             return True
-        orphan = edge.adopt_orphan(attempt_id)
+        orphan = edge.orphans.get(attempt_id)
         if orphan is not None:
-            edge.note(Ended(at=now, id=attempt_id, cause=cause))
+            late.cut(edge, orphan, cause, now)
             return True
         retry = next((retry for retry in edge.retries.values() if retry.attempt.id == attempt_id), None)
         if retry is not None:

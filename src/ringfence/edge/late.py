@@ -6,7 +6,7 @@ repeats all that is needed to put both transactions up again (`revive`), so it t
 the caller, by his Call-ID and tag.
 
 The rest passes without state, where it can't cost anything: responses inside known dialogs by the Via under ours (RFC
-3261 §16.11), and ACK and BYE of inbound calls, which no fact tells of, by their Route. A 2xx to an attempt that nobody
+3261 §16.11), and ACK and BYE of calls that no record tells of, by their Route. A 2xx to an attempt that nobody
 knows any more is a call that costs money without end: it is hung up.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import sending
+from ringfence.edge import relay, sending
 from ringfence.edge.calls import enter
 from ringfence.edge.ending import acknowledge, end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
@@ -88,7 +88,7 @@ def _forget(edge: Edge, fact: Ended) -> None:
 def gave_up(edge: Edge, orphan: Orphan, now: int) -> None:
     """No answer came to an orphan in all the time it may ring."""
     edge.adopt_orphan(orphan.attempt.id)
-    edge.note(Ended(at=now, id=orphan.attempt.id, cause="lost"))
+    edge.note(Ended(at=now, id=orphan.attempt.id, cause=orphan.cause or "lost"))
 
 
 # --- INVITEs from before --------------------------------------------------------------------------------------------
@@ -117,7 +117,10 @@ def _answers(orphan: Orphan, response: Response, origin: Origin) -> bool:
 
 
 def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
-    """A caller hangs up on an attempt from before; False where there is none of his."""
+    """A caller hangs up on an attempt from before; False where there is none of his.
+
+    The carrier may never have heard of it, so its final response isn't waited for longer than another target would be.
+    """
     orphan = edge.orphans.get(edge.orphan_ids.get((request.call_id, request.from_tag or ""), ""))
     if orphan is None or not is_party(origin.party, orphan.prototype.caller.party):
         return False
@@ -126,7 +129,18 @@ def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
         return False
     call = _revive(edge, orphan, request.all("via"), "", targets[0], now)
     sending.stop(edge, call, "cancelled", None, now)
+    edge.agenda.arm(call, now + sending.FAILOVER, edge.calls, call.id)
     return True
+
+
+def cut(edge: Edge, orphan: Orphan, cause: str, now: int) -> None:
+    """End an attempt from before. Its final response ends it; where none comes, it is told as ended in a moment."""
+    orphan.cause = orphan.cause or cause
+    edge.agenda.arm(orphan, now + sending.FAILOVER, edge.orphans, orphan.attempt.id)
+    targets = edge.targets.of(orphan.attempt.trunk, now)
+    if targets:
+        nobody = Server("", "ist.proceeding", now, "", "", 0, None)
+        relay.send_cancel(edge, _client(edge, orphan, _call(orphan, nobody), "", targets[0], now), now)
 
 
 def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, target: Target, now: int) -> Call:
@@ -134,49 +148,60 @@ def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, target: 
 
     Of the INVITE only that is known which its CANCEL and the ACK of a refusal repeat.
     """
-    prototype, verdict = orphan.prototype, orphan.verdict
-    caller = prototype.caller
-    cseq = b"%d INVITE" % prototype.invite_cseq
-    server = _server(edge, orphan, vias, cseq, now)
-    call = Call(orphan.attempt.id, server, None, prototype, caller.party)
-    call.attempt, call.verdict, call.trunk = orphan.attempt, verdict, orphan.attempt.trunk
-    call.state, call.tries = "sent", 1
-    branch = branch or sending.branch_of(edge, call, prototype.invite_cseq)
-    limit = now + verdict.ring_limit_s * SECOND
-    client = Client(branch, now, "INVITE", edge.policy.trunks[call.trunk].listen, target.host, target.port, limit)
-    client.server, client.call, client.dialog = server, call.id, prototype
-    if verdict.send_caller is not None:
-        caller.name = shown_from(caller.seen, orphan.attempt, verdict.send_caller)
-        client.restore = (("from", caller.seen),)
-    headers = [
-        ("Via", edge.via(client.listener, branch)),
-        ("From", caller.name),
-        ("To", prototype.callee.name),
-        ("Call-ID", wire(prototype.call_id)),
-        ("CSeq", cseq),
-    ]
-    uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(target.host, target.port)
-    client.last = build_request("INVITE", uri, headers).to_bytes()
-    edge.clients[branch] = client
+    call = _call(orphan, _server(edge, orphan, vias, now))
+    if orphan.cause:
+        call.cancelled, call.final = orphan.cause, sending.CUT
+    edge.servers[call.server.key] = call.server
+    call.client = client = _client(edge, orphan, call, branch, target, now)
+    edge.clients[client.key] = client
     edge.step(client, "1xx", now)
-    call.client = client
     edge.adopt_orphan(call.id)
     enter(edge, call)
     return call
 
 
-def _server(edge: Edge, orphan: Orphan, vias: list[bytes], cseq: bytes, now: int) -> Server:
+def _call(orphan: Orphan, server: Server) -> Call:
+    call = Call(orphan.attempt.id, server, None, orphan.prototype, orphan.prototype.caller.party)
+    call.attempt, call.verdict, call.trunk = orphan.attempt, orphan.verdict, orphan.attempt.trunk
+    call.state, call.tries = "sent", 1
+    return call
+
+
+def _client(edge: Edge, orphan: Orphan, call: Call, branch: str, target: Target, now: int) -> Client:
+    prototype, verdict = orphan.prototype, orphan.verdict
+    branch = branch or sending.branch_of(edge, call, prototype.invite_cseq)
+    limit = now + verdict.ring_limit_s * SECOND
+    client = Client(branch, now, "INVITE", edge.policy.trunks[call.trunk].listen, target.host, target.port, limit)
+    client.server, client.call, client.dialog = call.server, call.id, prototype
+    if verdict.send_caller is not None:
+        client.restore = (("from", prototype.caller.seen),)
+        prototype.caller.name = shown_from(prototype.caller.seen, orphan.attempt, verdict.send_caller)
+    headers = [
+        ("Via", edge.via(client.listener, branch)),
+        ("From", prototype.caller.name),
+        ("To", prototype.callee.name),
+        ("Call-ID", wire(prototype.call_id)),
+        ("CSeq", b"%d INVITE" % prototype.invite_cseq),
+    ]
+    uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(target.host, target.port)
+    client.last = build_request("INVITE", uri, headers).to_bytes()
+    return client
+
+
+def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
     """The caller's transaction: where its answers go stands in his Via, as we wrote it there."""
     prototype, via = orphan.prototype, parse_via(vias[0])
     host = via.received or via.host
     lines = [b"Via: " + value for value in vias]
-    lines += [b"From: " + prototype.caller.seen, b"Call-ID: " + wire(prototype.call_id), b"CSeq: " + cseq]
+    lines += [
+        b"From: " + prototype.caller.seen,
+        b"Call-ID: " + wire(prototype.call_id),
+        b"CSeq: %d INVITE" % prototype.invite_cseq,
+    ]
     head = ReplyHead(b"\r\n".join(lines) + b"\r\n", b"To: " + prototype.callee.name, False)
     key = key_of(vias[0], host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
     port = via.rport or via.port or 5060
-    server = Server(key, "ist.proceeding", now, prototype.caller.listener, host, port, head)
-    edge.servers[key] = server
-    return server
+    return Server(key, "ist.proceeding", now, prototype.caller.listener, host, port, head)
 
 
 # --- without state --------------------------------------------------------------------------------------------------
@@ -275,13 +300,17 @@ def _way_back(edge: Edge, response: Response, origin: Origin) -> tuple[bytes, tu
 
 
 def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, now: int) -> bool:
-    """An ACK or BYE inside an inbound call that was forgotten, by its Route; False for anything else."""
+    """An ACK or BYE inside a call that no record tells of, by its Route; False for anything else.
+
+    No fact tells of inbound calls; an outbound one is told as ended where nothing was heard of it for long, or no
+    answer to a CANCEL: if it is up all the same it can be ended.
+    """
     if request.method not in ("ACK", "BYE"):
         return False
     routes = request.all("route")
     ids = [edge.named_by(route) for route in routes]
-    id = next((id for id in ids if id is not None and is_inbound(id)), None)
-    if id is None:
+    id = next((id for id in ids if id is not None), None)
+    if id is None or not (is_inbound(id) or edge.forgotten(id)):
         return False
     rest = [route for route, known in zip(routes, ids, strict=True) if known is None]
     uri = parse_uri(cut_address(rest[0])[1]) if rest else request.uri

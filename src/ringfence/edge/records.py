@@ -50,9 +50,11 @@ class Server(Transaction):
 
     __slots__ = ("call", "head", "merge")
 
-    def __init__(self, key: str, state: str, now: int, listener: str, host: str, port: int, head: ReplyHead) -> None:
+    def __init__(
+        self, key: str, state: str, now: int, listener: str, host: str, port: int, head: ReplyHead | None
+    ) -> None:
         super().__init__(key, state, now, listener, host, port)
-        self.head: ReplyHead | None = head
+        self.head = head
         self.call = ""
         """Of an INVITE: the key of the Call that answers it, or of the Client that it was forwarded by."""
         self.merge: tuple[str, str, int] | None = None
@@ -144,6 +146,8 @@ class Orphan(msgspec.Struct, gc=False):
     prototype: Dialog
     attempt: Attempt
     verdict: Verdict
+    cause: str = ""
+    """Why it is to end, where that was ordered."""
     wake: int = 0
     armed: int = 0
 

@@ -26,6 +26,9 @@ ANSWER_WITHIN = 4_000 * MS
 FAILOVER = 4_000 * MS
 """How long a target may stay silent before the next one is tried, where there is one (RFC 3263 §4.3 says timer B)."""
 
+CUT = (480, "Temporarily Unavailable")
+"""What the caller is told when his call is cut before its answer."""
+
 
 def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
     """Ask for a verdict on the attempt as it stands."""
@@ -129,7 +132,7 @@ def fail(edge: Edge, call: Call, status: int, now: int) -> None:
     if client is not None and not call.inbound:
         edge.targets.mark_down(client.host, client.port, now)
     if call.cancelled:
-        finish(edge, call, *(call.final or (487, "Request Terminated")), call.cancelled, now)
+        _give_up(edge, call, now)
         return
     if call.targets:
         send_next(edge, call, now)
@@ -157,6 +160,12 @@ def waited(edge: Edge, call: Call, now: int) -> None:
         edge.step(call.client, "next", now)
         call.client.server = None  # Whatever it says from now on is nothing to the caller, who may be talking by then.
         fail(edge, call, 408, now)
+    elif call.cancelled:
+        _give_up(edge, call, now)
+
+
+def _give_up(edge: Edge, call: Call, now: int) -> None:
+    finish(edge, call, *(call.final or (487, "Request Terminated")), call.cancelled, now)
 
 
 # --- giving up ----------------------------------------------------------------------------------------------------

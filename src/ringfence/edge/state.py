@@ -247,6 +247,10 @@ class Edge:
             self.over = dict.fromkeys(list(self.over)[MAX_OVER // 2 :])
         self.over[id, tag] = None
 
+    def forgotten(self, id: str) -> bool:
+        """Whether nothing is known any more of an attempt."""
+        return not (id in self.by_attempt or id in self.calls or id in self.orphans)
+
     def forget_inbound(self, dialog: Dialog) -> None:
         """An inbound call is no longer live."""
         key = (dialog.callee.party.partition(":")[2], dialog.digits)

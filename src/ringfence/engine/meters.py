@@ -25,6 +25,9 @@ from ringfence.model.time import Instant
 
 MAX_CALLERS = 20_000
 """Extensions with meters of their own. A From user is a claim: who invents more of them shares one meter per source."""
+KEPT_PAYMENTS = 4
+"""Payments of a call that are kept apart: what comes back at its end is out of the last one or two. The ones before are
+one sum as of the first: given back from there, it would count for too long rather than too short a time."""
 SWEEP = 5
 """Callers that are looked at in a tick for being idle."""
 
@@ -181,6 +184,9 @@ class Meters:
             self._counter(charge.meter).add(charge.amount, now)
         if charges:
             held.paid.append((now, charges[0].amount))
+        if len(held.paid) > KEPT_PAYMENTS:
+            (at, first), (_, second) = held.paid[:2]
+            held.paid[:2] = [(at, first + second)]
 
     def _withdraw(self, hold_id: str, now: Instant) -> frozenset[MeterKey]:
         """Take back what an id holds; gives the meters that stay charged."""

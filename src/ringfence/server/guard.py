@@ -29,6 +29,7 @@ from ringfence.ledger.segments import Message as StoredMessage
 from ringfence.model import (
     SECOND,
     Alert,
+    Answered,
     Attempted,
     Command,
     Cut,
@@ -68,7 +69,8 @@ class Guard:
         self.errors = 0
         """Attempts over which the engine stumbled."""
         self._awaited = False
-        """Whether a verdict waits for its commit that the ledger wasn't told to hurry for."""
+        """Whether the ledger was given something it wasn't yet told to hurry for: a verdict that waits for its commit,
+        or the answer or end of a call, which somebody may know already and a killed guard should."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = 0
 
@@ -145,6 +147,7 @@ class Guard:
         """A fact: the engine knows it, the ledger keeps it."""
         commands = self.engine.apply(fact, now=self.clock.now())
         self.ledger.append(fact)
+        self._awaited = self._awaited or isinstance(fact, Answered | Ended)
         self.obey(commands)
 
     def _ask(self, ask: Ask) -> None:
