@@ -78,9 +78,12 @@ class Yard:
                 break
         return read
 
-    def call(self, calls: int, rate: float) -> Statistics:
-        """Calls that are answered and hung up at once. Raises ProcessError where SIPp fails."""
-        with self._caller(calls, rate, talk_ms=50) as caller:
+    def call(self, calls: int, rate: float, number: str = "") -> Statistics:
+        """Calls that are answered and hung up at once, all to one number if it is given.
+
+        Raises ProcessError where SIPp fails.
+        """
+        with self._caller(calls, rate, talk_ms=50, number=number) as caller:
             return caller.finish(calls / rate + 60)
 
     @contextmanager
@@ -92,10 +95,11 @@ class Yard:
             )
             yield caller
 
-    def _caller(self, calls: int, rate: float, talk_ms: int) -> sipp.Sipp:
+    def _caller(self, calls: int, rate: float, talk_ms: int, number: str = "") -> sipp.Sipp:
         self._runs += 1
+        numbers = [(number, caller) for _, caller in _numbers()[:100]] if number else _numbers()
         return sipp.caller(
-            play.caller(), self._directory, self.guard.inside, calls=calls, rate=rate, numbers=_numbers(),
+            play.caller(), self._directory, self.guard.inside, calls=calls, rate=rate, numbers=numbers,
             talk_ms=talk_ms, timeout_s=int(calls / rate + 600), name=f"caller{self._runs}", host=PBX,
         )  # fmt: skip
 
