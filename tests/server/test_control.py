@@ -4,6 +4,7 @@ import asyncio
 import socket
 import stat
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -80,3 +81,28 @@ def test_a_file_in_the_way_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="is no socket"):
         asyncio.run(ControlServer(path, {}).start())
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/proc/ringfence/control.sock", "No such file or directory"),
+        (f"/tmp/{'x' * 120}", "AF_UNIX path too long"),
+    ],
+)
+def test_a_place_where_no_socket_can_be_is_said(path: str, why: str) -> None:
+    with pytest.raises(ControlError) as caught:
+        asyncio.run(ControlServer(Path(path), {}).start())
+    assert str(caught.value) == f"control socket {path}: {why}; choose another `socket` under [control]"
+
+
+def test_a_guard_that_hangs_up_or_is_silent_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with pytest.raises(ControlError, match="does not answer: timed out"):
+            ask(path, "status", timeout_s=0.01)
+        with pytest.raises(ControlError, match="hung up; are you its user"):
+            Thread(target=lambda: [listener.accept()[0].close() for _ in range(2)]).start()
+            ask(path, "status")

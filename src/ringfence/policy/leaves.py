@@ -23,8 +23,10 @@ def text(says: str, *, longest: int = 1000) -> Leaf:
 
     def parse(value: Any) -> str:
         string = as_text(value, says)
-        if not string.strip() or len(string) > longest or any(ord(c) < 32 for c in string):
+        if not string.strip() or any(ord(c) < 32 for c in string):
             raise Wrong(f"must be {says}, not {shown(value)}")
+        if len(string) > longest:
+            raise Wrong(f"must be {says} of at most {longest} characters, not {len(string)}")
         return string
 
     return Leaf(says, parse, {"type": "string", "minLength": 1, "maxLength": longest})

@@ -38,16 +38,20 @@ class ControlServer:
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Listen. Raises ControlError where another process answers at the path."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _remove_stale(self.path)
-        old = os.umask(0o177)
+        """Listen. Raises ControlError where another process answers at the path, or no socket can be made there."""
         try:
-            self._server = await asyncio.start_unix_server(self._connected, str(self.path), limit=MAX_LINE)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _remove_stale(self.path)
+            self._server = await self._opened()
         except OSError as error:
             raise ControlError(
-                f"control socket {self.path}: {error.strerror}; choose another `control` path"
+                f"control socket {self.path}: {error.strerror or error}; choose another `socket` under [control]"
             ) from error
+
+    async def _opened(self) -> asyncio.Server:
+        old = os.umask(0o177)
+        try:
+            return await asyncio.start_unix_server(self._connected, str(self.path), limit=MAX_LINE)
         finally:
             os.umask(old)
 
@@ -111,6 +115,8 @@ def ask(path: Path, do: str, timeout_s: float = 10.0, **arguments: Any) -> Any:
         ) from error
     except PermissionError as error:
         raise ControlError(f"{path} belongs to another user; run this as the user of the guard") from error
+    except (ConnectionResetError, BrokenPipeError):
+        line = b""
     except OSError as error:
         raise ControlError(f"the guard at {path} does not answer: {error}") from error
     if not line:
@@ -132,7 +138,7 @@ def _remove_stale(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_socket():
-        raise ControlError(f"{path} exists and is no socket; remove it or choose another `control` path")
+        raise ControlError(f"{path} exists and is no socket; remove it or choose another `socket` under [control]")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
@@ -140,4 +146,4 @@ def _remove_stale(path: Path) -> None:
         except OSError:
             path.unlink()
             return
-    raise ControlError(f"another guard answers at {path}; stop it or choose another `control` path")
+    raise ControlError(f"another guard answers at {path}; stop it or choose another `socket` under [control]")

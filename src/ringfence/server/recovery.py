@@ -23,6 +23,8 @@ log = logging.getLogger("ringfence.recovery")
 
 ENGINE = "engine"
 """Name of the engine's part of a snapshot."""
+_NOT_OURS = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
+"""What comes of a snapshot that is whole, but of another version's making."""
 
 
 class Recovered(NamedTuple):
@@ -55,7 +57,7 @@ def _engine(ledger: Ledger, policy: Policy, node: str) -> tuple[Engine, int]:
     if snapshot is not None:
         try:
             load(engine, snapshot.state[ENGINE])
-        except (KeyError, msgspec.MsgspecError) as error:
+        except _NOT_OURS as error:
             log.warning("the snapshot can't be used (%s): all facts are read again", error)
             engine, since_snapshot = Engine(policy, node), False
     tail = 0

@@ -24,9 +24,10 @@ def load_secret(path: Path) -> bytes:
 
 
 def _create(path: Path) -> bytes:
-    secret, draft = os.urandom(BYTES), path.with_name(f"{path.name}.{os.getpid()}")
+    secret, draft = os.urandom(BYTES), path.with_name(f"{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft.unlink(missing_ok=True)  # Left by a start that failed; who holds the ledger's lock is alone here.
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secret)
             file.flush()

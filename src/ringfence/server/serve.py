@@ -74,13 +74,16 @@ class Server:
 
     async def run(self, ready: Callable[[Server], None]) -> None:
         """Serve until a signal; `ready` is called once calls are taken."""
-        policy = self._bind(self.loaded.policy)
-        control = ControlServer(Path(policy.control), self._commands())
-        await control.start()
         try:
-            await self._serve(policy, ready)
+            policy = self._bind(self.loaded.policy)
+            control = ControlServer(Path(policy.control), self._commands())
+            await control.start()
+            try:
+                await self._serve(policy, ready)
+            finally:
+                await control.stop()
         finally:
-            await control.stop()
+            self._hear_nobody()
 
     async def _serve(self, policy: Policy, ready: Callable[[Server], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -255,12 +258,15 @@ class Server:
         log.info("stopping; calls in progress go on")
         if hasattr(self, "resolver"):
             await self.resolver.close()
-        for socket in self.sockets.values():
-            socket.close()
+        self._hear_nobody()
         if hasattr(self, "guard"):
             self.guard.stop()
             take_snapshot(self.ledger, self.guard.engine, self.clock.now())
         self.ledger.close()
+
+    def _hear_nobody(self) -> None:
+        while self.sockets:
+            self.sockets.popitem()[1].close()
 
 
 def _dns() -> Dns:
