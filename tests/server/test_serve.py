@@ -76,8 +76,7 @@ def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         taken = f"127.0.0.1:{other.getsockname()[1]}"
-        listen = '[listen.inside]
-bind = "{}"'.format
+        listen = '[listen.inside]\nbind = "{}"'.format
         (said,) = refused(policy_file(tmp_path, listen("127.0.0.1:0"), listen(taken)), capsys)
     assert f"UDP {taken} can't be opened: another program has this port" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["policy.toml", "rates.csv"]
