@@ -120,7 +120,8 @@ def verify(*, ledger: Where = LEDGER, head: Text = "", as_json: Json = False) ->
     """
     found: Verified = verify_ledger(ledger, head)
     if as_json:
-        print(json.dumps(msgspec.to_builtins(found), default=str))
+        broken = found.broken._asdict() if found.broken else None
+        print(json.dumps({**found._asdict(), "broken": broken}))
     elif found.broken is None:
         last = f"entries {found.first} to {found.last}, {found.bodies} with their bodies, {found.heads} signed heads"
         print(f"{ledger}: intact; node {found.node}, {last}")

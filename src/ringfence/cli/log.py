@@ -195,7 +195,7 @@ def _cells(call: Call) -> tuple[object, ...]:
     decided, verdict = call.decided, call.decided.verdict
     number = verdict.destination.number.e164 or verdict.destination.number.candidate
     shown = f"+{number}" if number and not verdict.emergency else number
-    spent = money(cost(call)) if call.answered else ""
+    spent = money(cost(call)) if call.answered and call.ended else ""
     return (
         instant(decided.at),
         decided.attempt.id,

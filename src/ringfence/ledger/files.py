@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,8 +150,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection, also while a guard writes; raises LedgerError."""
-    if not path.exists():
-        raise LedgerError(f"ledger {path}: there is none; name it with --ledger, or start the guard once")
+    _look(path)
     try:
         return _try_reader(path, "mode=ro")
     except sqlite3.Error as error:
@@ -162,12 +162,26 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         raise LedgerError(in_words(path, error)) from error
 
 
+def _look(path: Path) -> None:
+    """Raises LedgerError for what people mistake; opens nothing, since closing it would drop a writer's locks."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise LedgerError(f"ledger {path}: there is none; name it with --ledger, or start the guard once") from None
+    except OSError as error:
+        raise LedgerError(f"ledger {path}: {error.strerror}; run this as the user of the guard") from error
+    if stat.S_ISDIR(mode):
+        raise LedgerError(f"ledger {path}: is a directory; name the file in it, as [ledger] path in the policy does")
+    if not os.access(path, os.R_OK):
+        raise LedgerError(f"ledger {path}: may not be read by this user; run this as the user of the guard")
+
+
 def _try_reader(path: Path, how: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?{how}"
     connection = sqlite3.connect(uri, uri=True, timeout=2.0, isolation_level=None, check_same_thread=False)
     try:
-        _version(connection, path)
-        connection.execute("SELECT node FROM meta").fetchone()
+        if _version(connection, path) == 0:
+            raise LedgerError(f"ledger {path}: is no ledger, or nothing was written yet; name it with --ledger")
     except (sqlite3.Error, LedgerError):
         connection.close()
         raise
