@@ -18,8 +18,9 @@ from ringfence.engine import habits as habit
 from ringfence.engine import lately as late
 from ringfence.engine.destinations import digits_of, plan_of
 from ringfence.engine.habits import Habits
+from ringfence.engine.inbound import Arrivals, Inbound, Ring, Rings
 from ringfence.engine.lately import DAY_US, HOUR_US, End, Lately, Try
-from ringfence.engine.look import RINGS_KEPT_US, Look
+from ringfence.engine.look import Look
 from ringfence.engine.marks import area_of, is_foreign, marks, network_of
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.fact import Answered, Arrived, Decided, Ended
@@ -31,12 +32,6 @@ from ringfence.rules import words
 from ringfence.rules.traits import QUIET, Traits
 
 MAX_ENTITIES = 20_000
-MAX_INBOUND = 20_000
-LONGEST_INBOUND_US = 6 * HOUR_US
-"""An inbound call of which nothing is heard for so long is over: the guard may have been down at its end."""
-RING_SHORT_S = 15
-"""A call that was missed after so many seconds was meant to be called back."""
-MAX_RINGS = 2000
 MAX_TOLL_FREE = 200
 
 
@@ -67,23 +62,13 @@ class Open(msgspec.Struct, gc=False):
     answered_at: Instant = 0
 
 
-class Inbound(msgspec.Struct, gc=False):
-    """A call that came in and isn't over."""
+class Seen(NamedTuple):
+    """An attempt that was looked at, and what was unusual about it at that moment."""
 
-    source: str
-    caller: str
-    dialled: str
+    attempt: Attempt
+    destination: Destination
     at: Instant
-    answered: bool = False
-
-
-class Ring(msgspec.Struct, gc=False, array_like=True):
-    """A call that was missed after a short ring."""
-
-    at: Instant
-    source: str
-    caller: str
-    dialled: str
+    traits: Traits
 
 
 class Behaviour:
@@ -94,19 +79,32 @@ class Behaviour:
         self.habits: dict[str, Habits] = {}
         self.lately: dict[str, Lately] = {}
         self.open: dict[str, Open] = {}
-        self.inbound: dict[str, Inbound] = {}
-        self.rings: list[Ring] = []
+        self.inbound = Arrivals()
+        self.rings = Rings()
         self.toll_free: dict[str, deque[Instant]] = {}
         """When an extension called toll-free numbers last."""
         self.trust_until: Instant = 0
         """Calls before this teach whatever speaks against them: at the beginning of a history everything is new."""
         self._live: dict[str, int] = {}
         """Calls that are up: by trunk, by extension and number abroad."""
+        self._last: Seen | None = None
+        """What was judged last, until something happens after which it may look different: mostly its own decision."""
+
+    def use(self, policy: Policy) -> None:
+        """Another policy for what comes."""
+        self.policy = policy
+        self._last = None
 
     # An attempt beside what is remembered.
 
     def traits(self, attempt: Attempt, destination: Destination, now: Instant) -> Traits:
         """What is unusual about it."""
+        last = self._last
+        if last is None or last.attempt is not attempt or last.destination is not destination or last.at != now:
+            last = self._last = Seen(attempt, destination, now, self._traits(attempt, destination, now))
+        return last.traits
+
+    def _traits(self, attempt: Attempt, destination: Destination, now: Instant) -> Traits:
         names = self._names(attempt)
         week_hour = self._week_hour(attempt, now)
         trunk = self.habits.get(names.trunk)
@@ -169,6 +167,7 @@ class Behaviour:
             return
         foreign = is_foreign(destination)
         traits = self.traits(attempt, destination, fact.at) if foreign else None
+        self._last = None
         self._close(attempt.id)
         digits = digits_of(destination.number)
         clean = allowed and (fact.at < self.trust_until or self._unsuspected(verdict))
@@ -245,12 +244,14 @@ class Behaviour:
 
     def inbound_ended(self, fact: Ended) -> None:
         """A call that may be inbound is over."""
-        inbound = self.inbound.pop(fact.id, None)
+        self._last = None
+        inbound = self.inbound.pop(fact.id)
         if inbound is not None:
-            self._missed(inbound, fact.at)
+            self.rings.add(inbound, fact.at)
 
     def closed(self, call_id: str, at: Instant) -> None:
         """An allowed call has no leg left."""
+        self._last = None
         call = self._close(call_id)
         if call is None:
             return
@@ -265,8 +266,8 @@ class Behaviour:
 
     def arrived(self, fact: Arrived) -> None:
         """A call came in."""
-        if len(self.inbound) < MAX_INBOUND:
-            self.inbound[fact.id] = Inbound(fact.source, self._shown(fact), fact.dialled, fact.at)
+        self._last = None
+        self.inbound.add(fact.id, Inbound(fact.source, self._shown(fact), fact.dialled, fact.at))
 
     def _shown(self, fact: Arrived) -> str:
         """The caller's E.164 digits, as far as what the carrier shows can be read."""
@@ -275,13 +276,6 @@ class Behaviour:
             return fact.caller
         plan = plan_of(PlanSettings(home=party.plan.home, e164_noplus=True))
         return digits_of(plan.for_call(fact.caller)) or fact.caller
-
-    def _missed(self, inbound: Inbound, at: Instant) -> None:
-        if inbound.answered or at - inbound.at > RING_SHORT_S * SECOND:
-            return
-        self.rings.append(Ring(at, inbound.source, inbound.caller, inbound.dialled))
-        if len(self.rings) > MAX_RINGS:
-            self.rings = [ring for ring in self.rings[MAX_RINGS // 10 :] if ring.at > at - RINGS_KEPT_US]
 
     def _learn(self, call: Open, names: Entities, answered: bool) -> None:
         hour = call.at // HOUR_US
@@ -346,9 +340,8 @@ class Behaviour:
 
     def sweep(self, now: Instant) -> None:
         """Forget what no longer counts. Once in a while."""
-        stale = [call for call, inbound in self.inbound.items() if inbound.at < now - LONGEST_INBOUND_US]
-        for call in stale:
-            del self.inbound[call]
+        self._last = None
+        self.inbound.sweep(now)
         if len(self.lately) > MAX_ENTITIES:
             self.lately = {name: recent for name, recent in self.lately.items() if not recent.idle(now)}
 
@@ -360,17 +353,18 @@ class Behaviour:
             "habits": habit.dump(self.habits),
             "lately": {name: recent.dump() for name, recent in self.lately.items()},
             "open": self.open,
-            "inbound": self.inbound,
-            "rings": self.rings,
+            "inbound": self.inbound.dump(),
+            "rings": self.rings.dump(),
             "toll_free": {name: list(calls) for name, calls in self.toll_free.items()},
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `dump` gave."""
+        self._last = None
         self.habits = habit.load(state["habits"])
         self.lately = {name: late.load(recent) for name, recent in state["lately"].items()}
-        self.inbound = msgspec.convert(state["inbound"], dict[str, Inbound])
-        self.rings = msgspec.convert(state["rings"], list[Ring])
+        self.inbound = Arrivals(msgspec.convert(state["inbound"], dict[str, Inbound]))
+        self.rings = Rings(msgspec.convert(state["rings"], list[Ring]))
         self.toll_free = {name: deque(calls, MAX_TOLL_FREE) for name, calls in state["toll_free"].items()}
         self._live = {}
         self.open = msgspec.convert(state["open"], dict[str, Open])

@@ -146,7 +146,8 @@ class Engine:
 
     def use(self, policy: Policy) -> None:
         """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration."""
-        self.policy = self.behaviour.policy = policy
+        self.policy = policy
+        self.behaviour.use(policy)
         self._judge = Judge(policy, self.node, self.meters, self.containments, self.behaviour)
         for live in self.calls.values():
             limit = self._judge.longest(live.attempt, live.since)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from ringfence.engine.marks import block_of
 from ringfence.model.time import SECOND, Instant
 
 HOUR_US, DAY_US = 3600 * SECOND, 86_400 * SECOND
@@ -44,35 +46,57 @@ class End(msgspec.Struct, gc=False, array_like=True):
 class Lately:
     """Of one entity."""
 
-    __slots__ = ("ends", "tries")
+    __slots__ = ("_by_block", "ends", "tries")
 
-    def __init__(self, tries: Any = (), ends: Any = ()) -> None:
-        self.tries: deque[Try] = deque(tries, MAX_TRIES)
+    def __init__(self, tries: Iterable[Try] = (), ends: Iterable[End] = ()) -> None:
+        self.tries: deque[Try] = deque()
         self.ends: deque[End] = deque(ends, MAX_ENDS)
+        self._by_block: dict[str, list[Try]] = {}
+        for entry in tries:
+            self._add(entry)
 
     def tried(self, entry: Try) -> None:
         """One more attempt; the same attempt again (another trunk, another outcome) replaces itself."""
         for index in range(1, min(len(self.tries), 8) + 1):
             if self.tries[-index].id == entry.id:
+                self._unlist(self.tries[-index])
                 self.tries[-index] = entry
+                self._list(entry)
                 return
-        self.tries.append(entry)
+        self._add(entry)
         while self.tries[0].at < entry.at - DAY_US:
-            self.tries.popleft()
+            self._unlist(self.tries.popleft())
+
+    def _add(self, entry: Try) -> None:
+        if len(self.tries) == MAX_TRIES:
+            self._unlist(self.tries.popleft())
+        self.tries.append(entry)
+        self._list(entry)
+
+    def _list(self, entry: Try) -> None:
+        self._by_block.setdefault(block_of(entry.digits), []).append(entry)
+
+    def _unlist(self, entry: Try) -> None:
+        block = block_of(entry.digits)
+        listed = [other for other in self._by_block.pop(block) if other is not entry]
+        if listed:
+            self._by_block[block] = listed
 
     def ended(self, end: End) -> None:
         """A call that was allowed is over."""
         self.ends.append(end)
 
-    def since(self, instant: Instant, but: str) -> list[Try]:
+    def since(self, instant: Instant, but: str) -> Iterator[Try]:
         """Attempts from then on, the latest first, without one."""
-        found = []
         for entry in reversed(self.tries):
             if entry.at < instant:
-                break
+                return
             if entry.id != but:
-                found.append(entry)
-        return found
+                yield entry
+
+    def to_block(self, block: str, instant: Instant, but: str) -> list[Try]:
+        """Those of them that went to a block of numbers."""
+        return [entry for entry in self._by_block.get(block, ()) if entry.at >= instant and entry.id != but]
 
     def idle(self, now: Instant) -> bool:
         """Whether nothing of it counts any more."""
@@ -90,7 +114,7 @@ def load(state: Any) -> Lately:
     return Lately(tries, ends)
 
 
-def run_length(digits: str, tries: list[Try], widest: int = 10) -> int:
+def run_length(digits: str, tries: Iterable[Try], widest: int = 10) -> int:
     """Attempts in a row, back from this one, each to a number next to the one before it but not the same."""
     length, before = 1, digits
     for entry in tries:

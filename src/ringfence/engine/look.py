@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ringfence.engine import lately as late
 from ringfence.engine.destinations import digits_of
 from ringfence.engine.habits import Habits, Trace, settled
+from ringfence.engine.inbound import Inbound
 from ringfence.engine.lately import DAY_US, HOUR_US, Lately
 from ringfence.engine.marks import area_of, block_of, network_of
 from ringfence.model.attempt import Attempt, Destination
@@ -14,22 +15,10 @@ from ringfence.model.time import SECOND, Instant
 from ringfence.rules.traits import Traits, Whose, tier
 
 if TYPE_CHECKING:
-    from ringfence.engine.behaviour import Behaviour, Entities, Inbound, Ring
+    from ringfence.engine.behaviour import Behaviour, Entities
 
-KNOCK_US = 600 * SECOND
-RINGS_KEPT_US = 2 * DAY_US
-LEAST_DIGITS = 3
 TEST_S = 60
 """A call to a new number that is no longer than this may be a test of the route."""
-
-
-def _digits(name: str) -> str:
-    return "".join(character for character in name if character in "0123456789")
-
-
-def _same(called: str, name: str) -> bool:
-    """Whether a number that was called is an extension's: `+12125550101` is 101's."""
-    return min(len(name), len(called)) >= LEAST_DIGITS and (called.endswith(name) or name.endswith(called))
 
 
 class Look:
@@ -58,19 +47,20 @@ class Look:
 
     def traits(self, channels: int, usual_channels: int) -> Traits:
         """All of them."""
-        hour = self.own.since(self.now - HOUR_US, self.attempt.id)
-        day = self.all.since(self.now - DAY_US, self.attempt.id)
+        block, mine, day_ago = block_of(self.digits), self.attempt.id, self.now - DAY_US
+        hour = list(self.own.since(self.now - HOUR_US, mine))
+        near = self.all.to_block(block, day_ago, mine)
         new_number = self._number()
         news = {entry.digits for entry in hour if not entry.known} | ({self.digits} if new_number else set())
         regions = {entry.region for entry in hour} | {self.destination.number.region}
-        block = block_of(self.digits)
-        ends = [end for end in self.own.ends if end.at > self.now - DAY_US]
+        ends = [end for end in self.own.ends if end.at > day_ago]
         new_ends = [end for end in ends if not end.known]
         uniform, uniform_s = late.equal_lengths(ends)
-        live, mine = self.state.live, self.attempt.id in self.state.open
+        live, new = self.state.live, self.attempt.id not in self.state.open
         price = self.destination.price
         price_tier = tier(price.price_micros_per_min) if price is not None else -1
         inbound = self._inbound()
+        rings = self.state.rings.of_block(self.attempt.source or "", block, self.now)
         return Traits(
             foreign=True,
             channels=channels,
@@ -90,12 +80,12 @@ class Look:
             usual_numbers_hour=self.extension.usual("numbers_hour"),
             regions_hour=len(regions),
             usual_regions_hour=self.extension.usual("regions_hour"),
-            block_numbers=len({entry.digits for entry in day if block_of(entry.digits) == block} | {self.digits}),
-            forms=len({entry.form for entry in day if entry.digits == self.digits} | {self.attempt.dialled}),
-            run=late.run_length(self.digits, self.own.since(self.now - DAY_US, self.attempt.id)),
-            parallel=live(self.names.extension) + (not mine),
+            block_numbers=len({entry.digits for entry in near} | {self.digits}),
+            forms=len({entry.form for entry in near if entry.digits == self.digits} | {self.attempt.dialled}),
+            run=late.run_length(self.digits, self.own.since(day_ago, mine)),
+            parallel=live(self.names.extension) + new,
             usual_parallel=self.extension.usual("parallel"),
-            same_number=live(f"{self.names.source}>{self.digits}") + (not mine),
+            same_number=live(f"{self.names.source}>{self.digits}") + new,
             usual_same_number=self.source.usual("same_number"),
             tests=self._tests(),
             nights=sum(night != self.now // DAY_US for night in self.source.nights),
@@ -108,9 +98,9 @@ class Look:
             new_agent=self._unseen("u:", self.attempt.user_agent[:120]),
             forwarded_by=self.attempt.forwarded_by or "",
             inbound_before_s=(self.now - inbound.at) // SECOND if inbound is not None else -1,
-            knocks=self._knocks(inbound),
-            rings=len(self._rings()),
-            rung=len({ring.dialled for ring in self._rings()}),
+            knocks=self.state.rings.of_caller(inbound.caller, self.now) if inbound is not None else 0,
+            rings=len(rings),
+            rung=len({ring.dialled for ring in rings}),
         )
 
     def _settled(self, habits: Habits, key: str) -> bool:
@@ -162,24 +152,5 @@ class Look:
 
     def _inbound(self) -> Inbound | None:
         """A call to this extension that is up."""
-        mine = [_digits(name) for name in (self.attempt.extension, self.attempt.forwarded_by or "")]
-        found = [
-            call
-            for call in self.state.inbound.values()
-            if call.source == self.attempt.source and any(_same(_digits(call.dialled), name) for name in mine)
-        ]
-        return found[-1] if found else None
-
-    def _knocks(self, inbound: Inbound | None) -> int:
-        if inbound is None:
-            return 0
-        since = self.now - KNOCK_US
-        return sum(ring.caller == inbound.caller and ring.at > since for ring in self.state.rings)
-
-    def _rings(self) -> list[Ring]:
-        since, block = self.now - RINGS_KEPT_US, block_of(self.digits)
-        return [
-            ring
-            for ring in self.state.rings
-            if ring.source == self.attempt.source and ring.at > since and block and ring.caller.startswith(block)
-        ]
+        names = (self.attempt.extension, self.attempt.forwarded_by or "")
+        return self.state.inbound.latest_to(self.attempt.source or "", names)
