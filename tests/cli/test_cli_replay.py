@@ -98,7 +98,7 @@ def test_rows_that_cannot_be_used_are_told_with_their_place(policy: Path, capsys
         (["--time-zone", "../etc"], "--time-zone ../etc: no such time zone"),
         (["--source", "nobody"], "--source nobody: the policy has pbx"),
         (["--trunk", "nobody"], "--trunk nobody: the policy has carrier"),
-        (["--out", "gone/d.jsonl"], "--out gone/d.jsonl: No such file or directory"),
+        (["--out", "gone/d.jsonl"], "gone/d.jsonl: No such file or directory"),
         (["--baseline", "gone"], "gone: No such file or directory"),
         (["--policy", "gone.toml"], "gone.toml"),
         (["--cdr", "gone.csv"], "gone.csv: No such file or directory"),

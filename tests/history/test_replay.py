@@ -141,6 +141,22 @@ def test_a_call_out_while_one_from_outside_is_up_is_dialled_through(
     assert ("dialled-through" in hits_of(play.by_id["out"])) is hit
 
 
+BRANCH = (
+    '[trunk.two]\nlisten = "inside"\ncarrier_addresses = ["127.0.0.4"]\nsend_to = ["sip:127.0.0.4:5060"]\n'
+    '[source.branch]\nzone = "internal"\nlisten = "inside"\naddresses = ["10.9.0.0/16"]\ntrunks = ["two"]\n'
+    'caller_ids = ["+12125550200"]\n'
+)
+
+
+@pytest.mark.parametrize(("knocked_at", "known"), [("carrier", True), ("two", False)])
+def test_who_knocked_at_another_source_did_not_knock_here(knocked_at: str, known: bool, tmp_path: Path) -> None:
+    shown = {"caller": "+13035550123", "direction": "in"}
+    knocks = [record(f"k{n}", 10 * n, "101", trunk=knocked_at, **shown) for n in range(3)]
+    play = Play(tmp_path, ENFORCED + BRANCH, *knocks, record("in", 60, "101", 300, **shown), record("out", 90, LONDON))
+    told = next(hit.text for hit in play.by_id["out"].verdict.hits if hit.rule == "dialled-through")
+    assert ("3 short ones before it" in told) is known
+
+
 def test_records_of_nobody_are_counted(tmp_path: Path) -> None:
     branch = (
         '[source.branch]\nzone = "internal"\nlisten = "inside"\naddresses = ["10.9.0.0/16"]\ntrunks = ["carrier"]\n'

@@ -86,7 +86,7 @@ def learn(
     prefixes = tuple(outside) or guessed_outside(sample, home)
     deck = _deck(rates) if rates is not None else None
     learning = Learning(PlanSettings(home=home, outside=prefixes), zone, deck)
-    learning.take(progressing(read(cdr, local, form, tally)))
+    learning.take(progressing(read(cdr, local, form, tally), tally))
     left_out(tally, 0)
     if not any(way.calls for way in learning.ways.values()):
         raise RingfenceError("there is no outbound call in these files that could be read")
@@ -124,7 +124,8 @@ def _replayed(
     player, summary = Replay(policy, Placing(policy)), Summary()
     trusted = player.engine.behaviour.trust_until = span[0] + int((span[1] - span[0]) * TRUSTED)
     suspect: dict[str, int] = {}
-    for judged in player.run(progressing(read(cdr, zone_of(zone), form, Tally()))):
+    calls = read(cdr, zone_of(zone), form, again := Tally())
+    for judged in player.run(progressing(calls, again)):
         summary.add(judged)
         if judged.call.start > trusted and _is_suspect(judged):
             name = f"{judged.place.source}/{judged.call.extension}"

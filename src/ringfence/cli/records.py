@@ -9,7 +9,16 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from ringfence.cli.tables import console, counted, note
 from ringfence.errors import RingfenceError
@@ -41,18 +50,37 @@ def zone_of(name: str) -> ZoneInfo:
         raise RingfenceError(f"--time-zone {name}: no such time zone; write one like Europe/London or UTC") from None
 
 
-def progressing(calls: Iterator[Cdr]) -> Iterator[Cdr]:
-    """The same calls, counted on the terminal."""
+def progressing(calls: Iterator[Cdr], tally: Tally) -> Iterator[Cdr]:
+    """The same calls, with a bar on the terminal; `tally` is that of their reader.
+
+    All rows are read before the first call comes, since files are in order of end; from then on it is known how many
+    there are.
+    """
     if not sys.stderr.isatty():
         yield from calls
         return
-    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), _Rows(tally), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("calls", total=None)
-        for number, call in enumerate(calls, 1):
-            if number % 500 == 0:
+        task = bar.add_task("reading", total=None)
+        for number, call in enumerate(calls):
+            if number == 0:
+                bar.update(task, description="judging", total=tally.rows - tally.left_out)
+            if number % 100 == 0:
                 bar.update(task, completed=number)
             yield call
+
+
+class _Rows(ProgressColumn):
+    """Rows read, then calls judged; the reader isn't slowed down by telling."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self._tally = tally
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text(f"{self._tally.rows:,} rows")
+        return Text(f"{task.completed:,.0f} of {task.total:,.0f} calls")
 
 
 def left_out(tally: Tally, unplaced: int) -> None:

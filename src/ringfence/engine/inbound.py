@@ -140,13 +140,13 @@ class Rings:
             if ring.source == source and ring.at > since and block and ring.caller.startswith(block)
         ]
 
-    def of_caller(self, caller: str, now: Instant) -> int:
-        """How many of one number within ten minutes."""
+    def of_caller(self, inbound: Inbound, now: Instant) -> int:
+        """How many of the same number to the same source within ten minutes."""
         since, count = now - KNOCK_US, 0
         for ring in reversed(self._rings):
             if ring.at <= since:
                 break
-            count += ring.caller == caller
+            count += ring.source == inbound.source and ring.caller == inbound.caller
         return count
 
     def dump(self) -> list[Ring]:

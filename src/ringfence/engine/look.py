@@ -98,7 +98,7 @@ class Look:
             new_agent=self._unseen("u:", self.attempt.user_agent[:120]),
             forwarded_by=self.attempt.forwarded_by or "",
             inbound_before_s=(self.now - inbound.at) // SECOND if inbound is not None else -1,
-            knocks=self.state.rings.of_caller(inbound.caller, self.now) if inbound is not None else 0,
+            knocks=self.state.rings.of_caller(inbound, self.now) if inbound is not None else 0,
             rings=len(rings),
             rung=len({ring.dialled for ring in rings}),
         )

@@ -26,7 +26,7 @@ class Placing:
     """Of one policy; `source` and `trunk` are taken where a record says nothing that the policy knows."""
 
     def __init__(self, policy: Policy, source: str = "", trunk: str = "") -> None:
-        self._policy = policy
+        self.policy = policy
         self._source = source
         self._trunk = trunk
         self._by_trunk: dict[str, list[str]] = {}
@@ -43,7 +43,7 @@ class Placing:
         source = self._source_of(trunk, address)
         if source is None:
             return None
-        ways = self._policy.sources[source].trunks
+        ways = self.policy.sources[source].trunks
         named = next((name for name in (trunk, self._trunk) if name in ways), ways[0] if ways else None)
         return Place(source, named) if named is not None else None
 
@@ -54,9 +54,9 @@ class Placing:
         found = self._by_address(address)
         if found is not None and (not users or found in users):
             return found
-        if self._source in self._policy.sources:
+        if self._source in self.policy.sources:
             return self._source
-        return next(iter(self._policy.sources)) if len(self._policy.sources) == 1 else None
+        return next(iter(self.policy.sources)) if len(self.policy.sources) == 1 else None
 
     def _by_address(self, address: str) -> str | None:
         try:
@@ -71,7 +71,7 @@ class Placing:
         return Attempt(
             id=own_id or call.call_id,
             call_id=call.call_id,
-            listener=self._policy.sources[place.source].listen,
+            listener=self.policy.sources[place.source].listen,
             peer=f"{shown}:5060" if shown else "",
             source=place.source,
             verified="address",

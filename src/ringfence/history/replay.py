@@ -49,6 +49,8 @@ class Judged(NamedTuple):
     """Why it is cut."""
     saved_micros: int
     """What it cost more than it would have, micro-units."""
+    at: Instant
+    """When that was known; calls come out in this order."""
 
 
 class _Up(NamedTuple):
@@ -96,7 +98,9 @@ class Replay:
         decided = self._decide(call, place)
         self._obey(self.engine.apply(decided, now=call.start), call.start)
         if decided.verdict.outcome != "allow":
-            self._done.append(Judged(call, place, decided.verdict, None, "", _cost(decided.verdict, call.duration_s)))
+            self._done.append(
+                Judged(call, place, decided.verdict, None, "", cost(decided.verdict, call.duration_s), call.start)
+            )
             return
         self._up[decided.attempt.id] = _Up(call, place, decided.verdict)
         self._goes_on(call, decided.attempt.id)
@@ -169,7 +173,7 @@ class Replay:
         self._ids.discard(fact.id)
         up = self._up.pop(fact.id, None)
         if up is not None:
-            self._done.append(Judged(up.call, up.place, up.verdict, None, "", 0))
+            self._done.append(Judged(up.call, up.place, up.verdict, None, "", 0, fact.at))
 
     def _obey(self, commands: Iterable[Command], now: Instant) -> None:
         for command in commands:
@@ -185,10 +189,11 @@ class Replay:
         call = up.call
         self._obey(self.engine.apply(Ended(at=now, id=command.id, cause=command.cause), now=now), now)
         after_s = max(0, now - call.answer) / SECOND if call.answer else 0.0
-        saved = _cost(up.verdict, call.duration_s) - _cost(up.verdict, int(after_s))
-        self._done.append(Judged(call, up.place, up.verdict, after_s, command.cause, max(0, saved)))
+        saved = cost(up.verdict, call.duration_s) - cost(up.verdict, int(after_s))
+        self._done.append(Judged(call, up.place, up.verdict, after_s, command.cause, max(0, saved), now))
 
 
-def _cost(verdict: Verdict, seconds: int) -> int:
+def cost(verdict: Verdict, seconds: int) -> int:
+    """What so many seconds cost by the policy's deck, micro-units; 0 without a price."""
     price = verdict.destination.price
     return price.cost_micros(seconds) if price is not None and seconds else 0

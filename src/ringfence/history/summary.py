@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -25,13 +27,20 @@ class Sum(msgspec.Struct):
             self.refused += 1
         self.saved_micros += judged.saved_micros
 
+    def merge(self, other: Sum) -> None:
+        """As many more."""
+        self.refused += other.refused
+        self.cut += other.cut
+        self.saved_micros += other.saved_micros
+
 
 class Summary(msgspec.Struct):
     """Of all calls that were judged."""
 
     calls: int = 0
     answered: int = 0
-    minutes: float = 0
+    seconds: int = 0
+    """Of talk."""
     cost_micros: int = 0
     """What the answered calls cost by the policy's decks."""
     first: Instant = 0
@@ -56,7 +65,7 @@ class Summary(msgspec.Struct):
         self.last = max(self.last, call.start)
         if call.answer:
             self.answered += 1
-            self.minutes += call.duration_s / 60
+            self.seconds += call.duration_s
             price = verdict.destination.price
             self.cost_micros += price.cost_micros(call.duration_s) if price is not None else 0
         for hit in verdict.hits:
@@ -64,6 +73,24 @@ class Summary(msgspec.Struct):
                 self.observed[hit.rule] = self.observed.get(hit.rule, 0) + 1
         if verdict.outcome != "allow" or judged.cut_after_s is not None:
             self._refused(judged)
+
+    def merge(self, other: Summary) -> None:
+        """The same sums of other calls."""
+        self.calls += other.calls
+        self.answered += other.answered
+        self.seconds += other.seconds
+        self.cost_micros += other.cost_micros
+        self.first = min(filter(None, (self.first, other.first)), default=0)
+        self.last = max(self.last, other.last)
+        self.total.merge(other.total)
+        for mine, others in zip(self._tables(), other._tables(), strict=True):
+            for key, found in others.items():
+                mine.setdefault(key, Sum()).merge(found)
+        for rule, count in other.observed.items():
+            self.observed[rule] = self.observed.get(rule, 0) + count
+
+    def _tables(self) -> Iterator[dict[Any, Sum]]:
+        yield from (self.by_rule, self.by_source, self.by_extension, self.by_country, self.by_day, self.by_hour)
 
     def _refused(self, judged: Judged) -> None:
         call, verdict = judged.call, judged.verdict
@@ -85,7 +112,9 @@ class Summary(msgspec.Struct):
 
 def worst(table: dict[str, Sum], most: int = 10) -> list[tuple[str, Sum]]:
     """The headings with most money, then most calls."""
-    return sorted(table.items(), key=lambda item: (-item[1].saved_micros, -item[1].refused - item[1].cut))[:most]
+    return sorted(table.items(), key=lambda item: (-item[1].saved_micros, -item[1].refused - item[1].cut, item[0]))[
+        :most
+    ]
 
 
 def hits_of(judged: Judged) -> list[str]:
