@@ -69,8 +69,8 @@ def test_missed_calls_from_a_block_and_of_a_caller(calls: list[tuple[str, str, i
         for ring in everything
         if block and ring.source == source and ring.at > now - RINGS_KEPT_US and ring.caller.startswith(block)
     ]
-    assert rings.of_caller(number, now) == sum(
-        ring.caller == number and ring.at > now - KNOCK_US for ring in everything
+    assert rings.of_caller(Inbound(source, number, "101", now), now) == sum(
+        ring.source == source and ring.caller == number and ring.at > now - KNOCK_US for ring in everything
     )
 
 
