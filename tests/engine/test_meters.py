@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -23,8 +24,13 @@ BUCKET_US = {60: SECOND, 86_400: 1440 * SECOND}
 
 
 def hold_of(hold_id: str, keys: list[MeterKey], money: int, *, enforced: bool = True) -> Hold:
-    charges = tuple(Charge(key, money if key.quantity == "money" else 1, CAPS[key], enforced) for key in keys)
-    return Hold(hold_id, "n", charges, 0)
+    return Hold(hold_id, "n", charges_of(tuple(keys), money, enforced), 0)
+
+
+@cache
+def charges_of(keys: tuple[MeterKey, ...], money: int, enforced: bool) -> tuple[Charge, ...]:
+    """The same for the same, as the engine gives them."""
+    return tuple(Charge(key, money if key.quantity == "money" else 1, CAPS[key], enforced) for key in keys)
 
 
 class Entry(NamedTuple):
@@ -217,6 +223,26 @@ def test_idle_callers_are_forgotten() -> None:
     for _ in range(30 // module.SWEEP):
         meters.sweep(2 * SECOND)
     assert list(meters) == []
+
+
+def test_a_caller_that_was_forgotten_starts_anew_though_its_charges_are_the_same() -> None:
+    meters = Meters()
+    charges = (Charge(MeterKey("caller", "pbx/101", "calls", "", 0), 1, 5),)
+    for now in (SECOND, 3 * SECOND):
+        assert meters.reserve(Hold("a", "n", charges, 0), now=now).observed == (1,)
+        assert meters.read(charges[0].meter, now) == 1
+        meters.settle("a", now=now)
+        meters.sweep(now + SECOND)
+        assert list(meters) == []
+
+
+def test_a_plan_is_of_the_charges_it_was_made_for(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(module, "PLANS", 3)
+    meters = Meters()
+    for n in range(50):
+        keys = [CALLS, MINUTE] if n % 2 else [DAY]
+        meters.reserve(Hold(str(n), "n", tuple(Charge(key, n) for key in keys), 0), now=SECOND)
+    assert [meters.read(key, SECOND) for key in (CALLS, MINUTE, DAY)] == [625, 625, 600]
 
 
 def test_a_call_that_pays_for_hours_keeps_few_payments_and_gets_back_what_it_did_not_use() -> None:

@@ -23,6 +23,8 @@ from ringfence.rules.base import Scoped
 NO_CAPS = Caps()
 CACHED = 16_384
 """Combinations of entity, class and price that are kept ready."""
+TOGETHER = 4096
+"""The same with the extension."""
 
 
 class Dues(NamedTuple):
@@ -32,20 +34,26 @@ class Dues(NamedTuple):
     rules: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
 
-    def and_(self, more: Dues) -> Dues:
-        """Both."""
-        return Dues(self.charges + more.charges, self.rules + more.rules, self.where + more.where)
-
 
 class Charges:
     """The charges of one policy; `money` is what a call reserves at first, None where calls are free."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self.of = lru_cache(CACHED)(self._of)
-        """(source, trunk, class, money) -> the charges of trunk, source and tenant."""
-        self.of_caller = lru_cache(CACHED)(self._of_caller)
-        """(source, caller's meter name, money) -> the charges of the extension."""
+        self.of = lru_cache(TOGETHER)(self._together)
+        """(source, trunk, class, caller's meter name, money) -> the charges of trunk, source, tenant and extension."""
+        self.money = lru_cache(TOGETHER)(self._money)
+        """The same -> those of its charges that are money."""
+        self._of_all = lru_cache(CACHED)(self._of)
+        self._of_each = lru_cache(CACHED)(self._of_caller)
+
+    def _together(self, source: str, trunk: str, klass: DestinationClass, caller: str, money: int | None) -> Dues:
+        wide, narrow = self._of_all(source, trunk, klass, money), self._of_each(source, caller, money)
+        return Dues(wide.charges + narrow.charges, wide.rules + narrow.rules, wide.where + narrow.where)
+
+    def _money(self, source: str, trunk: str, klass: DestinationClass, caller: str, money: int) -> tuple[Charge, ...]:
+        dues = self.of(source, trunk, klass, caller, money)
+        return tuple(charge for charge in dues.charges if charge.meter.quantity == "money")
 
     def _of(self, source: str, trunk: str, klass: DestinationClass, money: int | None) -> Dues:
         party, way = self._policy.sources[source], self._policy.trunks[trunk]

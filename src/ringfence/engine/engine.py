@@ -293,18 +293,26 @@ class Engine:
             raise ValueError("a call without a price has nothing to extend")
         leg.asked_s = next_paid_s(price, leg, least)
         amount = price.cost_micros(leg.asked_s) - price.cost_micros(leg.paid_s)
-        charges = tuple(c for c in self._charges(live, amount) if c.meter.quantity == "money")
-        return Extend(Hold(leg_id(live.attempt.id, leg.tag), self.node, charges, 0))
+        return Extend(Hold(leg_id(live.attempt.id, leg.tag), self.node, self._money(live, amount), 0))
+
+    def _money(self, live: Live, money: int) -> tuple[Charge, ...]:
+        """Those of the charges of a call that are money."""
+        own, ready = self._own(live), self._judge.money(live.attempt, live.klass, money)
+        if own is not None and self.meters.money_of(own) == [charge.meter for charge in ready]:
+            return ready
+        return tuple(charge for charge in self._charges(live, money) if charge.meter.quantity == "money")
 
     def _charges(self, live: Live, money: int) -> tuple[Charge, ...]:
         """The charges of a call under the policy of now, on the meters it was charged on first."""
-        own = self.meters.held(live.attempt.id) or self._first_hold(live)
+        own = self._own(live)
         limits = {charge.meter: charge for charge in self._judge.dues(live.attempt, live.klass, money).charges}
         found = (limits.get(c.meter, c) for c in (own.charges if own is not None else ()))
         return tuple(msgspec.structs.replace(c, amount=money) if c.meter.quantity == "money" else c for c in found)
 
-    def _first_hold(self, live: Live) -> Held | None:
-        return next((held for leg in live.legs if (held := self.meters.held(leg_id(live.attempt.id, leg.tag)))), None)
+    def _own(self, live: Live) -> Held | None:
+        """The hold of an attempt, or of its first leg that has one."""
+        legs = (self.meters.held(leg_id(live.attempt.id, leg.tag)) for leg in live.legs)
+        return self.meters.held(live.attempt.id) or next((held for held in legs if held is not None), None)
 
     def _wake(self, live: Live) -> None:
         at = wakes_at(live)

@@ -22,7 +22,7 @@ from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import destination_of, digits_of, usable
 from ringfence.engine.meters import Meters
 from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses, suspicion
-from ringfence.model import SECOND, Attempt, Destination, Hit, Hold, Instant, Judgement
+from ringfence.model import SECOND, Attempt, Charge, Destination, Hit, Hold, Instant, Judgement
 from ringfence.model.attempt import DestinationClass
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
@@ -90,8 +90,14 @@ class Judge:
         if UNVERIFIED.find_unknown(self._policy, attempt) is not None or attempt.source is None:
             return Dues()
         caller = self._meters.caller(attempt.source, attempt.extension)
-        mine = self._charges.of_caller(attempt.source, caller, money)
-        return self._charges.of(attempt.source, attempt.trunk, klass, money).and_(mine)
+        return self._charges.of(attempt.source, attempt.trunk, klass, caller, money)
+
+    def money(self, attempt: Attempt, klass: DestinationClass, money: int) -> tuple[Charge, ...]:
+        """Those of these charges that are money."""
+        if UNVERIFIED.find_unknown(self._policy, attempt) is not None or attempt.source is None:
+            return ()
+        caller = self._meters.caller(attempt.source, attempt.extension)
+        return self._charges.money(attempt.source, attempt.trunk, klass, caller, money)
 
     def _case(self, attempt: Attempt, now: Instant) -> Case:
         source, trunk = self._policy.sources[attempt.source or ""], self._policy.trunks[attempt.trunk]

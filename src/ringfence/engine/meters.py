@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from ringfence.engine.bucket import TokenBucket
+from ringfence.engine.plan import Counter, Gauge, Plan
 from ringfence.engine.window import RollingWindow
 from ringfence.model.meter import Charge, Hold, MeterKey, Reading
 from ringfence.model.time import Instant
@@ -28,28 +29,10 @@ MAX_CALLERS = 20_000
 KEPT_PAYMENTS = 4
 """Payments of a call that are kept apart: what comes back at its end is out of the last one or two. The ones before are
 one sum as of the first: given back from there, it would count for too long rather than too short a time."""
+PLANS = 2048
+"""Tuples of charges whose counters are kept ready."""
 SWEEP = 5
 """Callers that are looked at in a tick for being idle."""
-
-
-class Gauge:
-    """How many calls are in progress."""
-
-    __slots__ = ("total",)
-
-    def __init__(self) -> None:
-        self.total = 0
-
-    def read(self, now: Instant) -> int:
-        """The present number."""
-        return self.total
-
-    def add(self, amount: int, now: Instant) -> None:
-        """One more or less."""
-        self.total += amount
-
-
-Counter = Gauge | RollingWindow
 
 
 class Held(msgspec.Struct, gc=False):
@@ -75,6 +58,8 @@ class Meters:
     def __init__(self) -> None:
         self._counters: dict[MeterKey, Counter] = {}
         self._buckets: dict[MeterKey, TokenBucket] = {}
+        self._plans: dict[int, Plan] = {}
+        """By the identity of the charges, which a plan keeps alive."""
         self._holds: dict[str, Held] = {}
         self._callers: dict[str, set[MeterKey]] = {}
         self._sweep: deque[str] = deque()
@@ -87,6 +72,10 @@ class Meters:
     def held(self, hold_id: str) -> Held | None:
         """What an id holds."""
         return self._holds.get(hold_id)
+
+    def money_of(self, held: Held) -> list[MeterKey]:
+        """The meters of money that a hold is charged on."""
+        return self._plan(held.charges).money_keys
 
     def reserve(self, hold: Hold, *, now: Instant) -> Reading:
         """Add all charges, or none if an enforced one would exceed; replaces what the id held before."""
@@ -141,21 +130,19 @@ class Meters:
         self._free_slots(held, now)
 
     def _ask(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> Reading:
+        plan = self._plan(hold.charges)
         granted, delay, observed = True, 0, []
-        counters = self._counters
-        for charge in hold.charges:
-            key = charge.meter
-            if key.quantity == "rate":
-                value = 0 if spent and key in spent else self._bucket(key).wait_us(charge, now)
-                if charge.enforced:
-                    granted = granted and value <= charge.pace_us
-                    delay = max(delay, value)
-            else:
-                counter = counters.get(key) or self._counter(key)
-                value = counter.read(now) + (0 if spent and key in spent else charge.amount)
-                if value > charge.limit and charge.enforced:
-                    granted = False
+        for counter, amount, most in plan.without(spent) if spent else plan.counted:
+            value = counter.read(now) + amount
+            if value > most:
+                granted = False
             observed.append(value)
+        for place, bucket, charge in plan.rates:
+            value = 0 if charge.meter in spent else bucket.wait_us(charge, now)
+            if charge.enforced:
+                granted = granted and value <= charge.pace_us
+                delay = max(delay, value)
+            observed.insert(place, value)
         return Reading(granted, now, tuple(observed), delay if granted else 0)
 
     def _enter(self, hold: Hold, reading: Reading, spent: frozenset[MeterKey]) -> None:
@@ -165,23 +152,18 @@ class Meters:
             self._holds[hold.id] = Held((), [], hold.expires, spent)
 
     def _take(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> None:
-        money = 0
-        for charge in hold.charges:
-            key = charge.meter
-            if spent and key in spent:
-                continue
-            if key.quantity == "rate":
-                self._bucket(key).take(charge, now)
-                continue
-            (self._counters.get(key) or self._counter(key)).add(charge.amount, now)
-            if key.quantity == "money":
-                money = charge.amount
-        paid = [(now, money)] if money else []
+        plan = self._plan(hold.charges)
+        for counter, amount, _ in [row for row in plan.without(spent) if row[1]] if spent else plan.counted:
+            counter.add(amount, now)
+        for _, bucket, charge in plan.rates:
+            if charge.meter not in spent:
+                bucket.take(charge, now)
+        paid = [(now, plan.amount)] if plan.amount else []
         self._holds[hold.id] = Held(hold.charges, paid, hold.expires, spent)
 
     def _pay(self, held: Held, charges: tuple[Charge, ...], now: Instant) -> None:
-        for charge in charges:
-            self._counter(charge.meter).add(charge.amount, now)
+        for counter, amount, _ in self._plan(charges).counted:
+            counter.add(amount, now)
         if charges:
             held.paid.append((now, charges[0].amount))
         if len(held.paid) > KEPT_PAYMENTS:
@@ -199,7 +181,7 @@ class Meters:
 
     def _refund(self, held: Held, amount: int, now: Instant) -> None:
         """Give money back, what was reserved last first; a negative amount is owed and charged now."""
-        windows = [self._counter(c.meter) for c in held.charges if c.meter.quantity == "money"]
+        windows = self._plan(held.charges).money
         if amount < 0:
             for window in windows:
                 window.add(-amount, now)
@@ -207,14 +189,22 @@ class Meters:
         for at, paid in reversed(held.paid):
             back = min(amount, paid)
             for window in windows:
-                if isinstance(window, RollingWindow):
-                    window.refund(back, at)
+                window.refund(back, at)
             amount -= back
 
     def _free_slots(self, held: Held, now: Instant) -> None:
-        for charge in held.charges:
-            if charge.meter.quantity == "calls":
-                self._counter(charge.meter).add(-charge.amount, now)
+        for gauge, amount in self._plan(held.charges).gauges:
+            gauge.add(-amount, now)
+
+    def _plan(self, charges: tuple[Charge, ...]) -> Plan:
+        plan = self._plans.get(id(charges))
+        if plan is None:
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            keys = [charge.meter for charge in charges]
+            counters = [self._bucket(key) if key.quantity == "rate" else self._counter(key) for key in keys]
+            plan = self._plans[id(charges)] = Plan(charges, counters)
+        return plan
 
     def _counter(self, key: MeterKey) -> Counter:
         counter = self._counters.get(key)
@@ -258,6 +248,7 @@ class Meters:
             for key in self._callers.pop(name):
                 self._counters.pop(key, None)
                 self._buckets.pop(key, None)
+            self._plans.clear()
 
     def _in_use(self, key: MeterKey, now: Instant) -> bool:
         bucket = self._buckets.get(key)

@@ -12,37 +12,49 @@ from ringfence.model.time import SECOND, Instant
 
 BUCKETS = 60
 """Buckets a window."""
+NEVER: Instant = 2**63
 
 
 class RollingWindow:
     """The sum of what was added during the last `window_s` seconds, rounded up to whole buckets."""
 
-    __slots__ = ("_bucket_us", "_buckets", "total")
+    __slots__ = ("_bucket_us", "_buckets", "_ends", "_expires", "total")
 
     def __init__(self, window_s: int) -> None:
         self._bucket_us = window_s * SECOND // BUCKETS
         self._buckets: list[int] = []
         """Number and amount of each bucket that isn't empty, alternating, oldest first."""
+        self._expires: Instant = NEVER
+        """When the oldest bucket is wholly out of the window."""
+        self._ends: Instant = 0
+        """The end of the newest bucket."""
         self.total = 0
 
     def read(self, now: Instant) -> int:
         """The sum at `now`; buckets that are wholly out of the window are dropped."""
-        buckets = self._buckets
-        if buckets:
-            oldest = now // self._bucket_us - BUCKETS
-            while buckets and buckets[0] < oldest:
-                self.total -= buckets[1]
-                del buckets[:2]
+        if now >= self._expires:
+            self._drop(now // self._bucket_us - BUCKETS)
         return self.total
+
+    def _drop(self, oldest: int) -> None:
+        buckets = self._buckets
+        while buckets and buckets[0] < oldest:
+            self.total -= buckets[1]
+            del buckets[:2]
+        self._find_ends()
+
+    def _find_ends(self) -> None:
+        buckets = self._buckets
+        self._expires = (buckets[0] + BUCKETS + 1) * self._bucket_us if buckets else NEVER
+        self._ends = (buckets[-2] + 1) * self._bucket_us if buckets else 0
 
     def add(self, amount: int, now: Instant) -> None:
         """Count `amount` at `now`; an earlier instant than the newest counts as the newest."""
-        index = now // self._bucket_us
-        buckets = self._buckets
-        if buckets and buckets[-2] >= index:
-            buckets[-1] += amount
+        if now < self._ends:
+            self._buckets[-1] += amount
         else:
-            buckets += (index, amount)
+            self._buckets += (now // self._bucket_us, amount)
+            self._find_ends()
         self.total += amount
 
     def refund(self, amount: int, at: Instant) -> None:
@@ -64,4 +76,5 @@ class RollingWindow:
     def load(self, buckets: list[int]) -> None:
         """Take over what `dump` gave."""
         self._buckets = list(buckets)
+        self._find_ends()
         self.total = sum(buckets[1::2])
