@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from typing import assert_never
 
 import msgspec
 
+from ringfence.engine.agenda import Agenda
 from ringfence.engine.behaviour import Behaviour
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import digits_of
@@ -78,7 +78,7 @@ class Engine:
         self.behaviour = Behaviour(policy)
         self.calls: dict[str, Live] = {}
         self._judge = Judge(policy, node, self.meters, self.containments, self.behaviour)
-        self._agenda: list[tuple[Instant, str]] = []
+        self._agenda = Agenda()
         self._alerted: dict[tuple[str, str], Instant] = {}
         self._swept: Instant = 0
 
@@ -156,7 +156,7 @@ class Engine:
 
     def due(self) -> Instant | None:
         """When a Tick is wanted."""
-        return self._agenda[0][0] if self._agenda else None
+        return self._agenda.due()
 
     # Each kind of fact.
 
@@ -173,6 +173,9 @@ class Engine:
             if before is not None and before.legs:
                 before.expires = 0
                 self.calls[attempt.id] = before
+                self._wake(before)
+            else:
+                self._agenda.put(attempt.id, None)
         return self._alerts(fact, now)
 
     def _alerts(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
@@ -248,6 +251,7 @@ class Engine:
             self.meters.settle(fact.id, now=now)
             self.behaviour.closed(fact.id, fact.at)
             del self.calls[fact.id]
+            self._agenda.put(fact.id, None)
         return ()
 
     def _challenged(self, fact: Challenged, now: Instant) -> tuple[Command, ...]:
@@ -262,12 +266,10 @@ class Engine:
 
     def _tick(self, now: Instant) -> tuple[Command, ...]:
         commands: list[Command] = []
-        while self._agenda and self._agenda[0][0] <= now:
-            _, call_id = heappop(self._agenda)
-            live = self.calls.get(call_id)
-            if live is not None:
-                commands += self._due_now(live, now)
-                self._wake(live)
+        while (call_id := self._agenda.take(now)) is not None:
+            live = self.calls[call_id]
+            commands += self._due_now(live, now)
+            self._wake(live)
         self.containments.expire(now)
         if now >= self._swept + SWEEP_EVERY_US:
             self._swept = now
@@ -315,12 +317,7 @@ class Engine:
         return self.meters.held(live.attempt.id) or next((held for held in legs if held is not None), None)
 
     def _wake(self, live: Live) -> None:
-        at = wakes_at(live)
-        if at is not None:
-            heappush(self._agenda, (at, live.attempt.id))
-        if len(self._agenda) > 4 * len(self.calls) + 1000:
-            self._agenda = [(at, call_id) for call_id, live in self.calls.items() if (at := wakes_at(live)) is not None]
-            heapify(self._agenda)
+        self._agenda.put(live.attempt.id, wakes_at(live))
 
 
 def _live(fact: Decided) -> Live:

@@ -52,6 +52,18 @@ class Held(msgspec.Struct, gc=False):
         return sum(amount for _, amount in self.paid)
 
 
+class Caller:
+    """An extension with meters of its own."""
+
+    __slots__ = ("busy_until", "keys", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.keys: set[MeterKey] = set()
+        self.busy_until: Instant = 0
+        """Till then its attempts count, which are never given back: it can't be idle before."""
+
+
 class Meters:
     """Every meter of one node, and who holds what of them."""
 
@@ -61,8 +73,8 @@ class Meters:
         self._plans: dict[int, Plan] = {}
         """By the identity of the charges, which a plan keeps alive."""
         self._holds: dict[str, Held] = {}
-        self._callers: dict[str, set[MeterKey]] = {}
-        self._sweep: deque[str] = deque()
+        self._callers: dict[str, Caller] = {}
+        self._sweep: deque[Caller] = deque()
 
     def read(self, key: MeterKey, now: Instant) -> int:
         """What a meter shows; 0 for a token bucket."""
@@ -233,26 +245,38 @@ class Meters:
     def _remember(self, key: MeterKey) -> None:
         if key.scope != "caller":
             return
-        if key.name not in self._callers:
-            self._callers[key.name] = set()
-            self._sweep.append(key.name)
-        self._callers[key.name].add(key)
+        caller = self._callers.get(key.name)
+        if caller is None:
+            caller = self._callers[key.name] = Caller(key.name)
+            self._sweep.append(caller)
+        caller.keys.add(key)
 
     def sweep(self, now: Instant) -> None:
         """Forget some callers whose meters are all empty."""
         for _ in range(min(SWEEP, len(self._sweep))):
-            name = self._sweep.popleft()
-            if any(self._in_use(key, now) for key in self._callers[name]):
-                self._sweep.append(name)
-                continue
-            for key in self._callers.pop(name):
-                self._counters.pop(key, None)
-                self._buckets.pop(key, None)
-            self._plans.clear()
+            caller = self._sweep[0]
+            self._sweep.rotate(-1)
+            if now >= caller.busy_until and not self._in_use(caller, now):
+                self._sweep.pop()
+                self._forget(caller)
 
-    def _in_use(self, key: MeterKey, now: Instant) -> bool:
-        bucket = self._buckets.get(key)
-        return self.read(key, now) != 0 or (bucket is not None and bucket.tat > now)
+    def _in_use(self, caller: Caller, now: Instant) -> bool:
+        counters = {key: counter for key in caller.keys if (counter := self._counters.get(key)) is not None}
+        for key, counter in counters.items():
+            if key.quantity == "attempts" and isinstance(counter, RollingWindow):
+                caller.busy_until = max(caller.busy_until, counter.until)
+        return (
+            caller.busy_until > now
+            or any(counter.read(now) for counter in counters.values())
+            or any(self._buckets[key].tat > now for key in caller.keys if key in self._buckets)
+        )
+
+    def _forget(self, caller: Caller) -> None:
+        del self._callers[caller.name]
+        for key in caller.keys:
+            self._counters.pop(key, None)
+            self._buckets.pop(key, None)
+        self._plans.clear()
 
     # Snapshots.
 

@@ -57,6 +57,11 @@ class RollingWindow:
             self._find_ends()
         self.total += amount
 
+    @property
+    def until(self) -> Instant:
+        """When the newest bucket is wholly out of the window."""
+        return self._ends + BUCKETS * self._bucket_us if self._buckets else 0
+
     def refund(self, amount: int, at: Instant) -> None:
         """Give back what was added at `at` and not used; nothing where that is out of the window already."""
         index = at // self._bucket_us
