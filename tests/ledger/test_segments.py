@@ -179,11 +179,48 @@ def test_old_segments_go(shelf: Shelf) -> None:
 def test_erasing_leaves_the_others(shelf: Shelf) -> None:
     for start in (0, 10, 20):
         shelf.keep(*(message(number) for number in range(start, start + 10)))
-    assert shelf.segments.erase(["n1-3", "n1-12", "n1-13", "other"]) == 3
+    wanted = ["n1-3", "n1-12", "n1-13", "other"]
+    (path,) = shelf.segments.holding(wanted, START + 60 * SECOND_US)
+    before, untouched = read_index(path), path.read_bytes()[-1:]
+    assert shelf.segments.erase(path, wanted) == 3
     left = [number for number in range(30) if shelf.of(f"n1-{number}")]
     assert left == [number for number in range(30) if number not in (3, 12, 13)]
-    (path,) = shelf.directory.glob("*.seg")
     assert shelf.closed[-1] == digest_of(path)
+    assert untouched == path.read_bytes()[-1:]
+    assert len(read_index(path)) == len(before) - 2 * 3
+    assert sorted(path.parent.iterdir()) == [path.with_suffix(".idx"), path]
+    assert shelf.segments.holding(wanted, START + 60 * SECOND_US) == []
+
+
+def test_only_segments_that_hold_them_are_touched(shelf: Shelf) -> None:
+    for number in range(3):
+        shelf.keep(message(number))
+        shelf.segments.rotate()
+    before = sorted(shelf.directory.glob("*.seg"))
+    shelf.segments.put(message(1, START + SECOND_US))  # Waits to be written still.
+    *_, newest = found = shelf.segments.holding(["n1-1"], START)
+    assert found == [before[1], newest]
+    assert newest not in before
+
+
+def test_a_segment_of_one_person_becomes_empty_and_goes_when_it_is_old(shelf: Shelf) -> None:
+    shelf.keep(message(1), message(1))
+    (path,) = shelf.segments.holding(["n1-1"], START)
+    assert shelf.segments.erase(path, ["n1-1"]) == 2
+    assert path.read_bytes() == b""
+    assert shelf.segments.purge(2**62) == 1
+
+
+def test_what_a_crash_left_of_a_rewriting_is_taken_away(shelf: Shelf) -> None:
+    shelf.keep(message(1))
+    shelf.segments.rotate()
+    (path,) = shelf.directory.glob("*.seg")
+    path.with_suffix(".draft").write_bytes(b"half of it")
+    path.with_suffix(".idx").unlink()
+    again = Shelf(shelf.directory)
+    again.segments.recover()
+    assert sorted(shelf.directory.iterdir()) == [path.with_suffix(".idx"), path]
+    assert len(again.of("n1-1")) == 1
 
 
 @settings(deadline=None)

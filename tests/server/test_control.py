@@ -50,9 +50,27 @@ def test_what_cannot_be_done_says_why(tmp_path: Path, do: str, text: str) -> Non
     assert str(caught.value) == text
 
 
+def test_a_command_that_takes_long_holds_up_nobody_and_ends_with_the_guard(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+
+    async def run() -> str:
+        server = ControlServer(path, {"long": lambda _: asyncio.Event().wait(), "short": lambda _: "done"})
+        await server.start()
+        long = asyncio.ensure_future(asyncio.to_thread(ask, path, "long"))
+        while not server._connections:
+            await asyncio.sleep(0)
+        assert await asyncio.to_thread(ask, path, "short") == "done"
+        await server.stop()
+        with pytest.raises(ControlError) as caught:
+            await long
+        return str(caught.value)
+
+    assert "hung up: it is stopping" in asyncio.run(run())
+
+
 @pytest.mark.parametrize("line", [b"", b"[]", b"{", b'{"do": 1}', b'{"do": "\xff"}'])
 def test_rubbish_gets_an_error(tmp_path: Path, line: bytes) -> None:
-    assert ControlServer(tmp_path / "s", {}).answer(line).startswith(b'{"ok":false')
+    assert asyncio.run(ControlServer(tmp_path / "s", {}).answer(line)).startswith(b'{"ok":false')
 
 
 def test_no_guard_says_how_to_start_one(tmp_path: Path) -> None:
@@ -103,6 +121,6 @@ def test_a_guard_that_hangs_up_or_is_silent_is_said(tmp_path: Path) -> None:
         listener.listen()
         with pytest.raises(ControlError, match="does not answer: timed out"):
             ask(path, "status", timeout_s=0.01)
-        with pytest.raises(ControlError, match="hung up; are you its user"):
+        with pytest.raises(ControlError, match="hung up: it is stopping, or you aren't its user"):
             Thread(target=lambda: [listener.accept()[0].close() for _ in range(2)]).start()
             ask(path, "status")

@@ -7,6 +7,7 @@ import json
 import msgspec
 from cyclopts import App, Group
 
+from ringfence.cli.erase import erase
 from ringfence.cli.log import FOREVER, as_object
 from ringfence.cli.options import LEDGER, Flag, Json, Text, Where
 from ringfence.cli.tables import WINDOWS, coloured, console, instant, money, show
@@ -134,6 +135,7 @@ def verify(*, ledger: Where = LEDGER, head: Text = "", as_json: Json = False) ->
 
 def ledger_app(group: Group) -> App:
     """`ringfence ledger`, with its own commands."""
-    app = App(name="ledger", group=group, help="Check the ledger.")
+    app = App(name="ledger", group=group, help="Check the ledger, or erase from it.")
     app.command(verify, name="verify")
+    app.command(erase, name="erase")
     return app

@@ -11,6 +11,10 @@ class LedgerError(RingfenceError):
     """The ledger can't be opened, read or changed; the text says why and what to do."""
 
 
+class LedgerInUse(LedgerError):
+    """Another process writes it."""
+
+
 _CAUSES = {
     "FULL": "the disk is full: free space, or lower keep_days",
     "READONLY": "the file or its directory is read-only: check permissions and mount options",

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from ringfence.ledger.errors import LedgerError, in_words
+from ringfence.ledger.errors import LedgerError, LedgerInUse, in_words
 
 VERSION = 2
 
@@ -69,7 +69,7 @@ class WriterLock:
         except OSError as error:
             pid = os.read(self._fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise LedgerError(f"{path}: process {pid} writes this ledger already; stop it first") from error
+            raise LedgerInUse(f"{path}: process {pid} writes this ledger already; stop it first") from error
         self._say_who()
 
     def _opened(self, path: Path) -> int:

@@ -76,6 +76,11 @@ class Keeper:
         """Write a snapshot soon."""
         self._snapshots.append((snapshot, on_done))
 
+    def prune_snapshots(self, keep: int) -> None:
+        """Remove all snapshots but the newest; in this thread. Raises OSError."""
+        snapshots.prune(self._paths.snapshots, keep)
+        self.oldest_snapshot = snapshots.oldest_seq(self._paths.snapshots)
+
     def head(self, head: Head) -> None:
         """Hand a head out once the disk has what it signs."""
         self._heads.append(head)
@@ -115,8 +120,9 @@ class Keeper:
         self._hand_out(writer, on_head)
         self._write_snapshots()
         self._checkpoint(writer)
-        while self._jobs:
+        if self._jobs:  # One a turn: the log is forced to disk between them.
             self._jobs.popleft()()
+            self._bell.set()
         self._segments.drain(self._clock())
 
     def _sync(self, writer: Writer) -> None:

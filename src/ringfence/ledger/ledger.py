@@ -22,6 +22,7 @@ from functools import partial
 from ringfence.ledger import snapshots, upkeep
 from ringfence.ledger.callbacks import OnCommit, Wake, deliver
 from ringfence.ledger.chain import Head, Signer
+from ringfence.ledger.erasure import Erased, Erasure
 from ringfence.ledger.errors import LedgerError
 from ringfence.ledger.files import Paths, WriterLock
 from ringfence.ledger.journal import Clock, Journal
@@ -40,6 +41,8 @@ from ringfence.model.time import Instant
 
 log = logging.getLogger("ringfence.ledger")
 
+LAST = 2**63 - 1
+"""After every entry."""
 SWITCH_INTERVAL_S = 0.0005
 """What a process with a ledger and an event loop should give `sys.setswitchinterval`: with Python's 5 ms the loop may
 wait that long for a thread of ours in the middle of a computation."""
@@ -187,25 +190,32 @@ class Ledger:
 
     # --- upkeep ---------------------------------------------------------------------------------------------------
 
-    def purge(self, before: Instant, kinds: Sequence[str] = ()) -> Future[int]:
+    def purge(self, before: Instant, kinds: Sequence[str] = (), *, retired: bool = False) -> Future[int]:
         """Remove bodies of these kinds (none named: all, with their headers) and messages older than `before`.
 
-        The future gives the number of entries; it fails with LedgerError. What a kept snapshot still needs stays.
+        The future gives the number of entries; it fails with LedgerError. What a kept snapshot still needs stays, and
+        all while there is none, unless the ledger is `retired` and no guard starts from it.
         """
-        limit = self._keeper.oldest_snapshot
+        limit = self._keeper.oldest_snapshot or (LAST if retired else 0)
         future = self._writer.do(lambda store: upkeep.purge(store, before, kinds, limit, self._clock()))
         if not kinds:
             self._keeper.do(partial(self._purge_messages, before))
         return future
 
-    def erase(self, number: str) -> Future[int]:
-        """Remove every call from or to a number with its messages.
+    def erase(self, numbers: Sequence[str], state: dict[str, bytes] | None) -> Future[Erased]:
+        """Remove every call from, to or forwarded by one of these numbers, with its messages; see erasure.py.
 
-        The future gives the number of entries; it fails with LedgerError. Entries that a kept snapshot still needs stay
-        and are logged: erase again in a few minutes.
+        `state` is that of now, without what was remembered of the numbers: it takes the place of all snapshots. None:
+        there is none (no guard runs), and the next start reads all facts again. The future fails with LedgerError.
         """
-        key, limit = number_key(number), self._keeper.oldest_snapshot
-        return self._writer.do(lambda store: upkeep.erase(store, key, limit, self._clock, self._erase_messages))
+        keys = [number_key(number) for number in numbers]
+        erasure = Erasure(self._writer, self._keeper, self._segments, keys, self._clock)
+        if state is None:
+            erasure.begin(snapshots=0)
+        else:
+            told = lambda error: erasure.fail(error) if error else erasure.begin(snapshots=1)  # noqa: E731
+            self.write_snapshot(state, self._clock(), told)
+        return erasure.done
 
     def _segment_closed(self, closed: Closed) -> None:
         self._writer.put(Segment(at=self._clock(), **closed._asdict()))
@@ -215,15 +225,6 @@ class Ledger:
             self._segments.purge(before)
         except OSError as error:
             log.error("messages in %s can't be purged: %s", self._paths.messages, error.strerror)
-
-    def _erase_messages(self, calls: list[str]) -> None:
-        self._keeper.do(partial(self._erase_now, calls))
-
-    def _erase_now(self, calls: list[str]) -> None:
-        try:
-            self._segments.erase(calls)
-        except (OSError, ValueError) as error:
-            log.error("messages in %s can't be erased: %s", self._paths.messages, error)
 
     def close(self) -> None:
         """Write what is queued, sign the head, let others write. Blocks until done."""

@@ -95,6 +95,11 @@ def index_of(keys: Collection[str], offset: int, length: int, last: Instant) -> 
     return b"".join(_ENTRY.pack(key_hash(key), offset, length, last) for key in sorted(keys))
 
 
+def entry_of(found: Located) -> bytes:
+    """One entry of an index."""
+    return _ENTRY.pack(*found)
+
+
 def read_index(segment: Path) -> list[Located]:
     """The index of a segment, whole entries only; empty where there is none."""
     try:
@@ -108,11 +113,6 @@ def last_instant(segment: Path) -> Instant:
     """Instant of the last message; where the index doesn't tell, when the file was last written."""
     index = read_index(segment)
     return index[-1].last if index else segment.stat().st_mtime_ns // 1000
-
-
-def blocks(segment: Path) -> list[tuple[int, int]]:
-    """(offset, length) of the blocks of a segment, in order."""
-    return sorted({(found.offset, found.length) for found in read_index(segment)})
 
 
 def unpack(segment: Path, offset: int, length: int) -> bytes:

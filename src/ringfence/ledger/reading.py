@@ -13,6 +13,7 @@ import heapq
 import itertools
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ import msgspec
 from ringfence.ledger.errors import LedgerError, in_words
 from ringfence.ledger.files import Paths, connect_reader
 from ringfence.ledger.messages import Message, messages
+from ringfence.ledger.personal import calls_of
 from ringfence.ledger.records import KINDS, Entry, Record, columns_of, decode, number_key
 from ringfence.model import Answered, Decided, Ended, Fact
 from ringfence.model.time import Instant
@@ -38,6 +40,8 @@ _TAIL = """PRAGMA temp_store = MEMORY;
 CREATE TABLE temp.tail (seq INTEGER PRIMARY KEY, at INTEGER, kind TEXT,
     call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT);"""
 _END = 2**63 - 1
+_ALIKE = 7
+"""Digits by which two forms of a number are taken for alike: a subscriber's number without its area."""
 
 
 class Logged(NamedTuple):
@@ -151,6 +155,35 @@ class Reader:
                 rows = self._search(each, newest=newest)
             found = [self._entry(seq) for seq, _ in itertools.islice(rows, limit)]
         return sorted(found)
+
+    def calls_of(self, numbers: Sequence[str]) -> list[str]:
+        """Ids of the calls from, to or forwarded by these numbers, sorted."""
+        with self._view():
+            steps = calls_of(self._rows, [number_key(number) for number in numbers], self.last(), _TABLES)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    return sorted(end.value)
+
+    def older(self, before: Instant) -> tuple[int, Instant]:
+        """How many entries are older, and the instant of the first."""
+        ((count, first),) = self._rows("SELECT count(*), coalesce(min(at), 0) FROM facts WHERE at < ?", (before,))
+        return count, first
+
+    def node(self) -> str:
+        """Whose ledger it is."""
+        return str(self._rows("SELECT node FROM meta")[0][0])
+
+    def other_forms(self, numbers: Sequence[str]) -> dict[str, int]:
+        """Callers and callees that end as one of these numbers does, and how many entries have them."""
+        found: Counter[str] = Counter()
+        keys = {number_key(number) for number in numbers}
+        with self._view():
+            for table, column, key in itertools.product(_TABLES, ("caller", "callee"), sorted(keys)):
+                query = f"SELECT {column}, count(*) FROM {table} WHERE {column} LIKE ? GROUP BY {column}"
+                found.update(dict(self._rows(query, (f"%{key[-_ALIKE:]}",))) if len(key) >= _ALIKE else {})
+        return {form: count for form, count in sorted(found.items()) if form not in keys}
 
     def messages(self, call_id: str) -> Iterator[Message]:
         """The SIP messages of one call (its id or a SIP Call-ID), in order of the files."""

@@ -58,13 +58,6 @@ def strip(store: Store, seqs: Sequence[int], record: Written | None = None) -> N
             store.append([record])
 
 
-def of_number(store: Store, number: str) -> tuple[list[int], list[str]]:
-    """Every call from or to a number: the entries with their bodies, and the calls' ids."""
-    calls = "SELECT call FROM search WHERE caller = ?1 OR callee = ?1"
-    found = store.query(f"SELECT seq, call FROM search WHERE call IN ({calls}) ORDER BY seq", (number,))
-    return [seq for seq, _ in found], sorted({call for _, call in found})
-
-
 def _strip(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
     numbers = [(seq,) for seq in seqs]
     db.executemany("UPDATE facts SET salt = NULL, body = NULL WHERE seq = ?", numbers)

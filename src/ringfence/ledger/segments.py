@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ringfence.ledger.messages import (
+    Located,
     Message,
-    blocks,
     closed_segments,
+    entry_of,
     framed,
     index_of,
     key_hash,
@@ -92,6 +93,8 @@ class Segments:
 
     def recover(self) -> None:
         """Close what a crash left open, torn blocks cut off; index what was rewritten without its index."""
+        for draft in self.directory.glob("*.draft"):
+            draft.unlink(missing_ok=True)
         for path in segments(self.directory):
             try:
                 if path.suffix == ".open" or not path.with_suffix(".idx").exists():
@@ -181,42 +184,67 @@ class Segments:
             path.with_suffix(".idx").unlink(missing_ok=True)
         return len(old)
 
-    def erase(self, attempts: Collection[str]) -> int:
-        """Rewrite every segment that holds messages of these attempts without them; how many went. Raises OSError."""
+    def holding(self, attempts: Collection[str], now: Instant) -> list[Path]:
+        """The closed segments with messages of these attempts, once all that waits is written. Raises OSError."""
+        self.drain(now)
         self.rotate()
+        keys = {key_hash(attempt) for attempt in attempts}
+        return [path for path in closed_segments(self.directory) if any(one.key in keys for one in read_index(path))]
+
+    def erase(self, path: Path, attempts: Collection[str]) -> int:
+        """Rewrite a segment without the messages of these attempts; how many went. Raises OSError and ValueError.
+
+        The index goes first and comes last: a segment without one is indexed at the next start.
+        """
         words, keys = {word(attempt) for attempt in attempts}, {key_hash(attempt) for attempt in attempts}
-        gone = 0
-        for path in closed_segments(self.directory):
-            if any(found.key in keys for found in read_index(path)):
-                gone += self._rewrite(path, words)
-        return gone
-
-    def _rewrite(self, path: Path, attempts: Collection[str]) -> int:
-        kept, index, gone, last = b"", b"", 0, 0
-        for offset, length in blocks(path):
-            left = _Block()
-            for message in parse(unpack(path, offset, length)):
-                if message.attempt in attempts:
-                    gone += 1
-                else:
-                    left.add(message, message.data)
-                last = max(last, message.at)
-            if left.parts:
-                packed = left.packed()
-                index += index_of(left.keys, len(kept), len(packed), last)
-                kept += packed
-        self._replace(path, kept, index)
-        return gone
-
-    def _replace(self, path: Path, content: bytes, index: bytes) -> None:
-        """The index goes first: a segment without one is indexed at the next start."""
+        index = read_index(path)
+        touched = {found.offset for found in index if found.key in keys}
         path.with_suffix(".idx").unlink(missing_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.unlink(missing_ok=True)
-        _add(draft, None, content)
+        draft, fresh, size, gone = path.with_suffix(".draft"), b"", 0, 0
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            for (offset, length), located in _by_block(index):
+                self._breath.wait(0.0002)  # As in `drain`.
+                if offset in touched:
+                    packed, entries, fewer = _without(path, offset, length, words, size, located[0].last)
+                    gone += fewer
+                else:
+                    packed = _raw(path, offset, length)
+                    entries = b"".join(entry_of(found._replace(offset=size)) for found in located)
+                file.write(packed)
+                fresh += entries
+                size += len(packed)
         draft.replace(path)
-        _add(path.with_suffix(".idx"), None, index)
+        _add(path.with_suffix(".idx"), None, fresh)
         self._on_closed(digest_of(path))
+        return gone
+
+
+def _by_block(index: list[Located]) -> list[tuple[tuple[int, int], list[Located]]]:
+    """The blocks of a segment in order, each with what the index says of it."""
+    found: dict[tuple[int, int], list[Located]] = {}
+    for one in index:
+        found.setdefault((one.offset, one.length), []).append(one)
+    return sorted(found.items())
+
+
+def _without(
+    path: Path, offset: int, length: int, words: Collection[str], place: int, last: Instant
+) -> tuple[bytes, bytes, int]:
+    """A block without some attempts, packed anew, its index at its new place, and how many messages went."""
+    left, gone = _Block(), 0
+    for message in parse(unpack(path, offset, length)):
+        if message.attempt in words:
+            gone += 1
+        else:
+            left.add(message, message.data)
+    packed = left.packed() if left.parts else b""
+    return packed, index_of(left.keys, place, len(packed), last) if left.parts else b"", gone
+
+
+def _raw(path: Path, offset: int, length: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
 
 
 class _Block:

@@ -65,6 +65,13 @@ def _superfluous(directory: Path, newest: Path) -> list[Path]:
     return ours[:-KEPT] + found[len(ours) :]
 
 
+def prune(directory: Path, keep: int) -> None:
+    """Remove all but the newest; raises OSError."""
+    found = sorted(directory.glob(_FILES))
+    for path in found[: max(0, len(found) - keep)]:
+        path.unlink(missing_ok=True)
+
+
 def oldest_seq(directory: Path) -> int:
     """Number of the oldest snapshot that is kept: entries after it may be needed; 0 where there is none."""
     return int(min((path.stem for path in directory.glob(_FILES)), default="0"))

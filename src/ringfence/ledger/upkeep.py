@@ -1,4 +1,4 @@
-"""Long work on the ledger in short steps: what is too old goes, and what belongs to one person.
+"""Long work on the ledger in short steps: what is too old goes, and what erasure.py found of a person.
 
 Each function is a generator for `Writer.do`: it yields after each batch, so that no fact waits longer than one, and
 returns how many entries were removed or lost their body. What is done is an entry of the chain itself, written before
@@ -7,7 +7,6 @@ it is done, so that a crash leaves nothing unexplained.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -17,14 +16,12 @@ from ringfence.ledger.store import Store, written
 from ringfence.ledger.writer import Steps
 from ringfence.model.time import Instant
 
-log = logging.getLogger("ringfence.ledger")
-
 _BATCH = 100
 
 
 def purge(store: Store, before: Instant, kinds: Sequence[str], limit: int, now: Instant) -> Steps:
     """Remove entries older than `before` from the front, or only the bodies of these kinds; none over `limit`."""
-    yield from _settle(store)
+    yield from settle(store)
     found = [kind for kind in kinds if removal.with_body(store, before, kind, limit)]
     if not (found if kinds else removal.any_before(store, before, limit)):
         return 0
@@ -35,7 +32,7 @@ def purge(store: Store, before: Instant, kinds: Sequence[str], limit: int, now: 
     return gone
 
 
-def _settle(store: Store) -> Steps:
+def settle(store: Store) -> Steps:
     """Make everything searchable."""
     while store.unsearched:
         store.make_searchable(_BATCH)
@@ -61,22 +58,14 @@ def _drop(store: Store, before: Instant, limit: int) -> Steps:
     return gone
 
 
-def erase(
-    store: Store, number: str, limit: int, clock: Callable[[], Instant], on_calls: Callable[[list[str]], None]
-) -> Steps:
-    """Remove the bodies of every call from or to a number, none over `limit`; `on_calls` is told their ids first."""
-    yield from _settle(store)
-    found, calls = removal.of_number(store, number)
-    on_calls(calls)
-    old = [seq for seq in found if seq <= limit]
-    if len(old) < len(found):
-        log.warning("%d entries are too new to be erased: erase again in a few minutes", len(found) - len(old))
-    for start in range(0, len(old), _BATCH):
-        batch = old[start : start + _BATCH]
+def erase(store: Store, seqs: Sequence[int], clock: Callable[[], Instant]) -> Steps:
+    """Remove the bodies of these entries, in ascending order."""
+    for start in range(0, len(seqs), _BATCH):
+        batch = seqs[start : start + _BATCH]
         removal.strip(store, batch, written(Erased(at=clock(), ranges=runs(batch))))
         yield
     store.truncate_log()
-    return len(old)
+    return len(seqs)
 
 
 def runs(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:

@@ -9,6 +9,7 @@ write the files can make a new chain; against that only a head that was sent out
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -238,6 +239,8 @@ class _Walk:
 class _Explained:
     """Which bodies and segments may be missing, as purges and erasures in the chain say."""
 
+    _END = 2**63
+
     def __init__(self, db: sqlite3.Connection) -> None:
         self.messages_before: Instant = 0
         self._purged: dict[str, Instant] = {}
@@ -251,9 +254,15 @@ class _Explained:
                     self._purged[kind] = max(entry.before, self._purged.get(kind, 0))
             elif isinstance(entry, Purged):
                 self.messages_before = max(entry.before, self.messages_before)
+        self._erased.sort()
 
     def __call__(self, seq: int, at: Instant, kind: str) -> bool:
-        return at < self._purged.get(kind, 0) or any(first <= seq <= last for first, last in self._erased)
+        return at < self._purged.get(kind, 0) or self._was_erased(seq)
+
+    def _was_erased(self, seq: int) -> bool:
+        """No entry is erased twice, so that the run which begins last before it is the one."""
+        place = bisect_right(self._erased, (seq, self._END))
+        return place > 0 and seq <= self._erased[place - 1][1]
 
 
 def _decoded(seq: int, body: bytes) -> Entry:

@@ -7,6 +7,7 @@ A request is `{"do": "status", ...arguments}`; the answer is `{"ok": true, "resu
 
 import asyncio
 import contextlib
+import inspect
 import os
 import socket
 import struct
@@ -22,6 +23,7 @@ MAX_LINE = 65_536
 """Longest request, bytes."""
 
 Handler = Callable[[dict[str, Any]], Any]
+"""What it returns may be awaitable: other connections are served meanwhile."""
 
 
 class ControlError(RingfenceError):
@@ -61,8 +63,9 @@ class ControlServer:
             self._server.close()
             await self._server.wait_closed()
         open_now = dict(self._connections)
-        for writer in open_now:
+        for writer, task in open_now.items():
             writer.close()
+            task.cancel()
         await asyncio.gather(*open_now.values(), return_exceptions=True)
         self.path.unlink(missing_ok=True)
 
@@ -76,7 +79,7 @@ class ControlServer:
             if not _same_user(writer):
                 return
             while line := await reader.readline():
-                writer.write(self.answer(line) + b"\n")
+                writer.write(await self.answer(line) + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):
             pass  # The peer left, or sent a line over MAX_LINE: nothing of ours depends on it.
@@ -85,7 +88,7 @@ class ControlServer:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    def answer(self, line: bytes) -> bytes:
+    async def answer(self, line: bytes) -> bytes:
         """The answer to one request line."""
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
@@ -93,7 +96,9 @@ class ControlServer:
             handler = self._handlers.get(name) if isinstance(name, str) else None
             if handler is None:
                 raise ControlError(f"unknown command {name!r}; known: {', '.join(sorted(self._handlers))}")
-            return msgspec.json.encode({"ok": True, "result": handler(request)})
+            result = handler(request)
+            found = await result if inspect.isawaitable(result) else result
+            return msgspec.json.encode({"ok": True, "result": found})
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return msgspec.json.encode({"ok": False, "error": f"not a JSON object: {error}"})
         except RingfenceError as error:
@@ -120,7 +125,7 @@ def ask(path: Path, do: str, timeout_s: float = 10.0, **arguments: Any) -> Any:
     except OSError as error:
         raise ControlError(f"the guard at {path} does not answer: {error}") from error
     if not line:
-        raise ControlError(f"the guard at {path} hung up; are you its user?")
+        raise ControlError(f"the guard at {path} hung up: it is stopping, or you aren't its user")
     answer = msgspec.json.decode(line)
     if not answer["ok"]:
         raise ControlError(answer["error"])

@@ -26,7 +26,10 @@ from ringfence.edge.core import EdgeCore
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
 from ringfence.edge.udp import Deliver, UdpSocket, bind
+from ringfence.engine.forget import forget
+from ringfence.engine.snapshot import dump
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
+from ringfence.ledger.records import number_key
 from ringfence.model import SECOND
 from ringfence.model.settings import Listen, Policy
 from ringfence.policy import Loaded, Loader, PolicyErrors
@@ -34,7 +37,7 @@ from ringfence.server import views
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
 from ringfence.server.guard import Guard
-from ringfence.server.recovery import recover, take_snapshot
+from ringfence.server.recovery import ENGINE, recover, take_snapshot
 from ringfence.server.secret import load_secret
 
 log = logging.getLogger("ringfence.serve")
@@ -226,6 +229,7 @@ class Server:
             "calls": lambda _: views.calls(self.guard.engine, self.clock.now()),
             "cut": self._cut,
             "reload": lambda _: self.reload("control socket"),
+            "erase": self._erase,
         }
 
     def _status(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -251,6 +255,21 @@ class Server:
         if not self.guard.cut(call, leg, "operator"):
             raise ControlError(f"no call {call!r} is in progress; `ringfence calls` lists them")
         return f"call {call} is being ended"
+
+    async def _erase(self, arguments: dict[str, Any]) -> dict[str, int]:
+        """Erase a person's calls (`numbers`), or what is older than `before`, from the ledger that the asker means."""
+        asked, ours = str(arguments.get("ledger", "")), self.ledger.path.resolve()
+        if asked != str(ours):
+            raise ControlError(f"this guard writes {ours}, not {asked}; name its --ledger, or the --control of another")
+        if self.ledger.down is not None:
+            raise ControlError(self.ledger.down)
+        if "before" in arguments:
+            entries = await asyncio.wrap_future(self.ledger.purge(int(arguments["before"])))
+            return {"entries": entries}
+        numbers = [number_key(str(number)) for number in arguments.get("numbers", ())]
+        forget(self.guard.engine.behaviour, set(numbers))
+        erasure = self.ledger.erase(numbers, {ENGINE: dump(self.guard.engine)})
+        return (await asyncio.wrap_future(erasure))._asdict()
 
     # Stop.
 
