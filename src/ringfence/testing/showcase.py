@@ -24,6 +24,7 @@ from ringfence.policy import Loader
 from ringfence.server.control import ask
 from ringfence.sip.uri import parse_uri
 from ringfence.testing import scenarios
+from ringfence.testing.process import polls
 from ringfence.testing.sipp import Sipp, Statistics, callee, caller
 from ringfence.testing.wire import Address
 
@@ -89,13 +90,19 @@ class Stage:
             host=self.source.addresses[0].partition("/")[0],
         )
 
-    def verdict(self, telling: Telling) -> Decided:
-        """The last verdict on what was dialled."""
+    def written(self) -> int:
+        """Number of the last entry in the guard's ledger."""
         with Reader(self.policy.ledger.path) as reader:
-            found = [call for call in reader.calls(limit=50) if call.decided.attempt.dialled == telling.dialled]
-        if not found:
-            raise RingfenceError(f"the guard decided nothing about {telling.dialled}: is it the one of this policy?")
-        return found[0].decided
+            return reader.last()
+
+    def verdict(self, telling: Telling, after: int) -> Decided:
+        """The last verdict on what was dialled, of those that come after an entry; a refusal is written in a moment."""
+        with Reader(self.policy.ledger.path) as reader:
+            for _ in polls(5.0):
+                for call in reader.calls(limit=50):
+                    if call.seq > after and call.decided.attempt.dialled == telling.dialled:
+                        return call.decided
+        raise RingfenceError(f"the guard decided nothing about {telling.dialled}: is it the one of this policy?")
 
 
 def answer(counted: Statistics) -> str:
@@ -108,8 +115,9 @@ def answer(counted: Statistics) -> str:
 def play(stage: Stage) -> Iterator[tuple[object, ...]]:
     """Place the calls one after the other; gives the rows of the table."""
     for telling in TELLING:
+        before = stage.written()
         with stage.call(telling) as pbx:
-            yield _row(stage, telling, answer(pbx.finish(20)))
+            yield _row(stage, telling, before, answer(pbx.finish(20)))
     yield from _full(stage)
 
 
@@ -118,19 +126,20 @@ def _full(stage: Stage) -> Iterator[tuple[object, ...]]:
     cap = stage.trunk.bounds.caps.concurrent.block or 5
     extensions = tuple(f"+1212555{number:04}" for number in range(100, 110))
     burst = Telling(f"{BURST} of {cap} calls: {cap * 2} at once", "2125550143", extensions)
+    before = stage.written()
     with stage.call(burst, calls=cap * 2, talk_ms=HELD_MS) as pbx:
         time.sleep(1.5)  # The calls that passed are talking, the others were refused.
         with stage.call(EMERGENCY) as phone:
-            row = _row(stage, EMERGENCY, answer(phone.finish(20)))
+            row = _row(stage, EMERGENCY, before, answer(phone.finish(20)))
         counted = pbx.finish(30)
     refused = sum(count for name, count in counted.counters.items() if "refused" in name)
     told = f"{counted['answered']} times 200 OK, {refused} times 480"
-    yield _row(stage, burst, told)
+    yield _row(stage, burst, before, told)
     yield row
 
 
-def _row(stage: Stage, telling: Telling, answered: str) -> tuple[object, ...]:
-    verdict = stage.verdict(telling).verdict
+def _row(stage: Stage, telling: Telling, before: int, answered: str) -> tuple[object, ...]:
+    verdict = stage.verdict(telling, before).verdict
     number = verdict.destination.number.e164
     shown = f"+{number}" if number and not verdict.emergency else number
     return telling.what, telling.dialled, shown, coloured(verdict.outcome), verdict.reason, answered
