@@ -7,11 +7,11 @@ they are counts, and a cap must not begin at zero because somebody asked to be f
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Set as AbstractSet
 
 from ringfence.engine.behaviour import Behaviour
-from ringfence.engine.lately import MAX_TRIES
+from ringfence.engine.inbound import Rings
+from ringfence.engine.lately import Lately
 
 
 def forget(behaviour: Behaviour, numbers: AbstractSet[str]) -> None:
@@ -22,9 +22,12 @@ def forget(behaviour: Behaviour, numbers: AbstractSet[str]) -> None:
     for habits in behaviour.habits.values():
         for number in numbers:
             habits.seen.pop(f"n:{number}", None)
-    for recent in behaviour.lately.values():
-        recent.tries = deque((entry for entry in recent.tries if entry.digits not in numbers), MAX_TRIES)
-    behaviour.rings = [ring for ring in behaviour.rings if not {_digits(ring.caller), _digits(ring.dialled)} & numbers]
+    for name, recent in behaviour.lately.items():
+        tries, ends = recent.dump()
+        behaviour.lately[name] = Lately([entry for entry in tries if entry.digits not in numbers], ends)
+    rings = behaviour.rings.dump()
+    behaviour.rings = Rings(ring for ring in rings if not {_digits(ring.caller), _digits(ring.dialled)} & numbers)
+    behaviour.use(behaviour.policy)  # What was looked at last looks different now.
 
 
 def _extension(name: str) -> str:
