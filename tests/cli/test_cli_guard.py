@@ -90,6 +90,15 @@ def test_status_for_programs(run: Run, control: tuple[str, Path]) -> None:
     assert {"version", "node", "policy", "up_s", "meters", "contained", "edge", "sockets", "names"} <= found.keys()
 
 
+def test_a_ledger_that_is_down_is_an_exit_code(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "state" / "ledger.db").mkdir(parents=True)
+    with Guard(tmp_path, (PBX, 5060), (CARRIER, 5060)) as guard:
+        told = run("status", "--control", guard.control)
+        assert told.code == 1
+        assert re.search(r"0 calls in progress, ledger DOWN\nledger state/ledger\.db: .*when_down", told.out)
+        assert run("status", "--control", guard.control, "--json").code == 1
+
+
 # --- calls ----------------------------------------------------------------------------------------------------------
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from clikit import TEN, Ran, Run, kept
+from clikit import TEN, Ran, Run, kept, ledger
 
 from ringfence.cli.log import WhenError, observed_rule, when
-from ringfence.model import SECOND, Destination, Hit, Outcome, Verdict
+from ringfence.model import SECOND, Contained, Destination, Hit, Outcome, Verdict
 from ringfence.model.verdict import Severity
 from ringfence.numbers import Number
 
@@ -167,6 +167,16 @@ def test_entries_as_they_are_kept(path: Path, run: Run) -> None:
     told = run("log", *SINCE, "--kind", "strangers", "--ledger", path, "--json")
     (line,) = told.out.splitlines()
     assert json.loads(line)["entry"]["requests"] == {"OPTIONS": 7}
+
+
+def test_instants_within_an_entry_are_written_out(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "ledger.db"
+    with ledger(path) as opened:
+        opened.append(
+            Contained(at=TEN, id="c", entity="source", name="pbx", owner="noc", why="test", until=TEN + 60 * SECOND)
+        )
+    told = run("log", *SINCE, "--kind", "contained", "--ledger", path)
+    assert "until 2026-11-26 10:01:00.000" in told.out
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from typing import Any
 from cyclopts import App, Group
 
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
-from ringfence.cli.tables import WINDOWS, duration, instant, money, show
+from ringfence.cli.tables import WINDOWS, console, duration, instant, money, show
 from ringfence.server.control import ask
 
 
 def status(*, control: Control = CONTROL, callers: Flag = False, as_json: Json = False) -> int:
     """Show how a running guard is doing: calls, every meter beside its levels, the ledger.
 
-    Exit code 0: it answers; 2: no guard answers.
+    Exit code 0: it answers; 1: it does, but its ledger is down; 2: no guard answers.
 
     Parameters
     ----------
@@ -27,11 +27,20 @@ def status(*, control: Control = CONTROL, callers: Flag = False, as_json: Json =
         Write JSON instead of text.
     """
     found = ask(control, "status", callers=callers)
+    state = found["ledger"]["state"]
     if as_json:
         print(json.dumps(found, indent=1))
-        return 0
+    else:
+        _show_status(found, state)
+    return int(state != "writing")
+
+
+def _show_status(found: dict[str, Any], state: str) -> None:
     print(f"ringfence {found['version']}, node {found['node']}, policy {found['policy'][:12]}")
-    print(f"up for {duration(found['up_s'])}, {found['calls']} calls in progress, ledger {found['ledger']['state']}")
+    journal = "writing" if state == "writing" else "DOWN"
+    print(f"up for {duration(found['up_s'])}, {found['calls']} calls in progress, ledger {journal}")
+    if state != "writing":
+        console().print(f"{state}; new calls get what when_down of their trunk says", style="red", markup=False)
     for name, value in found["edge"].items():
         print(f"{name}: {value}")
     rows = [_meter_row(row) for row in found["meters"]]
@@ -42,7 +51,6 @@ def status(*, control: Control = CONTROL, callers: Flag = False, as_json: Json =
             rows,
             right=("now", "expected", "alert", "block"),
         )
-    return 0
 
 
 def _meter_row(row: dict[str, Any]) -> tuple[object, ...]:

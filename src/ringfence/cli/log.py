@@ -42,6 +42,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FOREVER = 2**63 - 1
 _HIDDEN = ("at", "fact", "dialog", "edge", "hold", "attempt", "verdict", "reading", "key")
 """Parts of an entry that say nothing in one line."""
+_INSTANTS = ("since", "before", "until", "last")
 
 
 T = TypeVar("T")
@@ -153,6 +154,7 @@ def _words(logged: Logged) -> str:
     if logged.entry is None:
         return "purged, erased, or not readable"
     entry = msgspec.to_builtins(logged.entry)
+    entry |= {name: instant(entry[name]) for name in _INSTANTS if name in entry}
     return ", ".join(f"{name} {value}" for name, value in entry.items() if name not in _HIDDEN)
 
 
