@@ -109,6 +109,8 @@ def test_a_line_tells_a_call_the_newest_last(path: Path, run: Run) -> None:
         (("--source", "pbx", "--number", "+53*"), ["n1-2"]),
         (("--source", "another"), []),
         (("--observed",), ["n1-3"]),
+        (("--incident", "i-n1-1"), ["n1-1"]),
+        (("--incident", "i-n1-3"), []),
         (("--since", "2026-11-26T10:03"), ["n1-3", "n1-4", "n1-5"]),
         (("--until", "2026-11-26T10:03"), ["n1-1", "n1-2"]),
         (("--since", "2026-11-26T15:04+00:00"), ["n1-4", "n1-5"]),
@@ -137,10 +139,19 @@ def test_programs_get_a_line_a_call(path: Path, run: Run) -> None:
         "reason": "",
         "text": "allowed",
         "status": 0,
+        "incident": "i-n1-1",
         "hits": [],
         "answered": [{"leg": "t1", "at": TEN + 5 * SECOND}],
         "ended": [
-            {"fact": "ended", "at": TEN + 70 * SECOND, "id": "n1-1", "leg": "t1", "cause": "bye-caller", "status": 200}
+            {
+                "fact": "ended",
+                "at": TEN + 70 * SECOND,
+                "id": "n1-1",
+                "leg": "t1",
+                "cause": "bye-caller",
+                "status": 200,
+                "why": "",
+            }
         ],
         "cost_micros": 1_200_000,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, Message, Note, Send
 from ringfence.engine.engine import Engine
-from ringfence.model import SECOND, Command, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
+from ringfence.model import SECOND, Command, Contain, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
 from ringfence.policy import Loader
 from ringfence.testing import wire
 from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok, call, leg
@@ -184,6 +184,8 @@ class Table:
         for command in commands:
             if isinstance(command, Extend):
                 self.note(self.engine.ask_more(command.hold, now=self.now))
+            elif isinstance(command, Contain):
+                self.note(command.fact)
             elif isinstance(command, Cut) and not self.edge.cut(command.id, command.leg, command.cause, self.now):
                 self.note(Ended(at=self.now, id=command.id, leg=command.leg, cause=command.cause))
 

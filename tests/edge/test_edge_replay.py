@@ -20,7 +20,7 @@ from table import CARRIER, INSIDE, OUTSIDE, PBX, Seat, Table
 from ringfence.history.cdr import Cdr
 from ringfence.history.placing import Placing
 from ringfence.history.replay import Replay
-from ringfence.model import SECOND, Answered, Arrived, Decided, Ended, Verdict
+from ringfence.model import SECOND, Answered, Arrived, Decided, Ended, Hit, Verdict
 from ringfence.testing import wire
 from ringfence.testing.peer import Call as Dialled
 from ringfence.testing.peer import Dialog, Leg, answer_ok, call, leg
@@ -162,10 +162,16 @@ def lived(table: Table, live: Live) -> dict[int, Told]:
     return {number: (*verdict, cuts.get(number)) for number, verdict in told.items()}
 
 
+def _observed(hit: Hit) -> str:
+    """A containment is named after its incident, and that after its first call: none is called the same twice."""
+    return "" if hit.rule == "contained" else hit.observed
+
+
 def shown(verdict: Verdict) -> tuple[str, str, str | None, list[tuple[object, ...]]]:
-    hits = [
-        (hit.rule, hit.severity, hit.enforced, hit.weight, hit.observed, hit.limit, hit.text) for hit in verdict.hits
+    hits: list[tuple[object, ...]] = [
+        (hit.rule, hit.severity, hit.enforced, hit.weight, _observed(hit), hit.limit, hit.text) for hit in verdict.hits
     ]
+    hits.append(("in an incident", bool(verdict.incident)))
     return verdict.outcome, verdict.reason, verdict.destination.number.e164, hits
 
 

@@ -70,7 +70,7 @@ def test_an_extension_borrows_from_its_source(tmp_path: Path) -> None:
 
 def test_a_verdict_with_evidence_is_decided_again_the_same(tmp_path: Path) -> None:
     trial = Trial(tmp_path, ENFORCED)
-    for number in range(4):
+    for number in range(3):
         attempt = trial.attempt(f"0114412149600{number}0")
         judged = trial.engine.judge(attempt, now=trial.now)
         assert judged == trial.engine.judge(attempt, now=trial.now)

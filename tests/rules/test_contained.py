@@ -28,6 +28,6 @@ def test_each_containment_is_a_refusal_narrowest_first() -> None:
         ("block", "", "c-carrier"),
     ]
     assert [finding.text for finding in findings] == [
-        "caller pbx/101 is contained until Fri 2026-11-27 13:00 America/New_York by noc: drill",
+        "extension pbx/101 is contained until Fri 2026-11-27 13:00 America/New_York by noc: drill",
         "trunk carrier is contained for special calls until Fri 2026-11-27 13:00 America/New_York by noc: drill",
     ]

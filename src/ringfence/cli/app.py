@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Group
 
 import ringfence
 from ringfence.cli.guard import calls_app, reload, status
+from ringfence.cli.incidents import accept, contain, containments, incidents, release
 from ringfence.cli.learn import learn
 from ringfence.cli.ledger import explain, ledger_app
 from ringfence.cli.log import log
@@ -29,6 +30,7 @@ app = App(
 )
 _RUN = Group.create_ordered("Run the guard")
 _ASK = Group.create_ordered("Ask a running guard")
+_ACT = Group.create_ordered("Act on an incident")
 _BACK = Group.create_ordered("Look back")
 _BEFORE = Group.create_ordered("Try without calling anybody")
 _ABOUT = Group.create_ordered("About this program")
@@ -37,6 +39,8 @@ app.command(serve, name="serve", group=_RUN)
 app.command(reload, name="reload", group=_RUN)
 app.command(status, name="status", group=_ASK)
 app.command(calls_app(_ASK))
+for command in (incidents, containments, contain, release, accept):
+    app.command(command, group=_ACT)
 app.command(log, name="log", group=_BACK)
 app.command(explain, name="explain", group=_BACK)
 app.command(ledger_app(_BACK))

@@ -73,6 +73,8 @@ def _tell(decided: Decided, story: list[Logged]) -> None:
         print(f"price    {money(price.price_micros_per_min)} a minute ({price.name}), {price.first_s}/{price.next_s} s")
     why = f"{verdict.reason} — {verdict.text}" if verdict.reason else ""
     out.print("verdict ", coloured(verdict.outcome), *filter(None, [why]))
+    if verdict.incident:
+        print(f"incident {verdict.incident}")
     print(f"policy   {decided.policy[:12]}, numbers {decided.numbers}")
     for hit in verdict.hits:
         print(f"  {_hit(hit)}")
@@ -101,7 +103,7 @@ def _hit(hit: Hit) -> str:
 
 def _event(logged: Logged) -> str:
     entry = logged.entry
-    words = [str(getattr(entry, name)) for name in ("cause", "status", "leg") if getattr(entry, name, None)]
+    words = [str(getattr(entry, name)) for name in ("cause", "status", "leg", "why") if getattr(entry, name, None)]
     return " ".join([logged.kind, *words])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -72,6 +73,7 @@ def log(
     caller: Text = "",
     number: Text = "",
     observed: Flag = False,
+    incident: Text = "",
     kind: Annotated[tuple[Kind, ...], Parameter(negative="", show_default=False)] = (),
     limit: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 50,
     ledger: Where = LEDGER,
@@ -97,6 +99,8 @@ def log(
         Only calls to this number; +4420* for all that begin so.
     observed
         Only calls that observe mode let through though a rule would refuse them; its name stands in brackets.
+    incident
+        Only calls that belong to this incident.
     kind
         Instead of decisions, entries of this kind as they are kept; may be given several times.
     limit
@@ -114,7 +118,7 @@ def log(
             _entries(_newest(entries, limit, since), as_json)
         else:
             filters = {"outcome": outcome or "", "source": source, "caller": caller, "callee": number}
-            keep = _was_observed if observed else bool
+            keep = _keep(incident, observed)
             calls = reader.calls(begin, end, **filters, keep=keep, limit=limit + 1)
             _calls(_newest(calls[::-1], limit, since), as_json)
     return 0
@@ -176,6 +180,7 @@ def as_object(call: Call) -> dict[str, Any]:
         "reason": verdict.reason,
         "text": verdict.text,
         "status": verdict.sip_status,
+        "incident": verdict.incident,
         "hits": msgspec.to_builtins(verdict.hits),
         "answered": [{"leg": answered.leg, "at": answered.at} for answered in call.answered],
         "ended": [msgspec.to_builtins(ended) for ended in call.ended],
@@ -217,6 +222,14 @@ def observed_rule(verdict: Verdict) -> str:
     if verdict.outcome != "allow" or verdict.emergency:
         return ""
     return next((hit.rule for hit in verdict.hits if hit.severity == "block" and not hit.enforced), "")
+
+
+def _keep(incident: str, observed: bool) -> Callable[[Call], bool]:
+    def keep(call: Call) -> bool:
+        of_it = not incident or call.decided.verdict.incident == incident
+        return of_it and (not observed or _was_observed(call))
+
+    return keep
 
 
 def _was_observed(call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""`ringfence policy check|lint|explain|schema`: is the policy right, is it wise, what would it do?"""
+"""`ringfence policy check|lint|explain|schema|enforce|observe`: is it right, is it wise, what would it do?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ringfence.cli.options import Json
 from ringfence.cli.policy_explain import explain_command
+from ringfence.cli.policy_mode import mode_commands
 from ringfence.policy import Loaded, Loader, PolicyError, PolicyErrors
 from ringfence.policy.lint import Finding, lint
 from ringfence.policy.schema import schema
@@ -31,6 +32,7 @@ def policy_app(group: Group) -> App:
     app.command(lint_command, name="lint")
     app.command(explain_command, name="explain")
     app.command(schema_command, name="schema")
+    mode_commands(app, DEFAULT)
     return app
 
 

@@ -261,6 +261,8 @@ class Behaviour:
             end = End(at, area_of(call.digits), duration_s, call.new, call.known)
             self._recent(names.extension).ended(end)
             self._recent(names.source).ended(end)
+        if call.clean and call.foreign:
+            self._habits(names.source, at).reached("up_s", duration_s)
         if call.clean:
             self._learn(call, names, bool(call.answered_at))
 

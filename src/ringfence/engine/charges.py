@@ -34,6 +34,10 @@ class Dues(NamedTuple):
     rules: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
 
+    def and_(self, more: Dues) -> Dues:
+        """Both."""
+        return Dues(self.charges + more.charges, self.rules + more.rules, self.where + more.where)
+
 
 class Charges:
     """The charges of one policy; `money` is what a call reserves at first, None where calls are free."""
@@ -49,7 +53,7 @@ class Charges:
 
     def _together(self, source: str, trunk: str, klass: DestinationClass, caller: str, money: int | None) -> Dues:
         wide, narrow = self._of_all(source, trunk, klass, money), self._of_each(source, caller, money)
-        return Dues(wide.charges + narrow.charges, wide.rules + narrow.rules, wide.where + narrow.where)
+        return wide.and_(narrow)
 
     def _money(self, source: str, trunk: str, klass: DestinationClass, caller: str, money: int) -> tuple[Charge, ...]:
         dues = self.of(source, trunk, klass, caller, money)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ringfence.model.attempt import Attempt, Destination
-from ringfence.model.fact import Contained
+from ringfence.engine.marks import ABROAD
+from ringfence.model.attempt import Attempt, Destination, DestinationClass
+from ringfence.model.fact import Contained, Entity
 from ringfence.model.settings import Source
 from ringfence.model.time import Instant
 
-ENTITIES = ("prefix", "region", "caller", "source", "tenant", "trunk")
+ENTITIES: tuple[Entity, ...] = ("prefix", "region", "caller", "address", "source", "tenant", "trunk")
 """Narrowest first."""
+
+
+class Subject(NamedTuple):
+    """What of a call decides whether it is covered."""
+
+    attempt: Attempt
+    tenant: str
+    klass: DestinationClass
+    digits: str
+    region: str
 
 
 class Containments:
@@ -26,9 +39,27 @@ class Containments:
         """One more, or a new end for one that is there."""
         self._by_id[fact.id] = fact
 
-    def release(self, containment_id: str) -> None:
-        """Undo one."""
-        self._by_id.pop(containment_id, None)
+    def get(self, containment_id: str) -> Contained | None:
+        """One of them."""
+        return self._by_id.get(containment_id)
+
+    def release(self, containment_id: str) -> Contained | None:
+        """Undo one; gives it back."""
+        return self._by_id.pop(containment_id, None)
+
+    def of(self, incident: str) -> list[Contained]:
+        """Those made for an incident."""
+        return [fact for fact in self._by_id.values() if fact.incident == incident]
+
+    def holds(self, entity: Entity, name: str, within: str, *, slow: bool, now: Instant) -> bool:
+        """Whether this is in force already, or more than this."""
+        return any(
+            (fact.entity, fact.name) == (entity, name)
+            and fact.within in ("", within)
+            and fact.until > now
+            and (slow or fact.action == "refuse")
+            for fact in self._by_id.values()
+        )
 
     def expire(self, now: Instant) -> None:
         """Forget what has come to its end."""
@@ -41,9 +72,10 @@ class Containments:
         """Those that cover this attempt at `now`, narrowest first."""
         if not self._by_id:
             return ()
-        found = [
-            fact for fact in self._by_id.values() if fact.until > now and _covers(fact, attempt, source, destination)
-        ]
+        number = destination.number
+        digits = number.e164 or number.candidate
+        subject = Subject(attempt, source.tenant or "", destination.klass, digits, number.region)
+        found = [fact for fact in self._by_id.values() if fact.until > now and covers(fact, subject)]
         return tuple(sorted(found, key=lambda fact: (ENTITIES.index(fact.entity), fact.id)))
 
     def due(self) -> Instant | None:
@@ -62,17 +94,35 @@ class Containments:
         return iter(self._by_id.values())
 
 
-def _covers(fact: Contained, attempt: Attempt, source: Source, destination: Destination) -> bool:
-    if fact.klass and fact.klass != destination.klass:
+def covers(fact: Contained, call: Subject) -> bool:
+    """Whether a containment is about such a call; emergency calls are covered by none."""
+    attempt = call.attempt
+    if call.klass == "emergency" or fact.within not in ("", attempt.source):
         return False
-    number = destination.number
+    if fact.klass and fact.klass != call.klass and not (fact.klass == "abroad" and call.klass in ABROAD):
+        return False
     if fact.entity == "prefix":
-        return (number.e164 or number.candidate).startswith(fact.name.removeprefix("+"))
+        return call.digits.startswith(fact.name.removeprefix("+"))
+    if fact.entity == "address":
+        return _inside(attempt.peer, fact.name)
     entity = {
-        "region": number.region,
-        "caller": f"{source.name}/{attempt.extension}",
-        "source": source.name,
-        "tenant": source.tenant,
+        "region": call.region,
+        "caller": f"{attempt.source}/{attempt.extension}",
+        "source": attempt.source,
+        "tenant": call.tenant,
         "trunk": attempt.trunk,
     }
     return entity[fact.entity] == fact.name
+
+
+def host_of(peer: str) -> str:
+    """The address of a transport address: that of `[2001:db8::1]:5060` is 2001:db8::1."""
+    return peer.rpartition(":")[0].strip("[]")
+
+
+@lru_cache(maxsize=4096)
+def _inside(peer: str, network: str) -> bool:
+    try:
+        return ip_address(host_of(peer)) in ip_network(network)
+    except ValueError:  # A platform that asks may know no address.
+        return False

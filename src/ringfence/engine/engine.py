@@ -9,15 +9,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import msgspec
 
+from ringfence.engine.acceptances import Acceptances
 from ringfence.engine.agenda import Agenda
 from ringfence.engine.behaviour import Behaviour
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import digits_of
-from ringfence.engine.judging import Judge
+from ringfence.engine.incidents import Incidents
+from ringfence.engine.judging import Judge, Memory
 from ringfence.engine.live import (
     Leg,
     Live,
@@ -27,11 +30,14 @@ from ringfence.engine.live import (
     next_paid_s,
     pays_at,
     wakes_at,
+    weighed_at,
 )
 from ringfence.engine.meters import Held, Meters
+from ringfence.engine.response import Response
 from ringfence.engine.verdicts import EMERGENCY, cap_finding, conclude, refuses
 from ringfence.model import (
     SECOND,
+    Accepted,
     Alert,
     Answered,
     Arrived,
@@ -48,6 +54,7 @@ from ringfence.model import (
     Extend,
     Extended,
     Fact,
+    Hit,
     Hold,
     Instant,
     Judgement,
@@ -76,11 +83,20 @@ class Engine:
         self.meters = Meters()
         self.containments = Containments()
         self.behaviour = Behaviour(policy)
+        self.incidents = Incidents()
+        self.acceptances = Acceptances()
         self.calls: dict[str, Live] = {}
-        self._judge = Judge(policy, node, self.meters, self.containments, self.behaviour)
+        self._memory = Memory(self.meters, self.containments, self.behaviour, self.incidents, self.acceptances)
+        self._response = Response(self._memory, self.calls)
+        self._judge = self._judge_by(policy)
         self._agenda = Agenda()
         self._alerted: dict[tuple[str, str], Instant] = {}
         self._swept: Instant = 0
+
+    def _judge_by(self, policy: Policy) -> Judge:
+        judge = Judge(policy, self.node, self._memory)
+        self._response.use(policy, judge)
+        return judge
 
     # Deciding.
 
@@ -96,6 +112,10 @@ class Engine:
         """What this engine, brought to the state before a recorded decision, decides on the recorded reading."""
         judgement = self.judge(decided.attempt, now=decided.at)
         return judgement.hold, conclude(judgement, decided.reading)
+
+    def weigh(self, attempt: Attempt, *, now: Instant) -> tuple[Hit, ...]:
+        """What speaks against a call that is up, by what is known now; changes nothing."""
+        return self._judge.weigh(attempt, now)
 
     def ask_more(self, hold: Hold, *, now: Instant) -> Extended:
         """Carry out an Extend: the fact to apply and to keep."""
@@ -117,9 +137,11 @@ class Engine:
             case Challenged():
                 return self._challenged(fact, now)
             case Contained():
-                self.containments.add(fact)
+                return tuple(self._response.contained(fact))
             case Released():
-                self.containments.release(fact.id)
+                self._response.released(fact)
+            case Accepted():
+                self._response.accepted(fact)
             case Tick():
                 return self._tick(now)
             case Arrived():
@@ -142,13 +164,13 @@ class Engine:
         """After recovery: what should have been done meanwhile."""
         for live in self.calls.values():
             self._wake(live)
-        return self._tick(now)
+        return (*self._tick(now), *self._response.rearm(now))
 
     def use(self, policy: Policy) -> None:
         """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration."""
         self.policy = policy
         self.behaviour.use(policy)
-        self._judge = Judge(policy, self.node, self.meters, self.containments, self.behaviour)
+        self._judge = self._judge_by(policy)
         for live in self.calls.values():
             limit = self._judge.longest(live.attempt, live.since)
             live.max_call_s = min((s for s in (limit, live.max_call_s) if s), default=0)
@@ -176,7 +198,7 @@ class Engine:
                 self._wake(before)
             else:
                 self._agenda.put(attempt.id, None)
-        return self._alerts(fact, now)
+        return (*self._alerts(fact, now), *self._response.decided(fact, now))
 
     def _alerts(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
         told: list[Command] = []
@@ -252,7 +274,7 @@ class Engine:
             self.behaviour.closed(fact.id, fact.at)
             del self.calls[fact.id]
             self._agenda.put(fact.id, None)
-        return ()
+        return tuple(self._response.ended(fact, live))
 
     def _challenged(self, fact: Challenged, now: Instant) -> tuple[Command, ...]:
         live = self.calls.get(fact.id)
@@ -270,11 +292,11 @@ class Engine:
             live = self.calls[call_id]
             commands += self._due_now(live, now)
             self._wake(live)
-        self.containments.expire(now)
         if now >= self._swept + SWEEP_EVERY_US:
             self._swept = now
             self.meters.sweep(now)
             self.behaviour.sweep(now)
+            self._response.expire(now)
         return tuple(commands)
 
     def _due_now(self, live: Live, now: Instant) -> tuple[Command, ...]:
@@ -283,11 +305,16 @@ class Engine:
             return (Cut(live.attempt.id, "", "lost", "neither answered nor ended in time"),)
         return tuple(command for leg in live.legs if not leg.cut for command in self._leg_due(live, leg, now))
 
-    def _leg_due(self, live: Live, leg: Leg, now: Instant) -> list[Command]:
+    def _leg_due(self, live: Live, leg: Leg, now: Instant) -> Sequence[Command]:
         end, pay = ends_at(live, leg), pays_at(live, leg)
         if end is not None and end <= now:
             return [cut_leg(live, leg, "longest-call", f"longest duration of {live.max_call_s} s reached")]
-        return [self._extend(live, leg, least=False)] if pay is not None and pay <= now else []
+        due: list[Command] = [self._extend(live, leg, least=False)] if pay is not None and pay <= now else []
+        weigh = weighed_at(live, leg)
+        if weigh is not None and weigh <= now:
+            leg.weighed += 1
+            due += self._response.weigh(live, now)
+        return due
 
     def _extend(self, live: Live, leg: Leg, least: bool) -> Extend:
         price = live.price
@@ -332,4 +359,5 @@ def _live(fact: Decided) -> Live:
         emergency=verdict.emergency,
         e164=digits_of(verdict.destination.number),
         legs=[],
+        region=verdict.destination.number.region,
     )

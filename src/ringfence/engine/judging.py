@@ -13,43 +13,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
+from ringfence.engine.acceptances import Acceptances
 from ringfence.engine.behaviour import Behaviour
 from ringfence.engine.charges import Charges, Dues
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import destination_of, digits_of, usable
+from ringfence.engine.incidents import Incidents, opened_by
+from ringfence.engine.marks import is_foreign
 from ringfence.engine.meters import Meters
 from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses, suspicion
 from ringfence.model import SECOND, Attempt, Charge, Destination, Hit, Hold, Instant, Judgement
 from ringfence.model.attempt import DestinationClass
+from ringfence.model.fact import Entity
+from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
-from ringfence.rules import BEHAVIOUR_RULES, LONGEST, RULES, UNVERIFIED
+from ringfence.rules import BEHAVIOUR_RULES, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
 from ringfence.rules.base import Case
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
 from ringfence.rules.permits import named_exception
-from ringfence.rules.traits import Traits, share
+from ringfence.rules.traits import share
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
 
+SCOPES: dict[Entity, Scope] = {"caller": "caller", "source": "source", "tenant": "tenant", "trunk": "trunk"}
+"""What can be slowed down, and by which meter."""
+
 outgoing = cache(OutgoingFormat)
+
+
+class Memory(NamedTuple):
+    """What the engine remembers, and a judge looks at."""
+
+    meters: Meters
+    containments: Containments
+    behaviour: Behaviour
+    incidents: Incidents
+    acceptances: Acceptances
 
 
 class Judge:
     """Judges under one policy."""
 
-    def __init__(
-        self, policy: Policy, node: str, meters: Meters, containments: Containments, behaviour: Behaviour
-    ) -> None:
+    def __init__(self, policy: Policy, node: str, memory: Memory) -> None:
         self._policy = policy
-        self._behaviour = behaviour
         self._node = node
-        self._meters = meters
-        self._containments = containments
+        self._memory = memory
         self._charges = Charges(policy)
         self._risks = policy.risks if policy.risks is not None else RiskTable()
         modes = policy.rule_modes
@@ -57,8 +72,10 @@ class Judge:
         self._rules = [
             (rule, modes.get(rule.slug, "enforce") == "enforce") for rule in RULES if modes.get(rule.slug) != "off"
         ]
+        self._slowing = modes.get(SLOWED.slug, "enforce")
+        summed = modes.get(SUSPICIOUS.slug, "enforce")
         weighed = ((rule, modes.get(rule.slug, policy.behaviour.mode)) for rule in BEHAVIOUR_RULES)
-        self._weighed = [(rule, mode == "enforce") for rule, mode in weighed if mode != "off"]
+        self._weighed = [(rule, mode == summed == "enforce") for rule, mode in weighed if "off" not in (mode, summed)]
 
     def judge(self, attempt: Attempt, now: Instant) -> Judgement:
         """The judgement; the hold has no charges where a rule refuses already."""
@@ -72,8 +89,19 @@ class Judge:
         if case.destination.klass == "unusable":
             hits = (*hits, _nothing_to_send(case))
         if any(refuses(hit) for hit in hits) or suspicion(hits) >= self._policy.behaviour.block:
-            return self._without_charges(attempt, case.destination, hits, now)
-        return self._judged(case, hits, self._limited(case))
+            judgement = self._without_charges(attempt, case.destination, hits, now)
+        else:
+            judgement = self._judged(case, hits, self._limited(case))
+        return self._in_incident(judgement, now)
+
+    def _in_incident(self, judgement: Judgement, now: Instant) -> Judgement:
+        """With the incident that the call is part of, if it is suspect or there is one already."""
+        if not is_foreign(judgement.destination) and not any(hit.weight for hit in judgement.hits):
+            return judgement
+        attempt, digits = judgement.attempt, digits_of(judgement.destination.number)
+        incident = self._memory.incidents.of(attempt, digits, now)
+        name = incident.id if incident is not None else opened_by(attempt.id)
+        return msgspec.structs.replace(judgement, incident=name, incident_open=incident is not None)
 
     def longest(self, attempt: Attempt, now: Instant) -> int:
         """The longest duration that holds for an attempt, seconds; 0 = none."""
@@ -89,14 +117,14 @@ class Judge:
         """The charges of such a call under this policy; none where source or trunk are gone."""
         if UNVERIFIED.find_unknown(self._policy, attempt) is not None or attempt.source is None:
             return Dues()
-        caller = self._meters.caller(attempt.source, attempt.extension)
+        caller = self._memory.meters.caller(attempt.source, attempt.extension)
         return self._charges.of(attempt.source, attempt.trunk, klass, caller, money)
 
     def money(self, attempt: Attempt, klass: DestinationClass, money: int) -> tuple[Charge, ...]:
         """Those of these charges that are money."""
         if UNVERIFIED.find_unknown(self._policy, attempt) is not None or attempt.source is None:
             return ()
-        caller = self._meters.caller(attempt.source, attempt.extension)
+        caller = self._memory.meters.caller(attempt.source, attempt.extension)
         return self._charges.money(attempt.source, attempt.trunk, klass, caller, money)
 
     def _case(self, attempt: Attempt, now: Instant) -> Case:
@@ -109,7 +137,7 @@ class Judge:
             trunk=trunk,
             tenant=self._policy.tenants[source.tenant] if source.tenant is not None else None,
             destination=destination,
-            contained=self._containments.covering(attempt, source, destination, now),
+            contained=self._memory.containments.covering(attempt, source, destination, now),
             now=now,
         )
 
@@ -117,7 +145,7 @@ class Judge:
         """With what is unusual about it."""
         if not self._weighed or case.destination.klass == "emergency":
             return case
-        traits = self._behaviour.traits(case.attempt, case.destination, case.now)
+        traits = self._memory.behaviour.traits(case.attempt, case.destination, case.now)
         return msgspec.structs.replace(case, traits=traits)
 
     def _hits(self, case: Case) -> tuple[Hit, ...]:
@@ -127,19 +155,39 @@ class Judge:
             for rule, enforced in self._rules
             for finding in rule.find(case)
         ]
-        if case.traits is not None and named_exception(case) is None:
-            hits += self._evidence(case, case.traits, enforcing)
-        return tuple(hits)
+        return (*hits, *self._evidence(case, enforcing))
 
-    def _evidence(self, case: Case, traits: Traits, enforcing: bool) -> Iterator[Hit]:
-        """What speaks against it, by the price of a minute."""
+    def weigh(self, attempt: Attempt, now: Instant) -> tuple[Hit, ...]:
+        """What speaks against a call that is up, by what is known now."""
+        if UNVERIFIED.find_unknown(self._policy, attempt) is not None:
+            return ()
+        case = self._looked_at(self._case(attempt, now))
+        return tuple(self._evidence(case, case.source.mode == "enforce"))
+
+    def _evidence(self, case: Case, enforcing: bool) -> Iterator[Hit]:
+        """What speaks against it, by the price of a minute; nothing against what is accepted as business."""
+        traits = case.traits
+        if traits is None or named_exception(case) is not None or self._accepted(case):
+            return
         counts = share(traits)
         for rule, enforced in self._weighed:
             for finding in rule.find(case):
                 yield finding._replace(weight=round(finding.weight * counts)).hit(rule.slug, enforced and enforcing)
 
+    def _accepted(self, case: Case) -> bool:
+        return self._memory.acceptances.covers(case.attempt, digits_of(case.destination.number), case.now)
+
     def _limited(self, case: Case) -> Dues:
-        return self.dues(case.attempt, case.destination.klass, first_money(case.destination.price))
+        dues = self.dues(case.attempt, case.destination.klass, first_money(case.destination.price))
+        if not case.contained or self._slowing == "off":
+            return dues
+        enforced = case.source.mode == self._slowing == "enforce"
+        slowed = tuple(
+            SLOWED.charge(SCOPES[held.entity], held.name, enforced)
+            for held in case.contained
+            if held.action == "slow" and held.entity in SCOPES
+        )
+        return dues.and_(Dues(slowed, (SLOWED.slug,) * len(slowed), ("",) * len(slowed)))
 
     def _counted(self, case: Case) -> Dues:
         """Charges of an emergency call: never a reason to refuse or to wait."""

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import msgspec
 
+from ringfence.engine.marks import ABROAD
 from ringfence.model.attempt import Attempt, DestinationClass
-from ringfence.model.command import Cut
+from ringfence.model.command import Command, Cut
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Rate
+from ringfence.rules.long_call import LOOKED_AT_S
 
 LEAD_US = 2 * SECOND
 CHUNK_S = 60
@@ -34,6 +36,8 @@ class Leg(msgspec.Struct, gc=False):
     """Seconds up to which money is asked for at this moment; 0 = nothing is asked."""
     cut: bool = False
     """Whether it was ordered to end."""
+    weighed: int = 0
+    """How often it was weighed for being up so long."""
 
 
 class Live(msgspec.Struct, gc=False):
@@ -50,6 +54,9 @@ class Live(msgspec.Struct, gc=False):
     emergency: bool
     e164: str
     legs: list[Leg]
+    region: str = ""
+    cut: bool = False
+    """Whether it was ordered to end as a whole."""
 
     def leg(self, tag: str) -> Leg | None:
         """The leg with this To tag."""
@@ -74,6 +81,13 @@ def ends_at(live: Live, leg: Leg) -> Instant | None:
     return leg.answered_at + live.max_call_s * SECOND
 
 
+def weighed_at(live: Live, leg: Leg) -> Instant | None:
+    """When what speaks against a call abroad is weighed again."""
+    if live.klass not in ABROAD or leg.weighed == len(LOOKED_AT_S):
+        return None
+    return leg.answered_at + LOOKED_AT_S[leg.weighed] * SECOND
+
+
 def pays_at(live: Live, leg: Leg) -> Instant | None:
     """When more money has to be asked for; None where calls are free or it is being asked for."""
     if live.price is None or not live.price.price_micros_per_min or leg.asked_s or live.emergency:
@@ -91,8 +105,19 @@ def wakes_at(live: Live) -> Instant | None:
     times = [live.expires] if live.expires else []
     for leg in live.legs:
         if not leg.cut:
-            times += [at for at in (ends_at(live, leg), pays_at(live, leg)) if at is not None]
+            known = ends_at(live, leg), pays_at(live, leg), weighed_at(live, leg)
+            times += [at for at in known if at is not None]
     return min(times, default=None)
+
+
+def cut_call(live: Live, cause: str, text: str) -> list[Command]:
+    """Order a call to end with all its legs, once; an emergency call never."""
+    if live.cut or live.emergency:
+        return []
+    live.cut = True
+    if not live.legs:
+        return [Cut(live.attempt.id, "", cause, text)]
+    return [cut_leg(live, leg, cause, text) for leg in live.legs if not leg.cut]
 
 
 def cut_leg(live: Live, leg: Leg, cause: str, text: str) -> Cut:

@@ -94,6 +94,8 @@ class Look:
             tried=len(new_ends),
             failed=sum(end.duration_s == 0 for end in new_ends),
             refused_numbers=len({entry.digits for entry in hour if not entry.allowed}),
+            up_s=self._up_s(),
+            usual_up_s=self.source.usual("up_s"),
             new_network=self._unseen("w:", network_of(self.attempt.peer)),
             new_agent=self._unseen("u:", self.attempt.user_agent[:120]),
             forwarded_by=self.attempt.forwarded_by or "",
@@ -142,6 +144,10 @@ class Look:
         if not what or self._old(ways.get(kind + what)):
             return ""
         return what if any(key.startswith(kind) and self._old(trace) for key, trace in ways.items()) else ""
+
+    def _up_s(self) -> int:
+        call = self.state.open.get(self.attempt.id)
+        return (self.now - call.answered_at) // SECOND if call is not None and call.answered_at else 0
 
     def _tests(self) -> int:
         area = area_of(self.digits)

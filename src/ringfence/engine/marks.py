@@ -6,10 +6,13 @@ from ringfence.model.attempt import Destination
 from ringfence.numbers import calling_code
 from ringfence.rules.traits import tier
 
+ABROAD = ("international", "special")
+"""Classes of destination that money is lost to: abroad, of a special kind, or unlisted abroad."""
+
 
 def is_foreign(destination: Destination) -> bool:
-    """Whether a destination is one that money is lost to: abroad, of a special kind, or unlisted abroad."""
-    return destination.klass in ("international", "special")
+    """Whether a destination is one that money is lost to."""
+    return destination.klass in ABROAD
 
 
 def area_of(digits: str) -> str:

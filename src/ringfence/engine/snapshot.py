@@ -11,13 +11,15 @@ from ringfence.engine.live import Live
 
 
 def dump(engine: Engine) -> bytes:
-    """Meters, holds, containments, calls in progress and what is remembered of behaviour (msgpack)."""
+    """Meters, holds, containments, incidents, calls in progress and what is remembered of behaviour (msgpack)."""
     return msgspec.msgpack.encode(
         {
             "meters": engine.meters.dump(),
             "contained": engine.containments.dump(),
             "calls": list(engine.calls.values()),
             "behaviour": engine.behaviour.dump(),
+            "incidents": engine.incidents.dump(),
+            "accepted": engine.acceptances.dump(),
         }
     )
 
@@ -28,4 +30,6 @@ def load(engine: Engine, state: bytes) -> None:
     engine.meters.load(found["meters"])
     engine.containments.load(found["contained"])
     engine.behaviour.load(found["behaviour"])
+    engine.incidents.load(found["incidents"])
+    engine.acceptances.load(found["accepted"])
     engine.calls = {live.attempt.id: live for live in msgspec.convert(found["calls"], list[Live])}

@@ -27,7 +27,7 @@ def conclude(judgement: Judgement, reading: Reading) -> Verdict:
     hits += tuple(_suspicious(judgement, hits))
     deciding = next((hit for hit in hits if refuses(hit)), None) if not judgement.emergency else None
     if deciding is not None:
-        return refusal(judgement, hits, deciding)
+        return refusal(judgement, hits, deciding, _incident(judgement, hits, refused=True))
     return Verdict(
         outcome="allow",
         reason=EMERGENCY if judgement.emergency else "",
@@ -42,15 +42,26 @@ def conclude(judgement: Judgement, reading: Reading) -> Verdict:
         delay_us=reading.delay_us,
         max_call_s=judgement.max_call_s,
         ring_limit_s=judgement.ring_limit_s,
+        incident=_incident(judgement, hits, refused=False),
     )
 
 
-def refusal(judgement: Judgement, hits: tuple[Hit, ...], deciding: Hit) -> Verdict:
+def _incident(judgement: Judgement, hits: tuple[Hit, ...], *, refused: bool) -> str:
+    """The incident that a call is part of."""
+    if not judgement.incident or judgement.emergency:
+        return ""
+    level = judgement.alert_score or judgement.block_score
+    suspect = bool(level) and suspicion(hits, enforced=False) >= level
+    return judgement.incident if suspect or (refused and judgement.incident_open) else ""
+
+
+def refusal(judgement: Judgement, hits: tuple[Hit, ...], deciding: Hit, incident: str = "") -> Verdict:
     """A refusal, by the first hit that refuses."""
     named = _NAMED[deciding.rule]
-    return _refused(
+    verdict = _refused(
         judgement.destination, "deny", deciding.rule, deciding.text, named.status, named.public, hits, judgement
     )
+    return msgspec.structs.replace(verdict, incident=incident) if incident else verdict
 
 
 def not_ready(verdict: Verdict, reason: str, text: str) -> Verdict:

@@ -31,7 +31,7 @@ def line(judged: Judged) -> str:
         "reason": verdict.reason or judged.cause,
         "hits": hits_of(judged),
         "cut_after_s": judged.cut_after_s,
-        "incident": getattr(verdict, "incident", "") or None,
+        "incident": judged.incident or None,
     }
     return json.dumps(row) + "\n"
 

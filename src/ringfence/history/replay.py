@@ -21,6 +21,7 @@ from ringfence.model import (
     Answered,
     Arrived,
     Command,
+    Contain,
     Cut,
     Decided,
     Ended,
@@ -51,6 +52,8 @@ class Judged(NamedTuple):
     """What it cost more than it would have, micro-units."""
     at: Instant
     """When that was known; calls come out in this order."""
+    incident: str
+    """The incident that it is part of; empty for most."""
 
 
 class _Up(NamedTuple):
@@ -98,9 +101,8 @@ class Replay:
         decided = self._decide(call, place)
         self._obey(self.engine.apply(decided, now=call.start), call.start)
         if decided.verdict.outcome != "allow":
-            self._done.append(
-                Judged(call, place, decided.verdict, None, "", cost(decided.verdict, call.duration_s), call.start)
-            )
+            saved = cost(decided.verdict, call.duration_s)
+            self._done.append(_judged(call, place, decided.verdict, saved, call.start))
             return
         self._up[decided.attempt.id] = _Up(call, place, decided.verdict)
         self._goes_on(call, decided.attempt.id)
@@ -173,12 +175,14 @@ class Replay:
         self._ids.discard(fact.id)
         up = self._up.pop(fact.id, None)
         if up is not None:
-            self._done.append(Judged(up.call, up.place, up.verdict, None, "", 0, fact.at))
+            self._done.append(_judged(up.call, up.place, up.verdict, 0, fact.at))
 
     def _obey(self, commands: Iterable[Command], now: Instant) -> None:
         for command in commands:
             if isinstance(command, Extend):
                 self._obey(self.engine.apply(self.engine.ask_more(command.hold, now=now), now=now), now)
+            elif isinstance(command, Contain):
+                self._obey(self.engine.apply(command.fact, now=now), now)
             elif isinstance(command, Cut):
                 self._cut(command, now)
 
@@ -187,10 +191,17 @@ class Replay:
         if up is None:
             return
         call = up.call
-        self._obey(self.engine.apply(Ended(at=now, id=command.id, cause=command.cause), now=now), now)
+        self._obey(self.engine.apply(Ended(at=now, id=command.id, cause=command.cause, why=command.text), now=now), now)
         after_s = max(0, now - call.answer) / SECOND if call.answer else 0.0
-        saved = cost(up.verdict, call.duration_s) - cost(up.verdict, int(after_s))
-        self._done.append(Judged(call, up.place, up.verdict, after_s, command.cause, max(0, saved), now))
+        saved = max(0, cost(up.verdict, call.duration_s) - cost(up.verdict, int(after_s)))
+        found = self.engine.incidents.holding(command.id, up.place.source, now)
+        incident = found.id if found is not None else up.verdict.incident
+        self._done.append(Judged(call, up.place, up.verdict, after_s, command.cause, saved, now, incident))
+
+
+def _judged(call: Cdr, place: Place, verdict: Verdict, saved_micros: int, at: Instant) -> Judged:
+    """A call that isn't cut."""
+    return Judged(call, place, verdict, None, "", saved_micros, at, verdict.incident)
 
 
 def cost(verdict: Verdict, seconds: int) -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias, get_args
 import msgspec
 
 from ringfence.model import (
+    Accepted,
     Arrived,
     Attempted,
     Contained,
@@ -125,6 +126,8 @@ def columns(entry: Entry) -> Columns:
         return Columns(source=entry.name)
     if isinstance(entry, Extended):
         return Columns(call=call_of(entry.hold))
+    if isinstance(entry, Accepted):
+        return Columns(source=entry.source)
     if isinstance(entry, Released | PolicyChanged | _Record):
         return Columns()
     return Columns(call=getattr(entry, "id", None))

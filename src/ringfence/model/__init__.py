@@ -5,8 +5,9 @@ Everything here is frozen data without behaviour beyond reading it. Instants are
 """
 
 from ringfence.model.attempt import Attempt, Destination
-from ringfence.model.command import Alert, Command, Cut, Extend
+from ringfence.model.command import Alert, Command, Contain, Cut, Extend
 from ringfence.model.fact import (
+    Accepted,
     Answered,
     Arrived,
     Attempted,
@@ -29,6 +30,7 @@ from ringfence.model.verdict import Hit, Judgement, Outcome, Verdict
 __all__ = [
     "SECOND",
     "UNLIMITED",
+    "Accepted",
     "Alert",
     "Answered",
     "Arrived",
@@ -37,6 +39,7 @@ __all__ = [
     "Challenged",
     "Charge",
     "Command",
+    "Contain",
     "Contained",
     "Cut",
     "Decided",

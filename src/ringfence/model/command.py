@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ringfence.model.fact import Contained
 from ringfence.model.meter import Hold
 from ringfence.model.verdict import Hit
 
@@ -29,4 +30,10 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     hit: Hit
 
 
-Command = Extend | Cut | Alert
+class Contain(msgspec.Struct, frozen=True, gc=False):
+    """Keep a containment: the fact to apply and to journal."""
+
+    fact: Contained
+
+
+Command = Extend | Cut | Alert | Contain

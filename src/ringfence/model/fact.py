@@ -9,6 +9,11 @@ from ringfence.model.meter import Hold, Reading
 from ringfence.model.time import Instant
 from ringfence.model.verdict import Verdict
 
+Entity = Literal["trunk", "source", "tenant", "caller", "region", "prefix", "address"]
+"""What can be contained."""
+SLOW_S = 30
+"""Seconds between calls of what is slowed down."""
+
 
 class _Fact(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="fact"):
     at: Instant
@@ -81,26 +86,50 @@ class Ended(_Fact, frozen=True, gc=False, kw_only=True, tag="ended"):
     """Slug: bye-caller, bye-callee, cancelled, rejected, no-answer, longest-call, money, operator, lost, ..."""
     status: int = 0
     """SIP status where one ended it."""
+    why: str = ""
+    """What led to it, where we ended it."""
 
 
 class Contained(_Fact, frozen=True, gc=False, kw_only=True, tag="contained"):
     """A restriction with an owner, a reason, an end and an undo."""
 
     id: str
-    entity: Literal["trunk", "source", "tenant", "caller", "region", "prefix"]
+    entity: Entity
     name: str
+    """Trunk, source or tenant; `source/extension`; region `LV`; prefix `+37120`; address or network."""
     klass: str = ""
-    """Confined to a destination class; empty for all."""
+    """Confined to a destination class, or to calls `abroad` (international and special); empty for all."""
+    within: str = ""
+    """Confined to the calls of one source; empty for everybody's."""
+    action: Literal["refuse", "slow"] = "refuse"
+    """slow: one call in SLOW_S."""
+    cut: Literal["", "new", "all"] = ""
+    """Covered calls in progress that are ended: none, those to numbers that were new, all."""
+    incident: str = ""
+    """The incident that it was made for; empty where somebody made it by hand."""
     owner: str
     why: str
     until: Instant
 
 
 class Released(_Fact, frozen=True, gc=False, kw_only=True, tag="released"):
-    """A containment was undone."""
+    """A containment or an acceptance was undone."""
 
     id: str
     owner: str
+
+
+class Accepted(_Fact, frozen=True, gc=False, kw_only=True, tag="accepted"):
+    """Somebody says that an incident is business: nothing is weighed against such calls until a day."""
+
+    id: str
+    incident: str
+    source: str
+    prefixes: tuple[str, ...]
+    """E.164 digits that the accepted numbers begin with."""
+    owner: str
+    why: str
+    until: Instant
 
 
 class PolicyChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="policy-changed"):
@@ -148,6 +177,7 @@ Fact = (
     | Ended
     | Contained
     | Released
+    | Accepted
     | Arrived
     | PolicyChanged
     | Strangers

@@ -211,6 +211,31 @@ class Behaviour(Settings, frozen=True, kw_only=True):
     """What wasn't seen for so long is new again."""
 
 
+class Containment(Settings, frozen=True, kw_only=True):
+    """What is done about an incident by itself, narrowest first; None: never.
+
+    Numbers count the different numbers that were refused, or cut, for the evidence against them.
+    """
+
+    mode: Mode = "enforce"
+    hold_min: int = 240
+    """How long a containment holds, minutes."""
+    slow_down: int | None = 1
+    """Numbers after which the extension is slowed down abroad."""
+    refuse_range: int | None = 1
+    """Numbers of one range of a thousand after which the source is refused the range."""
+    quarantine_extension: int | None = 2
+    """Numbers after which the extension may not call abroad."""
+    quarantine_source: int | None = 3
+    """Extensions of a source with such numbers after which the source may not call abroad."""
+    international_off: int | None = None
+    """Sources on a trunk with such numbers after which the trunk takes no call abroad."""
+    ban_address: int | None = None
+    """Numbers after which the address is banned that a remote source called from."""
+    cut_calls: bool = True
+    """Whether a quarantine ends the calls in progress to numbers that were new."""
+
+
 class Ledger(Settings, frozen=True, kw_only=True):
     """Where facts are kept."""
 
@@ -243,6 +268,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     rule_modes: dict[str, Mode] = msgspec.field(default_factory=dict)
     """By rule slug, where it isn't the default."""
     behaviour: Behaviour = Behaviour()
+    containment: Containment = Containment()
     ledger: Ledger = Ledger()
     control: str = "state/control.sock"
     max_calls: int = 20_000

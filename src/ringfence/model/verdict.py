@@ -55,6 +55,10 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Sum of enforced weights that refuses; 0 = none does."""
     alert_score: int = 0
     """Sum of weights, enforced or not, that is told; 0 = none is."""
+    incident: str = ""
+    """The incident that the call is part of if it is suspect; empty where it can't be."""
+    incident_open: bool = False
+    """Whether there is that incident already, so that every refused call belongs to it."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -78,3 +82,5 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     delay_us: int = 0
     max_call_s: int = 0
     ring_limit_s: int = 180
+    incident: str = ""
+    """The incident that the call is part of; empty for most."""

@@ -12,6 +12,7 @@ from ringfence.model.settings import (
     Bounds,
     CallWindows,
     Caps,
+    Containment,
     Ledger,
     Levels,
     Listen,
@@ -61,6 +62,8 @@ def _optional(document: Document, site: Values) -> Values:
     values = _only(site, "max_calls", "vpn")
     if "behaviour" in document.single:
         values["behaviour"] = Behaviour(**document.single["behaviour"].values)
+    if "containment" in document.single:
+        values["containment"] = Containment(**document.single["containment"].values)
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:

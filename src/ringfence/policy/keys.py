@@ -6,7 +6,7 @@ the settings structs (`model/settings.py`).
 
 from __future__ import annotations
 
-from ringfence.model.settings import Behaviour, Ledger, Listen, Policy, Trunk
+from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT
 from ringfence.policy.kinds import Either, Key, ListOf, Table
@@ -203,6 +203,61 @@ BEHAVIOUR = Table(
     build=lambda values: Behaviour(**values),
     defaults=Behaviour,
 )
+CONTAINMENT = Table(
+    doc="What is done about an incident by itself, narrowest first. Numbers count the different numbers that were "
+    "refused, or cut, for the evidence against them, within a day.",
+    keys=(
+        Key(
+            name="mode",
+            kind=choice("enforce", "observe", "off"),
+            doc="enforce: it is done; observe: it is told what would have been done; off: nothing. Without behaviour "
+            "rules that enforce, nothing is done in any mode.",
+        ),
+        Key(
+            name="hold_min",
+            kind=integer(1, 1440, "minutes"),
+            doc="How long it holds, minutes; twice as long each time the same is contained again, up to a day.",
+        ),
+        Key(
+            name="slow_down",
+            kind=or_off(integer(1, 1000)),
+            doc="Numbers after which the extension gets one call abroad in 30 seconds.",
+        ),
+        Key(
+            name="refuse_range",
+            kind=or_off(integer(1, 1000)),
+            doc="Numbers of one range of a thousand after which the source is refused the range.",
+        ),
+        Key(
+            name="quarantine_extension",
+            kind=or_off(integer(1, 1000)),
+            doc="Numbers after which the extension may not call abroad.",
+        ),
+        Key(
+            name="quarantine_source",
+            kind=or_off(integer(1, 1000)),
+            doc="Extensions with such numbers within an hour after which the whole source may not call abroad.",
+        ),
+        Key(
+            name="international_off",
+            kind=or_off(integer(1, 1000)),
+            doc="Sources with such numbers within an hour after which their trunk takes no call abroad from anybody. "
+            "Whoever gets at that many sources can use it against you.",
+        ),
+        Key(
+            name="ban_address",
+            kind=or_off(integer(1, 1000)),
+            doc="Numbers after which no call is taken from the address that a source of the zone remote called from.",
+        ),
+        Key(
+            name="cut_calls",
+            kind=flag(),
+            doc="A quarantine also ends the calls in progress to numbers that were new.",
+        ),
+    ),
+    build=lambda values: Containment(**values),
+    defaults=Containment,
+)
 LEDGER = Table(
     doc="Where facts and decisions are kept. Main file only.",
     keys=(
@@ -253,7 +308,13 @@ NAMED: dict[str, Table] = {
 LISTED: dict[str, Table] = {"exception": EXCEPTION, "address_exception": ADDRESS_EXCEPTION}
 """Sections of tables without a name: `[[exception]]`."""
 
-SINGLE: dict[str, Table] = {"site": SITE, "behaviour": BEHAVIOUR, "ledger": LEDGER, "control": CONTROL}
+SINGLE: dict[str, Table] = {
+    "site": SITE,
+    "behaviour": BEHAVIOUR,
+    "containment": CONTAINMENT,
+    "ledger": LEDGER,
+    "control": CONTROL,
+}
 """Sections that are there once, in the main file."""
 
 INCLUDE = Key(

@@ -15,6 +15,7 @@ from ringfence.rules.first_ever_destination import FirstEverDestination
 from ringfence.rules.forwarded_abroad import ForwardedAbroad
 from ringfence.rules.high_risk import HighRisk
 from ringfence.rules.international_burst import InternationalBurst
+from ringfence.rules.long_call import LongCall
 from ringfence.rules.longest_call import LongestCall
 from ringfence.rules.many_countries import ManyCountries
 from ringfence.rules.new_network import NewNetwork
@@ -26,6 +27,7 @@ from ringfence.rules.price_over_ceiling import PriceOverCeiling
 from ringfence.rules.refused_before import RefusedBefore
 from ringfence.rules.sequential_numbers import SequentialNumbers
 from ringfence.rules.slow_at_night import SlowAtNight
+from ringfence.rules.slowed_down import SlowedDown
 from ringfence.rules.special_kind import SpecialKind
 from ringfence.rules.spend import Spend
 from ringfence.rules.suspicious_call import SuspiciousCall
@@ -40,10 +42,12 @@ from ringfence.rules.wangiri import Wangiri
 UNVERIFIED = UnverifiedSource()
 """Comes before the others: without a source there is no case to show them."""
 
+CONTAINED = Contained()
+
 RULES: tuple[Rule, ...] = (
     CallerIdNotOwned(),
     UnusableNumber(),
-    Contained(),
+    CONTAINED,
     DestinationNotPermitted(),
     SpecialKind(),
     HighRisk(),
@@ -52,7 +56,8 @@ RULES: tuple[Rule, ...] = (
 )
 """Identity, number, containment, destination, hours, price."""
 
-CAP_RULES: tuple[CapRule, ...] = (ConcurrentCalls(), CallsPerWindow(), CallsPerSecond(), Spend())
+SLOWED = SlowedDown()
+CAP_RULES: tuple[CapRule, ...] = (SLOWED, ConcurrentCalls(), CallsPerWindow(), CallsPerSecond(), Spend())
 """Caps, money."""
 
 LONGEST = LongestCall()
@@ -78,6 +83,7 @@ BEHAVIOUR_RULES: tuple[Rule, ...] = (
     Wangiri(),
     TollFreePumping(),
     ChannelsOverUsual(),
+    LongCall(),
 )
 """Evidence: each weighs something, none refuses alone."""
 
@@ -91,8 +97,10 @@ __all__ = [
     "ALL",
     "BEHAVIOUR_RULES",
     "CAP_RULES",
+    "CONTAINED",
     "LONGEST",
     "RULES",
+    "SLOWED",
     "SLUGS",
     "SUSPICIOUS",
     "UNVERIFIED",

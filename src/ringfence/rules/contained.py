@@ -40,9 +40,10 @@ class Contained:
     spoofable: ClassVar[bool] = True
 
     def find(self, case: Case) -> Iterator[Finding]:
-        """One finding for each containment in force, narrowest first."""
+        """One finding for each containment in force that refuses, narrowest first."""
         for held in case.contained:
-            only = f" for {held.klass} calls" if held.klass else ""
+            if held.action != "refuse":
+                continue
             until = words.moment(held.until, case.policy.time_zone)
-            text = f"{held.entity} {held.name} is contained{only} until {until} by {held.owner}: {held.why}"
+            text = f"{words.contained(held)} until {until} by {held.owner}: {held.why}"
             yield Finding("block", text, observed=held.id)

@@ -87,6 +87,10 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Those among them that nobody answered."""
     refused_numbers: int = 0
     """Numbers abroad that the extension was refused within an hour."""
+    up_s: int = 0
+    """Seconds that the call is up; 0 before it is answered."""
+    usual_up_s: int = 0
+    """Longest usual call abroad of the source."""
     new_network: str = ""
     """The network it comes from, if the extension is known and never came from there."""
     new_agent: str = ""

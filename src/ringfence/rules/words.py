@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from ringfence.model.fact import Contained
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Number
 
@@ -29,6 +30,18 @@ def moment(now: Instant, zone: str) -> str:
 def local(zone: str, minute: int) -> datetime:
     """Wall clock at a minute since 1970; every zone of today is whole minutes off UTC."""
     return datetime.fromtimestamp(minute * 60, ZoneInfo(zone))
+
+
+ENTITIES = {"caller": "extension", "prefix": "range", "region": "country"}
+"""What is contained, where the model's word isn't the operator's."""
+
+
+def contained(fact: Contained) -> str:
+    """`extension pbx/101 is contained for calls abroad`, `range +37120 is contained for source pbx`."""
+    does = "contained" if fact.action == "refuse" else "slowed down"
+    klass = {"": "", "abroad": " for calls abroad"}.get(fact.klass, f" for {fact.klass} calls")
+    within = f" for source {fact.within}" if fact.within else ""
+    return f"{ENTITIES.get(fact.entity, fact.entity)} {fact.name} is {does}{klass}{within}"
 
 
 def quoted(text: str) -> str:

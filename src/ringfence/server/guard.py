@@ -18,6 +18,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, Effect, Message, Note, Send
 from ringfence.engine.down import when_down
@@ -28,10 +30,13 @@ from ringfence.ledger.ledger import Ledger
 from ringfence.ledger.segments import Message as StoredMessage
 from ringfence.model import (
     SECOND,
+    Accepted,
     Alert,
     Answered,
     Attempted,
     Command,
+    Contain,
+    Contained,
     Cut,
     Decided,
     Ended,
@@ -40,17 +45,22 @@ from ringfence.model import (
     Hold,
     PolicyChanged,
     Reading,
+    Released,
     Tick,
     Verdict,
 )
 from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan, numbering
+from ringfence.rules import words
 from ringfence.server.clock import Clock
 
 log = logging.getLogger("ringfence.guard")
 
 LEDGER_LATE_US = 50_000
 """Age of the oldest unwritten fact from which new calls are refused with 503 (bounded queue)."""
+
+AWAITED = Answered | Ended | Contained | Released | Accepted
+"""Facts that somebody may know of already, or relies on: a guard that is killed should too."""
 
 Transmit = Callable[[str, bytes, str, int], None]
 """(listener, datagram, host, port)."""
@@ -69,8 +79,9 @@ class Guard:
         self.errors = 0
         """Attempts over which the engine stumbled."""
         self._awaited = False
-        """Whether the ledger was given something it wasn't yet told to hurry for: a verdict that waits for its commit,
-        or the answer or end of a call, which somebody may know already and a killed guard should."""
+        """Whether the ledger was given something that it wasn't yet told to hurry for."""
+        self._why: dict[str, str] = {}
+        """Why calls are being cut, by id."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = 0
 
@@ -143,11 +154,33 @@ class Guard:
             StoredMessage(self.clock.now(), effect.attempt_id, effect.call_id, effect.direction, effect.data)
         )
 
+    def contain(self, fact: Contained) -> None:
+        """Restrict somebody from now on."""
+        log.warning(
+            "%s until %s, by %s: %s",
+            words.contained(fact),
+            words.moment(fact.until, self.engine.policy.time_zone),
+            fact.owner,
+            fact.why,
+        )
+        self.note(fact)
+
+    def order(self, fact: Contained | Released | Accepted) -> None:
+        """Somebody contains, releases or accepts."""
+        if isinstance(fact, Contained):
+            self.contain(fact)
+        else:
+            self.note(fact)
+        self._settle()
+        self._rest()
+
     def note(self, fact: Fact) -> None:
         """A fact: the engine knows it, the ledger keeps it."""
+        if isinstance(fact, Ended):
+            fact = self._explained(fact)
         commands = self.engine.apply(fact, now=self.clock.now())
         self.ledger.append(fact)
-        self._awaited = self._awaited or isinstance(fact, Answered | Ended)
+        self._awaited = self._awaited or isinstance(fact, AWAITED)
         self.obey(commands)
 
     def _ask(self, ask: Ask) -> None:
@@ -157,13 +190,14 @@ class Guard:
         if self.ledger.down is not None:
             decided = self._unrecorded(decided, self.ledger.down)
             verdict = decided.verdict
-        self.obey(self.engine.apply(decided, now=now))
+        commands = self.engine.apply(decided, now=now)
         if verdict.outcome == "allow" and not verdict.emergency and self.ledger.down is None:
             self.ledger.append(decided, lambda error: self._committed(decided, error))
             self._awaited = True
         else:
             self.ledger.append(decided)
             self.edge.decided(ask.attempt.id, verdict, now)
+        self.obey(commands)
 
     def _decide(self, ask: Ask, now: int) -> Decided:
         engine, attempt = self.engine, ask.attempt
@@ -221,12 +255,21 @@ class Guard:
         for command in commands:
             if isinstance(command, Extend):
                 self.note(self.engine.ask_more(command.hold, now=self.clock.now()))
+            elif isinstance(command, Contain):
+                self.contain(command.fact)
             elif isinstance(command, Cut):
                 self._cut(command)
             elif isinstance(command, Alert):
                 log.warning("%s: %s (call %s)", command.hit.rule, command.hit.text, command.id)
 
+    def _explained(self, fact: Ended) -> Ended:
+        """With the reason, where it was the guard that ended the call."""
+        why = self._why.pop(fact.id, "")
+        return msgspec.structs.replace(fact, why=why) if why and fact.id in self.engine.calls else fact
+
     def _cut(self, command: Cut) -> None:
+        if command.id in self.engine.calls:
+            self._why[command.id] = command.text
         log.warning("call %s is cut, %s: %s", command.id, command.cause, command.text)
         now = self.clock.now()
         if not self.edge.cut(command.id, command.leg, command.cause, now):

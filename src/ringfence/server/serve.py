@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ from ringfence.server import views
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
 from ringfence.server.guard import Guard
+from ringfence.server.orders import ORDERS, Orders
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
 from ringfence.server.secret import load_secret
 
@@ -230,6 +232,7 @@ class Server:
             "cut": self._cut,
             "reload": lambda _: self.reload("control socket"),
             "erase": self._erase,
+            **{name: partial(self._order, name) for name in ORDERS},
         }
 
     def _status(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -249,6 +252,9 @@ class Server:
             "names": self.resolver.status(),
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
         }
+
+    def _order(self, name: str, arguments: dict[str, Any]) -> Any:
+        return getattr(Orders(self.guard, self.clock.now), name)(arguments)
 
     def _cut(self, arguments: dict[str, Any]) -> str:
         call, leg = str(arguments.get("id", "")), str(arguments.get("leg", ""))

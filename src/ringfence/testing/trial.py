@@ -8,7 +8,21 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ringfence.engine.engine import Engine
-from ringfence.model import SECOND, Answered, Arrived, Attempt, Command, Contained, Cut, Decided, Ended, Hit, Tick
+from ringfence.model import (
+    SECOND,
+    Answered,
+    Arrived,
+    Attempt,
+    Command,
+    Contain,
+    Contained,
+    Cut,
+    Decided,
+    Ended,
+    Fact,
+    Hit,
+    Tick,
+)
 from ringfence.policy import Loader
 
 BASE = """\
@@ -97,8 +111,19 @@ class Trial:
             policy=self.engine.policy.version,
             numbers="",
         )
-        self.told += self.engine.apply(decided, now=self.now)
+        self.happens(decided)
         return decided
+
+    def happens(self, fact: Fact) -> None:
+        """Something happened, and what the engine wants done about it is done."""
+        commands = self.engine.apply(fact, now=self.now)
+        self.told += commands
+        for command in commands:
+            if isinstance(command, Contain):
+                self.happens(command.fact)
+            elif isinstance(command, Cut):
+                ended = Ended(at=self.now, id=command.id, leg=command.leg, cause=command.cause, why=command.text)
+                self.happens(ended)
 
     def call(self, dialled: str, caller: str = "+12125550100", seconds: int | None = None, **changes: object) -> str:
         """The reason of the verdict, or the cause by which the call is cut within so many seconds, or `allow`.
@@ -110,14 +135,17 @@ class Trial:
         self.hits = verdict.hits
         if verdict.outcome != "allow" or seconds is None:
             return verdict.reason if verdict.outcome == "deny" else verdict.outcome
-        return self._goes_on(attempt.id, seconds)
+        return self._goes_on(attempt, seconds)
 
-    def _goes_on(self, attempt_id: str, seconds: int) -> str:
+    def _goes_on(self, attempt: Attempt, seconds: int) -> str:
+        attempt_id = attempt.id
         commands: list[Command] = []
         if seconds:
             commands += self.engine.apply(Answered(at=self.now, id=attempt_id, leg="t"), now=self.now)
             self.now += seconds * SECOND
             commands += self.engine.apply(Tick(at=self.now), now=self.now)
+            found = {hit.rule for hit in self.hits}
+            self.hits += tuple(hit for hit in self.engine.weigh(attempt, now=self.now) if hit.rule not in found)
         self.engine.apply(
             Ended(at=self.now, id=attempt_id, cause="bye-caller" if seconds else "no-answer"), now=self.now
         )
@@ -149,8 +177,8 @@ class Trial:
         self.now += ringing_s * SECOND
         self.engine.apply(Ended(at=self.now, id=arrived, cause="cancelled"), now=self.now)
 
-    def contain(self, entity: str, name: str) -> None:
+    def contain(self, entity: str, name: str, action: str = "refuse", **changes: object) -> None:
         """A containment for an hour."""
-        until = self.now + 3600 * SECOND
-        fact = Contained(at=self.now, id="c1", entity=entity, name=name, owner="noc", why="drill", until=until)  # type: ignore[arg-type]
-        self.engine.apply(fact, now=self.now)
+        fields = {"id": "c1", "entity": entity, "name": name, "action": action, "owner": "noc", "why": "drill"}
+        fact = Contained(at=self.now, until=self.now + 3600 * SECOND, **{**fields, **changes})  # type: ignore[arg-type]
+        self.happens(fact)
