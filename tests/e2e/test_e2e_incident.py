@@ -64,7 +64,7 @@ def test_an_attack_is_contained_cut_and_undone(stage):
     assert (incident["source"], incident["extensions"], incident["regions"].keys()) == ("pbx", [THIEF], {"LV"})
     contained = {fact["id"]: fact for fact in asked(stage, "containments")}
     quarantine = contained[f"{incident['id']}:extension:pbx/{THIEF}"]
-    assert (quarantine["klass"], quarantine["action"]) == ("abroad", "refuse")
+    assert (quarantine["klass"], quarantine["action"]) == ("new", "refuse")
 
     # Nobody else is touched, and nothing at home.
     stage.hang_up(honest, stage.carrier)
@@ -98,7 +98,7 @@ def test_the_story_is_told(stage):
     assert f"incident {incident['id']}" in last
     said = stage.guard.process.said()
     assert f"incident {incident['id']} begins with a call of pbx/{THIEF}" in said
-    assert f"extension pbx/{THIEF} is contained for calls abroad until" in said
+    assert f"extension pbx/{THIEF} is contained for calls abroad to new numbers until" in said
 
 
 def test_what_is_accepted_is_free(stage):

@@ -18,7 +18,8 @@ from ringfence.server.control import ask
 
 What = Literal["extension", "source", "tenant", "trunk", "range", "country", "address"]
 Klass = Annotated[
-    Literal["all", "abroad", "domestic", "international", "special"], Parameter(name="--class", show_choices=True)
+    Literal["all", "abroad", "new", "domestic", "international", "special"],
+    Parameter(name="--class"),
 ]
 For = Annotated[str, Parameter(name="--for")]
 ENTITIES = {"extension": "caller", "range": "prefix", "country": "region"}
@@ -168,8 +169,8 @@ def contain(
     length
         For how long: 30m, 4h, 90d.
     klass
-        Which of its calls; abroad are international and special ones. Unless given: abroad for an extension, source,
-        tenant or trunk, all for a range, country or address.
+        Which of its calls: abroad are international and special ones, new those among them to numbers that nobody at
+        the source is used to. Unless given: abroad for an extension, source, tenant or trunk, all for the others.
     within
         Only the calls of this source, for a range or country.
     slow

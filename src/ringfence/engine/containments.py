@@ -11,10 +11,12 @@ import msgspec
 
 from ringfence.engine.marks import ABROAD
 from ringfence.model.attempt import Attempt, Destination, DestinationClass
-from ringfence.model.fact import Contained, Entity
+from ringfence.model.fact import NEW, Contained, Entity
 from ringfence.model.settings import Source
 from ringfence.model.time import Instant
 
+WIDE = ("abroad", NEW)
+"""Classes of a containment that are wider than one of destinations; which numbers are new a judge knows."""
 ENTITIES: tuple[Entity, ...] = ("prefix", "region", "caller", "address", "source", "tenant", "trunk")
 """Narrowest first."""
 
@@ -99,7 +101,7 @@ def covers(fact: Contained, call: Subject) -> bool:
     attempt = call.attempt
     if call.klass == "emergency" or fact.within not in ("", attempt.source):
         return False
-    if fact.klass and fact.klass != call.klass and not (fact.klass == "abroad" and call.klass in ABROAD):
+    if fact.klass and fact.klass != call.klass and not (fact.klass in WIDE and call.klass in ABROAD):
         return False
     if fact.entity == "prefix":
         return call.digits.startswith(fact.name.removeprefix("+"))

@@ -28,7 +28,7 @@ from ringfence.engine.meters import Meters
 from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses, suspicion
 from ringfence.model import SECOND, Attempt, Charge, Destination, Hit, Hold, Instant, Judgement
 from ringfence.model.attempt import DestinationClass
-from ringfence.model.fact import Entity
+from ringfence.model.fact import NEW, Entity
 from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
@@ -146,7 +146,10 @@ class Judge:
         if not self._weighed or case.destination.klass == "emergency":
             return case
         traits = self._memory.behaviour.traits(case.attempt, case.destination, case.now)
-        return msgspec.structs.replace(case, traits=traits)
+        contained = case.contained
+        if contained and traits.new_number != "source":
+            contained = tuple(held for held in contained if held.klass != NEW)
+        return msgspec.structs.replace(case, traits=traits, contained=contained)
 
     def _hits(self, case: Case) -> tuple[Hit, ...]:
         enforcing = case.source.mode == "enforce"

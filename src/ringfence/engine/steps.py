@@ -1,8 +1,8 @@
 """What is done about an incident by itself, narrowest first (controls F1, F2).
 
     one number refused     the extension is slowed down, the source is refused the range of the number
-    two                    the extension may not call abroad, its calls to new numbers are cut
-    three extensions       the source may not call abroad
+    two                    the extension may call no new number abroad, and its calls to such are cut
+    three extensions       the source may call no new number abroad
 
 The numbers are the policy's. Trunk and address are only taken where it says so: they are levers for an attacker too.
 A range or extension that is contained again stays so twice as long, up to a day.
@@ -17,7 +17,7 @@ from ringfence.engine.containments import Containments, host_of
 from ringfence.engine.incidents import Incident, Incidents, Suspect, key_of
 from ringfence.engine.lately import DAY_US, HOUR_US
 from ringfence.engine.marks import block_of
-from ringfence.model.fact import Contained, Entity
+from ringfence.model.fact import NEW, Contained, Entity
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 
@@ -64,7 +64,7 @@ class Steps:
             id=f"{incident.id}:{key}",
             entity=step.entity,
             name=step.name,
-            klass="" if step.entity in ("prefix", "address") else "abroad",
+            klass="" if step.entity in ("prefix", "address") else NEW,
             within=step.within,
             action="slow" if step.slow else "refuse",
             cut="new" if step.cut and self._settings.cut_calls else "",

@@ -11,6 +11,8 @@ from ringfence.model.verdict import Verdict
 
 Entity = Literal["trunk", "source", "tenant", "caller", "region", "prefix", "address"]
 """What can be contained."""
+NEW = "new"
+"""Class of a containment of calls abroad to numbers that nobody at the source is used to."""
 SLOW_S = 30
 """Seconds between calls of what is slowed down."""
 
@@ -98,7 +100,8 @@ class Contained(_Fact, frozen=True, gc=False, kw_only=True, tag="contained"):
     name: str
     """Trunk, source or tenant; `source/extension`; region `LV`; prefix `+37120`; address or network."""
     klass: str = ""
-    """Confined to a destination class, or to calls `abroad` (international and special); empty for all."""
+    """Confined to a destination class, to calls `abroad` (international and special), or to those among them to `new`
+    numbers; empty for all."""
     within: str = ""
     """Confined to the calls of one source; empty for everybody's."""
     action: Literal["refuse", "slow"] = "refuse"

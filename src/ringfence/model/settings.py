@@ -225,11 +225,11 @@ class Containment(Settings, frozen=True, kw_only=True):
     refuse_range: int | None = 1
     """Numbers of one range of a thousand after which the source is refused the range."""
     quarantine_extension: int | None = 2
-    """Numbers after which the extension may not call abroad."""
+    """Numbers after which the extension may call no new number abroad."""
     quarantine_source: int | None = 3
-    """Extensions of a source with such numbers after which the source may not call abroad."""
+    """Extensions of a source with such numbers after which the source may call no new number abroad."""
     international_off: int | None = None
-    """Sources on a trunk with such numbers after which the trunk takes no call abroad."""
+    """Sources on a trunk with such numbers after which the trunk takes no call to a new number abroad."""
     ban_address: int | None = None
     """Numbers after which the address is banned that a remote source called from."""
     cut_calls: bool = True

@@ -231,18 +231,18 @@ CONTAINMENT = Table(
         Key(
             name="quarantine_extension",
             kind=or_off(integer(1, 1000)),
-            doc="Numbers after which the extension may not call abroad.",
+            doc="Numbers after which the extension may call no new number abroad.",
         ),
         Key(
             name="quarantine_source",
             kind=or_off(integer(1, 1000)),
-            doc="Extensions with such numbers within an hour after which the whole source may not call abroad.",
+            doc="Extensions with such numbers within an hour after which their source may call no new number abroad.",
         ),
         Key(
             name="international_off",
             kind=or_off(integer(1, 1000)),
-            doc="Sources with such numbers within an hour after which their trunk takes no call abroad from anybody. "
-            "Whoever gets at that many sources can use it against you.",
+            doc="Sources with such numbers within an hour after which their trunk takes no call to a new number abroad "
+            "from anybody. Whoever gets at that many sources can use it against you.",
         ),
         Key(
             name="ban_address",

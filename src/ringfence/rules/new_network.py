@@ -55,8 +55,8 @@ class NewNetwork:
     def find(self, case: Case) -> Iterator[Finding]:
         """What is new of network and user agent."""
         traits = abroad(case)
-        if traits is None or not traits.new_number:
-            return
+        if traits is None or not traits.new_number or traits.forwarded_by:
+            return  # What is forwarded comes from the PBX, wherever the phone is.
         news = []
         if traits.new_network:
             news.append(f"network {traits.new_network}")

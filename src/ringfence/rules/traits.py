@@ -18,7 +18,7 @@ TIERS_MICROS = (30_000, 100_000, 300_000, 1_000_000)
 """Prices per minute between which the five tiers lie, micro-units."""
 
 
-TIER_SHARES = (0.4, 0.7, 1.0, 1.0, 1.0)
+TIER_SHARES = (0.25, 0.7, 1.0, 1.0, 1.0)
 """How much of a rule's weight counts for a call of each tier: cheap calls lose little, and fraud is seldom there."""
 QUIET = 0.15
 """Share of the mean hour under which an hour is one where hardly anybody calls."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ringfence.model.fact import Contained
+from ringfence.model.fact import NEW, Contained
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Number
 
@@ -36,10 +36,13 @@ ENTITIES = {"caller": "extension", "prefix": "range", "region": "country"}
 """What is contained, where the model's word isn't the operator's."""
 
 
+KLASSES = {"": "", "abroad": " for calls abroad", NEW: " for calls abroad to new numbers"}
+
+
 def contained(fact: Contained) -> str:
     """`extension pbx/101 is contained for calls abroad`, `range +37120 is contained for source pbx`."""
     does = "contained" if fact.action == "refuse" else "slowed down"
-    klass = {"": "", "abroad": " for calls abroad"}.get(fact.klass, f" for {fact.klass} calls")
+    klass = KLASSES.get(fact.klass, f" for {fact.klass} calls")
     within = f" for source {fact.within}" if fact.within else ""
     return f"{ENTITIES.get(fact.entity, fact.entity)} {fact.name} is {does}{klass}{within}"
 

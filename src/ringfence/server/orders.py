@@ -18,7 +18,7 @@ from ringfence.engine.engine import Engine
 from ringfence.engine.incidents import Incident
 from ringfence.engine.marks import area_of
 from ringfence.model import SECOND, Accepted, Contained, Instant, Released
-from ringfence.model.fact import Entity
+from ringfence.model.fact import NEW, Entity
 from ringfence.numbers import calling_code, numbering
 from ringfence.numbers.national import national
 from ringfence.rules import words
@@ -26,7 +26,7 @@ from ringfence.server.control import ControlError
 from ringfence.server.guard import Guard
 
 LONGEST_HOLD_S = 366 * 86_400
-KLASSES = ("", "abroad", "domestic", "international", "special")
+KLASSES = ("", "abroad", NEW, "domestic", "international", "special")
 SLOWED = ("caller", "source", "tenant", "trunk")
 MAX_TEXT = 200
 ORDERS = ("incidents", "containments", "contain", "release", "accept")
