@@ -117,6 +117,14 @@ def test_nothing_is_weighed_when_the_rules_are_off(tmp_path: Path) -> None:
     assert list(trial.engine.incidents) == []
 
 
+def test_pumping_toll_free_is_a_story_but_nobody_is_kept_from_calling_abroad(trial: Trial) -> None:
+    came = [trial.call(f"1800555{number:04d}", seconds=20) for number in range(2000, 2040)]
+    assert came[:20] == ["allow"] * 20 and set(came[25:]) == {"suspicious-call"}
+    assert story(trial).rules["toll-free-pumping"] >= 15
+    assert made(trial) == []
+    assert trial.call(LONDON) == "allow"
+
+
 @pytest.mark.parametrize(("mode", "hits"), [("observe", True), ("off", False)])
 def test_the_sum_can_be_observed_or_left_out(tmp_path: Path, mode: str, hits: bool) -> None:
     trial = used(tmp_path, ENFORCED + f'[rules.suspicious-call]\nmode = "{mode}"\n')

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from ringfence.engine.lately import DAY_US, HOUR_US
-from ringfence.engine.marks import area_of
+from ringfence.engine.marks import area_of, is_foreign
 from ringfence.engine.verdicts import suspicion
 from ringfence.model.attempt import Attempt
 from ringfence.model.fact import Accepted, Contained, Decided, Released
@@ -48,6 +48,8 @@ class Suspect(msgspec.Struct, gc=False, array_like=True):
     """All evidence against it."""
     refused: bool
     """Whether the evidence of rules that enforce refused it, or cut it."""
+    abroad: bool
+    """Whether it goes abroad: what is done about an incident only keeps from calling there."""
     text: str
 
 
@@ -81,8 +83,8 @@ class Incident(msgspec.Struct, gc=False):
         return self.state == "open" and now < self.last + QUIET_US
 
     def proved(self, since: Instant) -> Iterator[Suspect]:
-        """Suspects that count for steps: refused or cut for the evidence, after the last undoing."""
-        return (one for one in self.suspects if one.refused and one.at > max(since, self.since))
+        """Suspects that count for steps: calls abroad that the evidence refused or cut, after the last undoing."""
+        return (one for one in self.suspects if one.refused and one.abroad and one.at > max(since, self.since))
 
 
 class Incidents:
@@ -229,6 +231,7 @@ def _suspect(fact: Decided, digits: str, weight: int, level: int) -> Suspect:
         region=verdict.destination.number.region,
         weight=weight,
         refused=refused_by_evidence(verdict, level),
+        abroad=is_foreign(verdict.destination),
         text=story(verdict)[:SHOWN],
     )
 

@@ -70,6 +70,7 @@ class Response:
             region=live.region,
             weight=self._policy.behaviour.block,
             refused=True,
+            abroad=live.klass in ABROAD,
             text=fact.why,
         )
         joined = self._incidents.of(attempt, live.e164, fact.at)
