@@ -60,6 +60,9 @@ class Kept:
     def store_message(self, message: object) -> None:
         pass
 
+    def soon(self) -> None:
+        """Nothing is written here."""
+
     def hurry(self) -> None:
         pass
 

@@ -26,7 +26,25 @@ from ringfence.model.time import Instant
 
 SALT_BYTES = 16
 _PIECE = 2047
+_DRAWN = 256
 _HEADER = struct.Struct(">QqB").pack
+
+
+class Salts:
+    """Random salts, drawn from the kernel many at a time: each draw lets the interpreter lock go."""
+
+    __slots__ = ("_at", "_drawn")
+
+    def __init__(self) -> None:
+        self._drawn = b""
+        self._at = 0
+
+    def next(self) -> bytes:
+        """A salt that was never given before."""
+        if self._at == len(self._drawn):
+            self._drawn, self._at = os.urandom(SALT_BYTES * _DRAWN), 0
+        self._at += SALT_BYTES
+        return self._drawn[self._at - SALT_BYTES : self._at]
 
 
 def genesis(node: str) -> bytes:

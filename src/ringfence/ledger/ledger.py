@@ -136,6 +136,10 @@ class Ledger:
         """
         self._writer.hurry()
 
+    def soon(self) -> None:
+        """Write what is queued within a few milliseconds: nobody waits for it, but it should survive this process."""
+        self._writer.soon()
+
     def oldest_pending_us(self, now: Instant) -> int:
         """How long the oldest fact has waited for its commit; 0 while down, which is an answer of its own."""
         return self._writer.oldest_pending_us(now)

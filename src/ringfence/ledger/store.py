@@ -58,6 +58,7 @@ class Store:
         self._signer = signer
         self.path = paths.db
         self._unsearched: deque[tuple[object, ...]] = deque()
+        self._salts = chain.Salts()
         self._db = files.connect_writer(paths, durability)
         try:
             files.prepare(self._db, paths.db, node, now)
@@ -127,11 +128,10 @@ class Store:
 
     def _link(self, group: Sequence[Written]) -> tuple[list[tuple[object, ...]], int, bytes]:
         seq, last = self.seq, self.chain
-        salts = os.urandom(chain.SALT_BYTES * len(group))
         rows: list[tuple[object, ...]] = []
-        for number, (at, kind, body, _) in enumerate(group):
+        for at, kind, body, _ in group:
             seq += 1
-            salt = salts[number * chain.SALT_BYTES : (number + 1) * chain.SALT_BYTES]
+            salt = self._salts.next()
             digest = chain.body_digest(salt, body)
             last = chain.link(last, seq, at, kind, digest)
             rows.append((seq, at, kind, digest, last, salt, body))

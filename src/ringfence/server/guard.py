@@ -59,8 +59,10 @@ log = logging.getLogger("ringfence.guard")
 LEDGER_LATE_US = 50_000
 """Age of the oldest unwritten fact from which new calls are refused with 503 (bounded queue)."""
 
-AWAITED = Answered | Ended | Contained | Released | Accepted
-"""Facts that somebody may know of already, or relies on: a guard that is killed should too."""
+TOLD = Answered | Ended
+"""Facts that the parties of a call know of already: a guard that is killed should too."""
+RELIED_ON = Contained | Released | Accepted
+"""Facts that somebody was promised."""
 
 Transmit = Callable[[str, bytes, str, int], None]
 """(listener, datagram, host, port)."""
@@ -80,6 +82,8 @@ class Guard:
         """Attempts over which the engine stumbled."""
         self._awaited = False
         """Whether the ledger was given something that it wasn't yet told to hurry for."""
+        self._told = False
+        """Whether it was given something that should be committed soon."""
         self._why: dict[str, str] = {}
         """Why calls are being cut, by id."""
         self._timer: asyncio.TimerHandle | None = None
@@ -180,7 +184,10 @@ class Guard:
             fact = self._explained(fact)
         commands = self.engine.apply(fact, now=self.clock.now())
         self.ledger.append(fact)
-        self._awaited = self._awaited or isinstance(fact, AWAITED)
+        if isinstance(fact, TOLD):
+            self._told = True
+        elif isinstance(fact, RELIED_ON):
+            self._awaited = True
         self.obey(commands)
 
     def _ask(self, ask: Ask) -> None:
@@ -279,8 +286,10 @@ class Guard:
 
     def _rest(self) -> None:
         if self._awaited:
-            self._awaited = False
             self.ledger.hurry()
+        elif self._told:
+            self.ledger.soon()
+        self._awaited = self._told = False
         self._arm()
 
     def _arm(self) -> None:
