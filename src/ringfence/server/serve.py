@@ -9,7 +9,6 @@ that is started after this one.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -37,6 +36,7 @@ from ringfence.policy import Loaded, Loader, PolicyErrors
 from ringfence.server import views
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
+from ringfence.server.garbage import Collector
 from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
@@ -134,8 +134,7 @@ class Server:
     def _listen(self) -> None:
         """Take datagrams; those that came since the sockets were bound are waiting in them."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        gc.collect()
-        gc.freeze()
+        self.collector = Collector(self.clock.now())
         for name, socket in self.sockets.items():
             socket.listen(self._deliver(name))
 
@@ -164,6 +163,7 @@ class Server:
     def _chores(self) -> None:
         self.guard.watch()
         now = self.clock.now()
+        self.collector.watch(sum(socket.received for socket in self.sockets.values()), now)
         if now >= self._snapshot_at:
             self._snapshot_at = now + SNAPSHOT_EVERY_US
             take_snapshot(self.ledger, self.guard.engine, now)
