@@ -27,6 +27,7 @@ from ringfence.ledger.files import Paths
 from ringfence.ledger.journal import Clock
 from ringfence.ledger.segments import Segments
 from ringfence.ledger.snapshots import Snapshot
+from ringfence.ledger.threads import stand_back
 from ringfence.ledger.writer import STOPPED, Writer
 
 log = logging.getLogger("ringfence.ledger")
@@ -104,6 +105,7 @@ class Keeper:
             done.wait(timeout_s)
 
     def _run(self, writer: Writer, on_head: Callable[[str], None]) -> None:
+        stand_back()
         try:
             self._segments.recover()
             while not self._stopping:

@@ -30,6 +30,7 @@ from ringfence.ledger.records import Entry, kind_of
 from ringfence.ledger.snapshots import Snapshot
 from ringfence.ledger.store import Store, Written, written
 from ringfence.ledger.strangers import DAY_US, PERIOD_US, StrangerQuota
+from ringfence.ledger.threads import stand_back
 from ringfence.model import Strangers
 from ringfence.model.time import Instant
 
@@ -176,6 +177,7 @@ class Writer:
     # --- the thread ---------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        stand_back()
         try:
             while not (self.closing and not self._queue):
                 self._turn()
