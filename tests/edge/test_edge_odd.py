@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from table import CALLER, CARRIER, INSIDE, NUMBER, OUTSIDE, PBX, Table
 
-from ringfence.edge import answers, invites, state
+from ringfence.edge import answers, core, invites, state
 from ringfence.policy import Loader
 from ringfence.testing import wire
 from ringfence.testing.peer import Call, Leg, answer_ok, call, leg, response_to
@@ -277,6 +277,14 @@ def test_calls_that_wait_are_bounded_but_emergencies_pass(table: Table, monkeypa
     assert (table.pbx.expect(0).status, len(table.carrier.heard())) == (503, 2)
     table.dial("911")
     assert table.offered().invite.user == "911"
+
+
+def test_remembered_addresses_are_bounded(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "MAX_ORIGINS", 3)
+    for port in range(10):
+        table.edge.receive(b"\r\n\r\n", "127.0.1.1", 6000 + port, "inside", 1)
+    assert table.edge.status()["keepalive"] == 10
+    assert len(table.edge._edge.origins) == 1
 
 
 def test_challenged_attempts_are_bounded(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import bye_is_over, end
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server
-from ringfence.edge.state import Edge
+from ringfence.edge.state import MAX_ORIGINS, Edge
 from ringfence.edge.targets import Address, Name
 from ringfence.model.fact import Fact
 from ringfence.model.settings import Policy
@@ -50,11 +50,9 @@ class EdgeCore:
     def receive(self, data: bytes, host: str, port: int, listener: str, now: int) -> None:
         """One datagram from an address."""
         edge = self._edge
-        if ":" in host:
-            host = plain_host(host)
-        origin = self._origin(listener, host, port)
+        origin = edge.origins.get((listener, host, port)) or self._origin(listener, host, port)
         if origin is None:
-            edge.strangers.count(listener, host, data, now)
+            edge.strangers.count(listener, plain_host(host), data, now)
             return
         edge.raw, edge.current = data, None
         try:
@@ -83,12 +81,17 @@ class EdgeCore:
             arrivals.request(self._edge, message, origin, now)
 
     def _origin(self, listener: str, host: str, port: int) -> Origin | None:
-        edge = self._edge
-        party = edge.peers.find(listener, host)
-        if party is not None:
-            return Origin(listener, host, port, party)
-        party = edge.former.find(listener, host) if edge.former is not None else None
-        return Origin(listener, host, port, party, former=True) if party is not None else None
+        """Who this is; remembered, but for strangers."""
+        edge, address, former = self._edge, plain_host(host), False
+        party = edge.peers.find(listener, address)
+        if party is None and edge.former is not None:
+            party, former = edge.former.find(listener, address), True
+        if party is None:
+            return None
+        if len(edge.origins) >= MAX_ORIGINS:
+            edge.origins.clear()
+        origin = edge.origins[listener, host, port] = Origin(listener, address, port, party, former)
+        return origin
 
     def decided(self, attempt_id: str, verdict: Verdict, now: int) -> None:
         """The answer to an Ask."""
@@ -157,7 +160,9 @@ class EdgeCore:
     def due(self) -> int | None:
         """When `tick` is wanted."""
         agenda, flush = self._edge.agenda.due(), self._edge.strangers.until
-        return min((at for at in (agenda, flush) if at), default=None)
+        if not flush:
+            return agenda
+        return flush if agenda is None else min(agenda, flush)
 
     def status(self) -> dict[str, Any]:
         """Sizes of the tables and counts since start."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from ringfence.edge.effects import Effect, Message, Note, Send
 from ringfence.edge.peers import Party, Peers
-from ringfence.edge.records import Call, Client, Orphan, Retry, Server, Target
+from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server, Target
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.tokens import Tokens
@@ -34,6 +34,8 @@ MAX_OVER = 20_000
 """Legs that are remembered after their end."""
 MAX_EARLY_PER_PEER = 2_000
 """INVITEs without final answer from one party."""
+MAX_ORIGINS = 4_096
+"""Addresses with port whose party is remembered; all are found out again when there are more."""
 MAX_RETRIES = 20_000
 """Challenged attempts whose caller may ask again."""
 
@@ -74,6 +76,8 @@ class Edge:
         self.inbound: dict[tuple[str, str], list[str]] = {}
         """(source, last digits of the caller) of live inbound calls to the numbers they came to."""
         self.counters: dict[str, int] = {}
+        self.origins: dict[tuple[str, str, int], Origin] = {}
+        """Who is known at (listener, host as the socket gives it, port), so that it is found out once."""
         self.strangers = StrangerTable(policy.ledger.stranger_rows_per_10s)
         self.former: Peers | None = None
         self.targets = Targets()
@@ -81,6 +85,7 @@ class Edge:
 
     def use(self, policy: Policy) -> None:
         """Another policy; those known to the one before may still speak inside their calls."""
+        self.origins.clear()
         self.former = getattr(self, "peers", None)
         self.policy = policy
         self.peers = Peers(policy)

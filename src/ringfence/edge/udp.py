@@ -13,6 +13,7 @@ import errno
 import fcntl
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 from ringfence.errors import RingfenceError
@@ -21,6 +22,8 @@ BATCH = 64
 """Datagrams read before others get their turn."""
 BUFFER_BYTES = 8 * 1024 * 1024
 MAX_DATAGRAM = 65_535
+LATELY_NS = 10_000_000
+"""A datagram in a socket that was empty so short a while ago can't have waited for long: the kernel isn't asked."""
 SO_RCVBUFFORCE = 33
 SIOCGSTAMPNS = 0x8907
 """Linux: when the datagram that was read last came in, by the wall; it is kept once somebody has asked."""
@@ -28,7 +31,7 @@ _STAMP = struct.Struct("@ll")
 
 Batch = list[tuple[bytes, str, int]]
 Deliver = Callable[[Batch, int], None]
-"""(datagrams, when the first of them came in: nanoseconds of the wall clock, 0 where that isn't known)."""
+"""(datagrams, when the first of them came in: nanoseconds of the wall clock, 0 where that isn't known or lately)."""
 
 
 class ListenError(RingfenceError):
@@ -84,6 +87,8 @@ class UdpSocket:
         self._six = bound.family == socket.AF_INET6
         self._deliver: Deliver = lambda batch, came_ns: None
         self.port: int = bound.getsockname()[1]
+        self._emptied_ns = 0
+        """When all was read; by the steady clock."""
         self.received = 0
         self.sent = 0
         self.lost = 0
@@ -104,15 +109,17 @@ class UdpSocket:
         batch: Batch = []
         came_ns = 0
         recvfrom = self._socket.recvfrom
+        lately = time.monotonic_ns() - self._emptied_ns < LATELY_NS
         try:
             data, address = recvfrom(MAX_DATAGRAM)
             batch.append((data, address[0], address[1]))
-            came_ns = self._came_ns()
+            if not lately:
+                came_ns = self._came_ns()
             for _ in range(BATCH - 1):
                 data, address = recvfrom(MAX_DATAGRAM)
                 batch.append((data, address[0], address[1]))
         except BlockingIOError:
-            pass
+            self._emptied_ns = time.monotonic_ns()
         except OSError:  # An ICMP error of an earlier datagram is reported here; SIP's timers know what to do.
             self.lost += 1
         self.received += len(batch)

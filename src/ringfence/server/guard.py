@@ -293,7 +293,9 @@ class Guard:
         self._arm()
 
     def _arm(self) -> None:
-        due = min((at for at in (self.edge.due(), self.engine.due()) if at is not None), default=None)
+        due, other = self.edge.due(), self.engine.due()
+        if due is None or (other is not None and other < due):
+            due = other
         if due is None or (self._timer is not None and self._armed_at <= due):
             return
         if self._timer is not None:

@@ -48,7 +48,7 @@ _PLAIN_TAG = re.compile(
     rb"(?:;tag=([" + TOKEN_CHARS + rb"]+))?"
 )
 "What nearly everyone sends, with a tag or without; all else takes the long way."
-_NUMBER = re.compile(rb"[0-9]{1,10}")
+_MAX_DIGITS = 10
 _FOLD = re.compile(rb"\r\n[ \t]+")
 _MAX_CSEQ = 2**31
 
@@ -394,11 +394,11 @@ def parse(data: bytes) -> Request | Response:
 
 def _split(head: bytes) -> list[bytes]:
     """Start line and header lines, caps checked first, folds joined."""
-    ends = head.count(b"\n")
-    if ends > MAX_HEADERS:
+    lines = head.split(b"\r\n", MAX_HEADERS + 1)
+    if len(lines) > MAX_HEADERS + 1:
         raise SipParseError("too many headers", status=513)
-    lines = head.split(b"\r\n")
-    if len(lines) != ends + 1 or head.count(b"\r") != ends or b"\x00" in head:
+    joined = b"".join(lines)
+    if b"\n" in joined or b"\r" in joined or b"\x00" in joined:
         raise SipParseError("CR, LF or NUL inside a line")
     if b"\n " in head or b"\n\t" in head:
         if lines[1][:1] in (b" ", b"\t"):
@@ -431,26 +431,33 @@ def _name(line: bytes) -> str:
 
 
 def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> Request | Response:
+    if start[:4].upper() == b"SIP/":
+        response = Response(start, names, lines, body)
+        response.status, response.reason = _status(start)
+        _ = response.cseq
+        return response
     match = _REQUEST.fullmatch(start)
-    if match is not None:
-        method, uri, version = match.groups()
-        _check_version(version)
-        request = Request(start, names, lines, body)
-        request.method = method.decode("ascii")
-        request.uri_raw = uri
-        if request.cseq[1] != request.method:
-            raise SipParseError("CSeq names another method")
-        return request
+    if match is None:
+        raise SipParseError("bad start line")
+    method, uri, version = match.groups()
+    _check_version(version)
+    request = Request(start, names, lines, body)
+    request.method = method.decode("ascii")
+    request.uri_raw = uri
+    if request.cseq[1] != request.method:
+        raise SipParseError("CSeq names another method")
+    return request
+
+
+@lru_cache(maxsize=CACHED)
+def _status(start: bytes) -> tuple[int, str]:
+    """Status and reason phrase of a response's start line."""
     match = _RESPONSE.fullmatch(start)
     if match is None:
         raise SipParseError("bad start line")
     version, status, reason = match.groups()
     _check_version(version)
-    response = Response(start, names, lines, body)
-    response.status = int(status)
-    response.reason = text(reason or b"")
-    _ = response.cseq
-    return response
+    return int(status), text(reason or b"")
 
 
 def _check_version(version: bytes) -> None:
@@ -465,18 +472,17 @@ def _check_names(names: list[str]) -> None:
         missing = next(name for name in REQUIRED if name not in unique)
         raise SipParseError(f"no {text(spelled(missing))}")
     if len(unique) != len(names):
-        unique.clear()
-        for name in names:
-            if name in unique and name in SINGLE:
-                raise SipParseError(f"{text(spelled(name))} given twice")
-            unique.add(name)
+        single = [name for name in names if name in SINGLE]
+        if len(set(single)) != len(single):
+            twice = next(name for name in single if single.count(name) > 1)
+            raise SipParseError(f"{text(spelled(twice))} given twice")
 
 
 def _cut_body(message: Message, body: bytes) -> bytes:
-    value = message.first("content-length")
-    if value is None:
+    if "content-length" not in message._names:
         return body
-    if not _NUMBER.fullmatch(value):
+    value = message._required("content-length")
+    if not value.isdigit() or len(value) > _MAX_DIGITS:
         raise SipParseError("bad Content-Length")
     length = int(value)
     if length > len(body):
@@ -499,7 +505,7 @@ def _cseq(value: bytes) -> tuple[int, str]:
 
 
 def _max_forwards(value: bytes) -> int:
-    if not _NUMBER.fullmatch(value) or int(value) > 255:
+    if not value.isdigit() or len(value) > _MAX_DIGITS or int(value) > 255:
         raise SipParseError("bad Max-Forwards")
     return int(value)
 
