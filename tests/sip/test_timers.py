@@ -8,7 +8,7 @@ import weakref
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.sip.timers import GRAIN, HORIZON, Agenda
+from ringfence.sip.timers import FAR, FAR_GRAIN, GRAIN, HORIZON, Agenda
 
 T0 = 1_800_000_000_000_000
 
@@ -38,6 +38,17 @@ def test_it_wakes_once_and_not_early() -> None:
     assert woken(agenda, T0 + GRAIN - 1) == []
     assert woken(agenda, T0 + GRAIN) == [owner]
     assert (owner.wake, owner.armed, len(agenda), agenda.due()) == (0, 0, 0, None)
+
+
+def test_those_far_off_share_their_instants() -> None:
+    agenda = agenda_at(T0)
+    table = {after: Owner() for after in (FAR - 1, FAR, FAR + 1, FAR + FAR_GRAIN)}
+    for after, owner in table.items():
+        agenda.arm(owner, T0 + after, table, after)
+    dues = []
+    while (due := agenda.due()) is not None:
+        dues.append((due - T0, len(woken(agenda, due))))
+    assert dues == [(FAR, 2), (FAR + FAR_GRAIN, 2)]
 
 
 def test_put_off_and_cancelled_by_an_assignment() -> None:
@@ -112,24 +123,25 @@ def test_an_owner_may_be_armed_again_while_it_is_handled() -> None:
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.sampled_from(["arm", "off", "stop", "go"]), st.integers(0, 30)), max_size=60
-    )
+    ),
+    st.sampled_from([3_000, 40_000]),
 )
-def test_it_does_what_a_list_of_wishes_would(steps: list[tuple[int, str, int]]) -> None:
-    """Whoever wants to be woken by `now` is, within a grain; nobody else is."""
+def test_it_does_what_a_list_of_wishes_would(steps: list[tuple[int, str, int]], unit: int) -> None:
+    """Whoever wants to be woken by `now` is, within the coarser grain; nobody else is."""
     agenda, owners, now = Agenda(), {n: Owner() for n in range(6)}, T0
     for name, what, amount in steps:
         owner = owners[name]
         if what == "arm":
-            agenda.arm(owner, now + amount * 3_000, owners, name)
+            agenda.arm(owner, now + amount * unit, owners, name)
         elif what == "off" and owner.wake:
-            owner.wake += amount * 3_000
+            owner.wake += amount * unit
         elif what == "stop":
             owner.wake = 0
         elif what == "go":
-            now += amount * 3_000
+            now += amount * unit
             wanted = {n: o.wake for n, o in owners.items() if o.wake}
             found = woken(agenda, now)
             came = {n for n, o in owners.items() if o in found}
             assert len(found) == len(came)
             assert all(wanted[n] <= now for n in came)
-            assert all(n in came for n, at in wanted.items() if at + GRAIN <= now)
+            assert all(n in came for n, at in wanted.items() if at + FAR_GRAIN <= now)

@@ -8,8 +8,9 @@ later. Putting off or cancelling costs nothing but an assignment to `wake`.
 Nobody stands further ahead than HORIZON: who waits for longer is looked at in between. So what is over and was to be
 woken in an hour (a session timer) is forgotten within a minute.
 
-Instants are rounded up to GRAIN, and all owners of one instant share a bucket, so that arming is O(1) and the heap
-holds few numbers. An entry names its owner by key, so that the agenda holds no object alive and makes no cycles.
+Instants are rounded up to GRAIN, those of later than FAR to FAR_GRAIN, and all owners of one instant share a bucket, so
+that arming is O(1), the heap holds few numbers, and the process isn't woken a hundred times a second to look at timers
+that were put off. An entry names its owner by key, so that the agenda holds no object alive and makes no cycles.
 
 All instants and durations are integer microseconds. `now` must not run backwards; if it does, timers come late.
 """
@@ -36,6 +37,10 @@ TIMER_D = 32_000 * MS
 
 GRAIN = 10 * MS
 """How late a timer may be; never early."""
+FAR = 400 * MS
+"""How far ahead a timer is that may be later: T1 and everything longer."""
+FAR_GRAIN = 50 * MS
+"""How late it may be."""
 HORIZON = 60_000 * MS
 """How far ahead an entry may stand."""
 
@@ -70,8 +75,14 @@ class Agenda:
         owner.wake = at
         if owner.armed and owner.armed <= at:
             return
-        seen = min(at, self._now + HORIZON) if self._now else at
-        instant = owner.armed = -(-seen // GRAIN) * GRAIN
+        grain, seen = GRAIN, at
+        if self._now:
+            ahead = at - self._now
+            if ahead >= FAR:
+                grain = FAR_GRAIN
+                if ahead > HORIZON:
+                    seen = self._now + HORIZON
+        instant = owner.armed = -(-seen // grain) * grain
         bucket = self._buckets.get(instant)
         if bucket is None:
             self._buckets[instant] = [(table, key)]
