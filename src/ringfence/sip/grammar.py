@@ -17,7 +17,7 @@ from ipaddress import AddressValueError, IPv6Address
 from ringfence.sip.errors import SipParseError
 
 CACHED = 1024
-"""URIs and Vias whose reading is remembered: those of one call come in most of its messages."""
+"""URIs, Vias and names whose reading is remembered: those of one call come in most of its messages."""
 
 WS = b" \t"
 TOKEN_CHARS = rb"A-Za-z0-9.!%*_+`'~-"

@@ -3,8 +3,10 @@
 The caps come before any work on a single header, so that the dearest datagram costs as little as an ordinary one.
 """
 
+from functools import lru_cache
+
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import TOKEN
+from ringfence.sip.grammar import CACHED, TOKEN
 
 MAX_MESSAGE = 65_535
 "Bytes of a whole message."
@@ -144,6 +146,7 @@ def spelled(name: str) -> bytes:
     return _SPELT.get(name) or _spell(name)
 
 
+@lru_cache(maxsize=CACHED)
 def header_name(raw: bytes, offset: int = 0) -> str:
     """The lower-case long name; white space before the colon is legal (RFC 3261 §7.3.1) and dropped."""
     known = _KNOWN.get(raw)

@@ -148,18 +148,23 @@ class Message:
         """First value; of a list header the first element."""
         names = self._names
         if name not in names:
-            name = _long(name)
-            if name not in names:
+            long = _long(name)
+            if long is name or long not in names:
                 return None
+            name = long
         value = self._lines[names.index(name)].partition(b":")[2].strip(WS)
         return split_values(value)[0] if b"," in value and name in LISTS else value
 
     def all(self, name: str) -> list[bytes]:
         """All values in order; comma lists are split."""
-        if name not in self._names:
+        names = self._names
+        if name not in names:
             name = _long(name)
-        values = [_value(line) for here, line in zip(self._names, self._lines, strict=True) if here == name]
-        if name in LISTS and any(b"," in value for value in values):
+        if names.count(name) < 2:
+            values = [_value(self._lines[names.index(name)])] if name in names else []
+        else:
+            values = [_value(line) for here, line in zip(names, self._lines, strict=True) if here == name]
+        if name in LISTS and b"," in b"".join(values):
             return [element for value in values for element in split_values(value)]
         return values
 
@@ -182,10 +187,11 @@ class Message:
 
     def _required(self, name: str) -> bytes:
         """First value of a header by its long lower-case name."""
-        names = self._names
-        if name not in names:
-            raise SipParseError(f"no {text(spelled(name))}")
-        value = self._lines[names.index(name)].partition(b":")[2].strip(WS)
+        try:
+            line = self._lines[self._names.index(name)]
+        except ValueError:
+            raise SipParseError(f"no {text(spelled(name))}") from None
+        value = line.partition(b":")[2].strip(WS)
         return split_values(value)[0] if b"," in value and name in LISTS else value
 
     def _cached(self, name: str, read: Callable[[bytes], T]) -> T:
@@ -385,7 +391,7 @@ def parse(data: bytes) -> Request | Response:
         raise SipParseError("no empty line after the headers", offset=len(data))
     lines = _split(head)
     start = lines.pop(0)
-    names = _names(lines)
+    lines, names = _named(lines)
     _check_names(names)
     message = _start(start, names, lines, body)
     message.body = _cut_body(message, body)
@@ -393,20 +399,21 @@ def parse(data: bytes) -> Request | Response:
 
 
 def _split(head: bytes) -> list[bytes]:
-    """Start line and header lines, caps checked first, folds joined."""
+    """Start line and header lines as they came, caps checked first."""
     lines = head.split(b"\r\n", MAX_HEADERS + 1)
     if len(lines) > MAX_HEADERS + 1:
         raise SipParseError("too many headers", status=513)
     joined = b"".join(lines)
     if b"\n" in joined or b"\r" in joined or b"\x00" in joined:
         raise SipParseError("CR, LF or NUL inside a line")
-    if b"\n " in head or b"\n\t" in head:
-        if lines[1][:1] in (b" ", b"\t"):
-            raise SipParseError("folded start line")
-        lines = unfold(head).split(b"\r\n")
-    if len(head) > MAX_LINE and len(max(lines, key=len)) > MAX_LINE:
-        raise SipParseError("line too long", status=513)
+    if len(head) > MAX_LINE:
+        _check_length(lines)
     return lines
+
+
+def _check_length(lines: list[bytes]) -> None:
+    if len(max(lines, key=len)) > MAX_LINE:
+        raise SipParseError("line too long", status=513)
 
 
 def unfold(head: bytes) -> bytes:
@@ -415,12 +422,24 @@ def unfold(head: bytes) -> bytes:
     return b" ".join([*(piece.rstrip(WS) for piece in before), last])
 
 
-def _names(lines: list[bytes]) -> list[str]:
-    """The long lower-case name of each line."""
+def _named(lines: list[bytes]) -> tuple[list[bytes], list[str]]:
+    """The header lines, folds joined, and the long lower-case name of each."""
     names = [known_name(line.partition(b":")[0]) for line in lines]
     if None in names or not no_known_name(lines):  # A whole line that is a name has no colon.
-        return [_name(line) for line in lines]
-    return names  # type: ignore[return-value]
+        lines = _unfolded(lines)
+        return lines, [_name(line) for line in lines]
+    return lines, names  # type: ignore[return-value]
+
+
+def _unfolded(lines: list[bytes]) -> list[bytes]:
+    folds = [line[:1] in (b" ", b"\t") for line in lines]
+    if True not in folds:
+        return lines
+    if folds[0]:
+        raise SipParseError("folded start line")
+    lines = unfold(b"\r\n".join(lines)).split(b"\r\n")
+    _check_length(lines)
+    return lines
 
 
 def _name(line: bytes) -> str:
@@ -434,7 +453,7 @@ def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> R
     if start[:4].upper() == b"SIP/":
         response = Response(start, names, lines, body)
         response.status, response.reason = _status(start)
-        _ = response.cseq
+        response._cache["cseq"] = _cseq(response._required("cseq"))
         return response
     match = _REQUEST.fullmatch(start)
     if match is None:
@@ -444,7 +463,8 @@ def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> R
     request = Request(start, names, lines, body)
     request.method = method.decode("ascii")
     request.uri_raw = uri
-    if request.cseq[1] != request.method:
+    cseq = request._cache["cseq"] = _cseq(request._required("cseq"))
+    if cseq[1] != request.method:
         raise SipParseError("CSeq names another method")
     return request
 

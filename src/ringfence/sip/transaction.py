@@ -120,7 +120,8 @@ ROWS = (
     Row("nict.proceeding", "final", "nict.completed", "pass", "RFC 3261 §17.1.2.2"),
     Row("nict.completed", "expire", OVER, "", "RFC 3261 §17.1.2.2 timer K"),
 )
-TABLE = {(row.state, row.event): row for row in ROWS}
+TABLE = {state: {row.event: row for row in ROWS if row.state == state} for state, *_ in ROWS}
+"""By state, then by event."""
 
 # Over unreliable transports; over reliable ones retry is 0 and the lingering states end at once (§17.1.1.2).
 CLOCKS = {
@@ -172,12 +173,14 @@ class Transaction:
 
     def step(self, event: str, now: int) -> str:
         """Take an event; gives the action, or an empty string."""
-        row = TABLE.get((self.state, event))
+        rows = TABLE.get(self.state)
+        row = rows.get(event) if rows is not None else None
         if row is None:
             return ""
-        if row.next != self.state or row.restart:
-            self._enter(row.next, now)
-        return row.action
+        _, _, following, action, _, restart = row
+        if following != self.state or restart:
+            self._enter(following, now)
+        return action
 
     def fire(self, now: int) -> str:
         """The time that `wake` named has come; gives the action."""
@@ -189,10 +192,10 @@ class Transaction:
 
     def _enter(self, state: str, now: int) -> None:
         self.state = state
-        clock = CLOCKS[state]
-        self._interval = clock.retry
+        retry, _, expire, bounded = CLOCKS[state]
+        self._interval = retry
         if state != "nict.proceeding":  # there timer F runs on
-            self._give_up = now + clock.expire if clock.expire else 0
-        if clock.bounded and self.limit:
+            self._give_up = now + expire if expire else 0
+        if bounded and self.limit:
             self._give_up = max(now, min(self._give_up, self.limit))
-        self.wake = min(now + clock.retry, self._give_up) if clock.retry else self._give_up
+        self.wake = min(now + retry, self._give_up) if retry else self._give_up
