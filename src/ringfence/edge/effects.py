@@ -1,12 +1,12 @@
 """What the core wants done: the values that `EdgeCore.effects()` gives, in order."""
 
-from typing import NamedTuple
+import msgspec
 
 from ringfence.model.attempt import Attempt
 from ringfence.model.fact import Answered, Arrived, Challenged, DialogChanged, Ended, Strangers
 
 
-class Send(NamedTuple):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Put these bytes on the wire from a listener."""
 
     listener: str
@@ -16,7 +16,7 @@ class Send(NamedTuple):
     port: int
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """Decide this attempt and say so with `decided`."""
 
     attempt: Attempt
@@ -26,13 +26,13 @@ class Ask(NamedTuple):
     """An emergency number where the source is, found without engine and ledger: it passes also while they are down."""
 
 
-class Note(NamedTuple):
+class Note(msgspec.Struct, frozen=True, gc=False):
     """Something happened that the engine and the ledger have to know."""
 
     fact: Answered | Arrived | Challenged | DialogChanged | Ended | Strangers
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A SIP message of a call, for the message store."""
 
     attempt_id: str

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from ringfence.edge.core import EdgeCore
-from ringfence.edge.effects import Ask, Effect, Message, Note, Send
+from ringfence.edge.effects import Ask, Message, Note, Send
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
 from ringfence.engine.judging import ANSWER_GRACE_US
@@ -141,17 +141,14 @@ class Guard:
     def _settle(self) -> None:
         while effects := self.edge.effects():
             for effect in effects:
-                self._carry_out(effect)
-
-    def _carry_out(self, effect: Effect) -> None:
-        if isinstance(effect, Send):
-            self.transmit(effect.listener, effect.data, effect.host, effect.port)
-        elif isinstance(effect, Note):
-            self.note(effect.fact)
-        elif isinstance(effect, Ask):
-            self._ask(effect)
-        else:
-            self._keep(effect)
+                if isinstance(effect, Send):
+                    self.transmit(effect.listener, effect.data, effect.host, effect.port)
+                elif isinstance(effect, Message):
+                    self._keep(effect)
+                elif isinstance(effect, Note):
+                    self.note(effect.fact)
+                else:
+                    self._ask(effect)
 
     def _keep(self, effect: Message) -> None:
         self.ledger.store_message(
