@@ -225,11 +225,12 @@ class Edge:
 
     def keep(self, dialog: Dialog) -> None:
         """Remember a dialog."""
-        if dialog.key not in self.dialogs:
-            self.by_attempt.setdefault(dialog.id, []).append(dialog.key)
-        self.dialogs[dialog.key] = dialog
+        key = dialog.key
+        if key not in self.dialogs:
+            self.by_attempt.setdefault(dialog.id, []).append(key)
+        self.dialogs[key] = dialog
         if dialog.expires_at:
-            self.agenda.arm(dialog, dialog.expires_at, self.dialogs, dialog.key)
+            self.agenda.arm(dialog, dialog.expires_at, self.dialogs, key)
 
     def drop(self, dialog: Dialog) -> None:
         """Forget a dialog."""
