@@ -109,6 +109,9 @@ def kind_of(entry: Entry) -> str:
 
 def number_key(text: str) -> str:
     """How a number is written in the searchable columns: its digits, or the text where it has none."""
+    number = text.removeprefix("+")
+    if number.isascii() and number.isdigit():
+        return number
     return "".join(character for character in text if "0" <= character <= "9") or text.lower()
 
 

@@ -13,7 +13,7 @@ import gzip
 import hashlib
 import logging
 import os
-import threading
+import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -49,6 +49,7 @@ BLOCK_AGE_US = 1_000_000
 SEGMENT_BYTES = 64 * 1024 * 1024
 SEGMENT_AGE_US = 24 * 3600 * 1_000_000
 _PAUSE_EVERY = 16
+_PAUSE_S = 0.0002
 
 
 class Closed(NamedTuple):
@@ -71,7 +72,6 @@ class Segments:
         """Why messages can't be kept now."""
         self._on_closed = on_closed
         self._queue: deque[Message] = deque()
-        self._breath = threading.Event()
         self._queued_bytes = 0
         self._taken_bytes = 0
         self._block = _Block()
@@ -98,7 +98,7 @@ class Segments:
         for path in segments(self.directory):
             try:
                 if path.suffix == ".open" or not path.with_suffix(".idx").exists():
-                    _repair(path, self._breath)
+                    _repair(path)
                 if path.suffix == ".open":
                     self._close(path)
             except (OSError, ValueError) as error:
@@ -108,7 +108,7 @@ class Segments:
         """Take what is queued into blocks, and write those that are full or old enough."""
         for number in range(len(self._queue)):
             if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
-                self._breath.wait(0.0002)  # The event loop gets the interpreter: this can wait, a call can't.
+                time.sleep(_PAUSE_S)  # The event loop gets the interpreter: this can wait, a call can't.
             self._take(self._queue.popleft())
             if self._block.size >= BLOCK_BYTES:
                 self._write()
@@ -203,7 +203,7 @@ class Segments:
         draft, fresh, size, gone = path.with_suffix(".draft"), b"", 0, 0
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
             for (offset, length), located in _by_block(index):
-                self._breath.wait(0.0002)  # As in `drain`.
+                time.sleep(_PAUSE_S)  # As in `drain`.
                 if offset in touched:
                     packed, entries, fewer = _without(path, offset, length, words, size, located[0].last)
                     gone += fewer
@@ -291,7 +291,7 @@ def _add(path: Path, size: int | None, data: bytes) -> None:
             raise
 
 
-def _repair(path: Path, breath: threading.Event) -> None:
+def _repair(path: Path) -> None:
     """Index a segment anew, and cut off what follows its last whole block."""
     index = path.with_suffix(".idx")
     index.unlink(missing_ok=True)
@@ -303,7 +303,7 @@ def _repair(path: Path, breath: threading.Event) -> None:
             last = max(last, *(message.at for message in found))
             _add(index, None, index_of(keys, whole, length, last))
             whole += length
-            breath.wait(0.0002)  # As in `drain`.
+            time.sleep(_PAUSE_S)  # As in `drain`.
     os.truncate(path, whole)
 
 
