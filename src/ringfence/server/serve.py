@@ -26,6 +26,7 @@ from ringfence.edge.core import EdgeCore
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
 from ringfence.edge.udp import Deliver, UdpSocket, bind
+from ringfence.engine.destinations import plan_of
 from ringfence.engine.forget import forget
 from ringfence.engine.snapshot import dump
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
@@ -128,6 +129,7 @@ class Server:
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
         self.guard.transmit = self._transmit
         self.guard.obey(found.engine.reconcile(now=now))
+        _prepare(policy)
         log.info("recovered %d calls in progress, %d facts after the snapshot", len(found.engine.calls), found.tail)
         self.resolver = Resolver(edge, _dns, self.options.node)
 
@@ -202,6 +204,7 @@ class Server:
                 f"{fixed} can't change while the guard runs, the policy before stays in force: restart it"
             )
         self.loaded = loaded
+        _prepare(loaded.policy)
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=old.listens), by)
         self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
@@ -304,6 +307,12 @@ def _dns() -> Dns:
 def _with_port(listen: Listen, port: int) -> Listen:
     advertised = port if listen.advertise_port in (0, listen.port) else listen.advertise_port
     return msgspec.structs.replace(listen, port=port, advertise_port=advertised)
+
+
+def _prepare(policy: Policy) -> None:
+    """Make the dial plans and the tables under them now: the first call would wait 13 ms for them."""
+    for source in policy.sources.values():
+        plan_of(source.plan)
 
 
 def _ledger_state(down: str | None) -> None:
