@@ -42,6 +42,8 @@ IDLE_S = 0.02
 """How long what nobody waits for may lie in the queue."""
 SOON_S = 0.005
 """How long what should be committed soon may lie there, right after another commit."""
+CHORES_EVERY_S = 0.02
+"""How often it is looked whether there is anything to do besides, when no fact waits."""
 CHORES_AT_LEAST_EVERY = 50
 """Groups after which chores are done though facts wait."""
 STOPPED = "the ledger's {} stopped unexpectedly; the log has the reason: restart the guard"
@@ -98,6 +100,7 @@ class Writer:
         """Whether `close` was called: the log is folded in by closing."""
         self._turns = 0
         self._step_at = 0.0
+        self._chores_at = 0.0
         self._oldest: Instant | None = None
         self._trouble: tuple[str, bool] | None = None
         self._work: deque[tuple[Work, Steps | None, Future[int]]] = deque()
@@ -267,18 +270,24 @@ class Writer:
     # --- when nobody waits --------------------------------------------------------------------------------------
 
     def _chores(self) -> None:
+        now = time.monotonic()
         try:
-            self._flush_sums(self._clock())
-            self.journal.make_searchable()
-            self.journal.record_losses()
-            self._sign()
-            if self.fold_log and self.journal.store is not None:
-                self.fold_log = False
-                self.journal.store.checkpoint()
+            if now >= self._chores_at:
+                self._chores_at = now + CHORES_EVERY_S
+                self._all_chores()
         except (sqlite3.Error, OSError) as error:
             self.journal.fail(error)
         else:
             self._step()
+
+    def _all_chores(self) -> None:
+        self._flush_sums(self._clock())
+        self.journal.make_searchable()
+        self.journal.record_losses()
+        self._sign()
+        if self.fold_log and self.journal.store is not None:
+            self.fold_log = False
+            self.journal.store.checkpoint()
 
     def _flush_sums(self, now: Instant) -> None:
         sums = self._quota.flush(now)
