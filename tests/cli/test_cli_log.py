@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 from clikit import TEN, Ran, Run, kept, ledger
 
-from ringfence.cli.log import WhenError, observed_rule, when
+from ringfence.cli.log import Kind, WhenError, observed_rule, when
+from ringfence.ledger.records import KINDS
 from ringfence.model import SECOND, Contained, Destination, Hit, Outcome, Verdict
 from ringfence.model.verdict import Severity
 from ringfence.numbers import Number
@@ -167,6 +169,10 @@ def test_nothing_found_is_said_to_people_and_is_nothing_to_programs(path: Path, 
     assert run("log", *SINCE, "--source", "another", "--ledger", path) == (0, "no decisions in this time\n", "")
     assert run("log", *SINCE, "--source", "another", "--ledger", path, "--json") == (0, "", "")
     assert run("log", *SINCE, "--kind", "outage", "--ledger", path) == (0, "no such entries in this time\n", "")
+
+
+def test_every_kind_of_entry_can_be_asked_for() -> None:
+    assert set(get_args(Kind)) == set(KINDS)
 
 
 def test_entries_as_they_are_kept(path: Path, run: Run) -> None:

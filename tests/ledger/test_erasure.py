@@ -17,7 +17,7 @@ from ringfence.ledger.messages import Message, messages
 from ringfence.ledger.personal import LOST_AFTER_US, goes_on
 from ringfence.ledger.records import Erased as Record
 from ringfence.ledger.verify import verify
-from ringfence.model import Answered, Arrived, Decided, Ended, Fact
+from ringfence.model import Answered, Arrived, AuthFailed, Decided, Ended, Fact, Registered
 
 SECRET, OTHER = "15558675309", "442079460000"
 STATE = {"engine": b"has forgotten"}
@@ -97,6 +97,16 @@ def test_calls_that_the_person_forwarded_go_and_likenesses_stay(tmp_path: Path) 
         owner.append(msgspec.structs.replace(decided("c3"), numbers=SECRET), *ends)
         assert erase(owner, SECRET) == Erased(calls=1, entries=2, messages=0, in_progress=0)
         assert sorted(fact.attempt.id for fact in kept(owner) if isinstance(fact, Decided)) == ["c1", "c2", "c3"]
+
+
+def test_accounts_named_by_the_number_go(tmp_path: Path) -> None:
+    with guard(tmp_path / "l.db") as owner:
+        for account in (f"+{SECRET}", OTHER, "alice"):
+            owner.append(AuthFailed(at=START, source="pbx", account=account, peer="10.0.0.1:5060"))
+            owner.append(Registered(at=START, source="pbx", account=account, peer="10.0.0.1:5060"))
+        assert erase(owner, SECRET) == Erased(calls=0, entries=2, messages=0, in_progress=0)
+        assert SECRET.encode() not in everything(tmp_path)
+        assert len(kept(owner)) == 4
 
 
 def test_inbound_calls_and_several_numbers_at_once(tmp_path: Path) -> None:

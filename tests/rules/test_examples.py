@@ -22,8 +22,11 @@ CALL = re.compile(
 )
 USED = re.compile(r"used to (\S+) since (\d+) days(?: with (\d+) at once)?")
 INBOUND = re.compile(r"(inbound|missed) (\S+) to (\S+)")
-STEPS = ("call ", "contain ", "used to ", "inbound ", "missed ", "#")
+WRONG = re.compile(r"wrong password (\d+) times(?: peer (\S+))?")
+REGISTERED = re.compile(r"registered(?: peer (\S+))?")
+STEPS = ("call ", "contain ", "used to ", "inbound ", "missed ", "wrong password ", "registered", "#")
 HEADINGS = ["Why it matters", "Before", "After", "References"]
+HERE = "127.0.0.2:5060"
 OWN = "+12125550100"
 
 
@@ -47,6 +50,10 @@ def play(folder: Path, text: str) -> list[tuple[str, str]]:
             trial.used_to(used[1], int(used[2]), int(used[3] or 1))
         elif inbound := INBOUND.fullmatch(line):
             trial.inbound(inbound[2], inbound[3], ringing_s=3 if inbound[1] == "missed" else None)
+        elif wrong := WRONG.fullmatch(line):
+            trial.wrong_password(int(wrong[1]), wrong[2] or HERE)
+        elif registered := REGISTERED.fullmatch(line):
+            trial.registered(registered[1] or HERE)
     return results
 
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringfence.edge import arrivals, inside, invites, late, relay, sending
+from ringfence.edge import arrivals, inside, invites, late, passwords, relay, sending
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import bye_is_over, end
 from ringfence.edge.peers import plain_host
-from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server
+from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server
 from ringfence.edge.state import MAX_ORIGINS, Edge
 from ringfence.edge.targets import Address, Name
 from ringfence.model.fact import Fact
@@ -206,6 +206,8 @@ class EdgeCore:
             sending.waited(edge, owner, now)
         elif isinstance(owner, Dialog):
             end(edge, owner, "lost", now)
+        elif isinstance(owner, Account):
+            passwords.due(edge, owner, now)
         elif isinstance(owner, Retry):
             edge.give_up(owner, now)
         elif isinstance(owner, Orphan):

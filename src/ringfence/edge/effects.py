@@ -3,7 +3,7 @@
 import msgspec
 
 from ringfence.model.attempt import Attempt
-from ringfence.model.fact import Answered, Arrived, Challenged, DialogChanged, Ended, Strangers
+from ringfence.model.fact import Answered, Arrived, AuthFailed, Challenged, DialogChanged, Ended, Registered, Strangers
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -29,7 +29,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 class Note(msgspec.Struct, frozen=True, gc=False):
     """Something happened that the engine and the ledger have to know."""
 
-    fact: Answered | Arrived | Challenged | DialogChanged | Ended | Strangers
+    fact: Answered | Arrived | AuthFailed | Challenged | DialogChanged | Ended | Registered | Strangers
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""What the edge remembers of a transaction, of an INVITE that waits, of an attempt from before.
+"""What the edge remembers of a transaction, of an INVITE that waits, of an attempt from before, of an account.
 
 Objects point one way only, from what lives shorter to what lives longer, so that reference counting frees everything at
 once and the garbage collector may stay off:
@@ -65,7 +65,8 @@ class Client(Transaction):
     """A request that we sent, on behalf of a server transaction or (BYE, CANCEL) for ourselves."""
 
     __slots__ = (
-        "answered", "call", "contact", "dialog", "method", "ours", "purpose", "restore", "server", "session", "side",
+        "answered", "call", "contact", "dialog", "method", "ours", "purpose", "register", "restore", "server",
+        "session", "side",
     )  # fmt: skip
 
     def __init__(self, key: str, now: int, method: str, listener: str, host: str, port: int, limit: int = 0) -> None:
@@ -88,6 +89,7 @@ class Client(Transaction):
         """Contact URI of a request that refreshes the target."""
         self.ours: tuple[bytes, ...] = ()
         """Our Record-Route values in it."""
+        self.register: Registering | None = None
         self.answered: tuple[str, ...] = ()
         """To tags of its 2xx: one that comes again is a repetition, also when its call is over already."""
 
@@ -155,3 +157,36 @@ class Orphan(msgspec.Struct, gc=False):
     def key(self) -> tuple[str, str]:
         """(Call-ID, From tag)."""
         return self.prototype.call_id, self.prototype.caller.tag
+
+
+class Registering(NamedTuple):
+    """A REGISTER on its way."""
+
+    source: str
+    account: str
+    peer: str
+    """Transport address."""
+    agent: str
+    nonces: frozenset[str]
+    """Of the credentials in it."""
+    leaves: bool
+    """Whether it takes contacts away."""
+
+
+class Account:
+    """One account of a source."""
+
+    __slots__ = ("armed", "challenged", "failed", "last", "told", "untold", "wake")
+
+    def __init__(self) -> None:
+        self.challenged: frozenset[str] = frozenset()
+        """Nonces of the challenge that was passed back last and isn't answered well yet."""
+        self.failed = False
+        """Whether a password was wrong since it registered."""
+        self.told: tuple[str, str] = ("", "")
+        """Address and user agent of the registration that was told last."""
+        self.untold = 0
+        """Wrong passwords that were counted and not told yet."""
+        self.last: Registering | None = None
+        """The latest of them."""
+        self.wake = self.armed = 0

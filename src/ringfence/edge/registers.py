@@ -7,6 +7,7 @@ the registrar says of our Contact (expires) is said to the PBX of its own.
 
 from __future__ import annotations
 
+from ringfence.edge import passwords
 from ringfence.edge.records import Client, Origin, Server, Target
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import Outgoing
@@ -35,6 +36,7 @@ def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: i
     branch = edge.tokens.branch(edge.tokens.new_id(now), "reg")
     client = Client(branch, now, "REGISTER", trunk.listen, target.host, target.port)
     client.server, client.purpose = server, "register"
+    client.register = passwords.registering(request, source.name, origin)
     out = Outgoing(request, _registrar(edge, request.uri, target))
     contacts = request.all("contact")
     if contacts and contacts != [b"*"]:
@@ -71,6 +73,8 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
     """The registrar's answer, with our contacts turned back into the PBX's."""
     if response.status == 100:
         return
+    if client.register is not None and response.status >= 200:
+        passwords.answered(edge, client.register, response, now)
     values = response.all("contact")
     if values:
         response.remove("contact")

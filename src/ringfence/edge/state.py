@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 from ringfence.edge.effects import Effect, Message, Note, Send
 from ringfence.edge.peers import Party, Peers
-from ringfence.edge.records import Call, Client, Origin, Orphan, Retry, Server, Target
+from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server, Target
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.tokens import Tokens
-from ringfence.model.fact import Answered, Arrived, Challenged, DialogChanged, Ended
+from ringfence.model.fact import Answered, Arrived, AuthFailed, Challenged, DialogChanged, Ended, Registered
 from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan
 from ringfence.sip.address import cut_address
@@ -75,6 +75,8 @@ class Edge:
         """INVITEs without final answer by party."""
         self.inbound: dict[tuple[str, str], list[str]] = {}
         """(source, last digits of the caller) of live inbound calls to the numbers they came to."""
+        self.accounts: dict[tuple[str, str], Account] = {}
+        """(source, user) of what registers through us."""
         self.counters: dict[str, int] = {}
         self.origins: dict[tuple[str, str, int], Origin] = {}
         """Who is known at (listener, host as the socket gives it, port), so that it is found out once."""
@@ -116,7 +118,7 @@ class Edge:
         """Put bytes on the wire."""
         self.out.append(Send(listener, data, host, port))
 
-    def note(self, fact: Answered | Arrived | Challenged | DialogChanged | Ended) -> None:
+    def note(self, fact: Answered | Arrived | AuthFailed | Challenged | DialogChanged | Ended | Registered) -> None:
         """Tell engine and ledger."""
         self.out.append(Note(fact))
 

@@ -22,8 +22,9 @@ from ringfence.engine.inbound import Arrivals, Inbound, Ring, Rings
 from ringfence.engine.lately import DAY_US, HOUR_US, End, Lately, Try
 from ringfence.engine.look import Look
 from ringfence.engine.marks import area_of, is_foreign, marks, network_of
+from ringfence.engine.registrations import Registrations
 from ringfence.model.attempt import Attempt, Destination
-from ringfence.model.fact import Answered, Arrived, Decided, Ended
+from ringfence.model.fact import Answered, Arrived, AuthFailed, Decided, Ended, Registered
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
@@ -81,6 +82,7 @@ class Behaviour:
         self.open: dict[str, Open] = {}
         self.inbound = Arrivals()
         self.rings = Rings()
+        self.registrations = Registrations()
         self.toll_free: dict[str, deque[Instant]] = {}
         """When an extension called toll-free numbers last."""
         self.trust_until: Instant = 0
@@ -147,7 +149,7 @@ class Behaviour:
         party = self.policy.sources.get(source)
         tenant = party.tenant if party is not None and party.tenant is not None else ""
         return Entities(
-            f"caller:{source}/{attempt.extension[:64]}",
+            _caller(source, attempt.extension),
             f"source:{source}",
             f"tenant:{tenant}",
             f"trunk:{attempt.trunk}",
@@ -266,6 +268,15 @@ class Behaviour:
         if call.clean:
             self._learn(call, names, bool(call.answered_at))
 
+    def knocked(self, fact: AuthFailed | Registered) -> None:
+        """A password was wrong, or right."""
+        self._last = None
+        name = _caller(fact.source, fact.account)
+        if isinstance(fact, AuthFailed):
+            self.registrations.failed(name, fact)
+        else:
+            self.registrations.registered(name, fact)
+
     def arrived(self, fact: Arrived) -> None:
         """A call came in."""
         self._last = None
@@ -357,6 +368,7 @@ class Behaviour:
             "open": self.open,
             "inbound": self.inbound.dump(),
             "rings": self.rings.dump(),
+            "registrations": self.registrations.dump(),
             "toll_free": {name: list(calls) for name, calls in self.toll_free.items()},
         }
 
@@ -367,8 +379,14 @@ class Behaviour:
         self.lately = {name: late.load(recent) for name, recent in state["lately"].items()}
         self.inbound = Arrivals(msgspec.convert(state["inbound"], dict[str, Inbound]))
         self.rings = Rings(msgspec.convert(state["rings"], list[Ring]))
+        self.registrations.load(state["registrations"])
         self.toll_free = {name: deque(calls, MAX_TOLL_FREE) for name, calls in state["toll_free"].items()}
         self._live = {}
         self.open = msgspec.convert(state["open"], dict[str, Open])
         for call in self.open.values():
             self._count(call, 1)
+
+
+def _caller(source: str, extension: str) -> str:
+    """The name under which an extension is remembered."""
+    return f"caller:{source}/{extension[:64]}"

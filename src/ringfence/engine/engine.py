@@ -43,6 +43,7 @@ from ringfence.model import (
     Arrived,
     Attempt,
     Attempted,
+    AuthFailed,
     Challenged,
     Charge,
     Command,
@@ -60,6 +61,7 @@ from ringfence.model import (
     Judgement,
     PolicyChanged,
     Reading,
+    Registered,
     Released,
     Strangers,
     Tick,
@@ -146,6 +148,8 @@ class Engine:
                 return self._tick(now)
             case Arrived():
                 self.behaviour.arrived(fact)
+            case AuthFailed() | Registered():
+                self.behaviour.knocked(fact)
             case Attempted() | DialogChanged() | PolicyChanged() | Strangers():
                 pass
             case _:

@@ -19,6 +19,7 @@ def forget(behaviour: Behaviour, numbers: AbstractSet[str]) -> None:
     for table in (behaviour.habits, behaviour.lately, behaviour.toll_free):
         for name in [name for name in table if _extension(name) in numbers]:
             del table[name]
+    behaviour.registrations.forget({n for n in behaviour.registrations.names() if _extension(n) in numbers})
     for habits in behaviour.habits.values():
         for number in numbers:
             habits.seen.pop(f"n:{number}", None)

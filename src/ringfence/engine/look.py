@@ -10,6 +10,7 @@ from ringfence.engine.habits import Habits, Trace, settled
 from ringfence.engine.inbound import Inbound
 from ringfence.engine.lately import DAY_US, HOUR_US, Lately
 from ringfence.engine.marks import area_of, block_of, network_of
+from ringfence.engine.registrations import Guessed
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.time import SECOND, Instant
 from ringfence.rules.traits import Traits, Whose, tier
@@ -60,6 +61,7 @@ class Look:
         price = self.destination.price
         price_tier = tier(price.price_micros_per_min) if price is not None else -1
         inbound = self._inbound()
+        guessed = self._guessed()
         rings = self.state.rings.of_block(self.attempt.source or "", block, self.now)
         return Traits(
             foreign=True,
@@ -98,6 +100,9 @@ class Look:
             usual_up_s=self.source.usual("up_s"),
             new_network=self._unseen("w:", network_of(self.attempt.peer)),
             new_agent=self._unseen("u:", self.attempt.user_agent[:120]),
+            wrong_passwords=guessed.failures if guessed is not None else 0,
+            guessed_from=guessed.network if guessed is not None else "",
+            guessed_s=(self.now - guessed.at) // SECOND if guessed is not None else 0,
             forwarded_by=self.attempt.forwarded_by or "",
             inbound_before_s=(self.now - inbound.at) // SECOND if inbound is not None else -1,
             knocks=self.state.rings.of_caller(inbound, self.now) if inbound is not None else 0,
@@ -144,6 +149,12 @@ class Look:
         if not what or self._old(ways.get(kind + what)):
             return ""
         return what if any(key.startswith(kind) and self._old(trace) for key, trace in ways.items()) else ""
+
+    def _guessed(self) -> Guessed | None:
+        """Wrong passwords and a registration, unless it came from a network that the extension is known from."""
+        told = self.state.registrations.guessed(self.names.extension, self.now)
+        new = [one for one in told if not self._old(self.extension.ways.get(f"w:{one.network}"))]
+        return max(new, key=lambda one: one.failures, default=None)
 
     def _up_s(self) -> int:
         call = self.state.open.get(self.attempt.id)

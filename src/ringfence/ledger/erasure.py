@@ -22,7 +22,7 @@ from typing import NamedTuple
 from ringfence.ledger import upkeep
 from ringfence.ledger.errors import LedgerError
 from ringfence.ledger.keeper import Keeper
-from ringfence.ledger.personal import calls_of, goes_on, readable
+from ringfence.ledger.personal import accounts_of, calls_of, goes_on, readable
 from ringfence.ledger.segments import Segments
 from ringfence.ledger.store import Store
 from ringfence.ledger.writer import Steps, Writer
@@ -79,6 +79,7 @@ class Erasure:
                 self._calls.append(call)
                 self._seqs += [seq for seq, _ in rows]
             yield
+        self._seqs += accounts_of(store.query, self._numbers)
         return len(self._calls)
 
     def _found(self, found: Future[int]) -> None:

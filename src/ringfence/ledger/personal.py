@@ -40,6 +40,13 @@ def calls_of(query: Query, numbers: Sequence[str], last: int, tables: Sequence[s
     return found
 
 
+def accounts_of(query: Query, numbers: Sequence[str]) -> list[int]:
+    """Entries of accounts (wrong passwords, registrations) that are named by one of these numbers."""
+    places = ",".join("?" * len(numbers))
+    rows = query(f"SELECT seq FROM search WHERE call IS NULL AND caller IN ({places})", numbers)
+    return [seq for (seq,) in rows]
+
+
 def _forwarded(query: Query, numbers: Sequence[str], after: int) -> Iterator[str]:
     has = " OR ".join(["instr(body, CAST(? AS BLOB)) > 0"] * len(numbers))
     page = f"SELECT body FROM facts WHERE seq > ? AND seq <= ? AND kind = 'decided' AND ({has})"

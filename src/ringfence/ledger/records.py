@@ -15,12 +15,14 @@ from ringfence.model import (
     Accepted,
     Arrived,
     Attempted,
+    AuthFailed,
     Contained,
     Decided,
     Extended,
     Fact,
     Hold,
     PolicyChanged,
+    Registered,
     Released,
     Strangers,
     Tick,
@@ -123,6 +125,8 @@ def columns(entry: Entry) -> Columns:
         return Columns(attempt.id, attempt.source, number_key(attempt.caller), callee, entry.verdict.outcome)
     if isinstance(entry, Arrived):
         return Columns(entry.id, entry.source, number_key(entry.caller), number_key(entry.dialled))
+    if isinstance(entry, AuthFailed | Registered):
+        return Columns(source=entry.source, caller=number_key(entry.account))
     if isinstance(entry, Strangers):
         return Columns(source=entry.address)
     if isinstance(entry, Contained):

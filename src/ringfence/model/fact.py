@@ -156,6 +156,27 @@ class Arrived(_Fact, frozen=True, gc=False, kw_only=True, tag="arrived"):
     """The source's number or extension that was called."""
 
 
+class AuthFailed(_Fact, frozen=True, gc=False, kw_only=True, tag="auth-failed"):
+    """A password of a known party was wrong. What follows within ten seconds for the same account is summed."""
+
+    source: str
+    account: str
+    """The extension, or the user of the address of record."""
+    peer: str
+    """Transport address that the last one came from."""
+    user_agent: str = ""
+    count: int = 1
+
+
+class Registered(_Fact, frozen=True, gc=False, kw_only=True, tag="registered"):
+    """An account registered: for the first time, after wrong passwords, or from elsewhere than before."""
+
+    source: str
+    account: str
+    peer: str
+    user_agent: str = ""
+
+
 class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
     """What unknown addresses sent in ten seconds: one row a source address, and one for all that fell off the bound."""
 
@@ -182,6 +203,8 @@ Fact = (
     | Released
     | Accepted
     | Arrived
+    | AuthFailed
+    | Registered
     | PolicyChanged
     | Strangers
     | Tick

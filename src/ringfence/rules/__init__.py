@@ -13,6 +13,7 @@ from ringfence.rules.dialled_through import DialledThrough
 from ringfence.rules.failing_calls import FailingCalls
 from ringfence.rules.first_ever_destination import FirstEverDestination
 from ringfence.rules.forwarded_abroad import ForwardedAbroad
+from ringfence.rules.guessed_password import GuessedPassword
 from ringfence.rules.high_risk import HighRisk
 from ringfence.rules.international_burst import InternationalBurst
 from ringfence.rules.long_call import LongCall
@@ -78,6 +79,7 @@ BEHAVIOUR_RULES: tuple[Rule, ...] = (
     FailingCalls(),
     RefusedBefore(),
     NewNetwork(),
+    GuessedPassword(),
     ForwardedAbroad(),
     DialledThrough(),
     Wangiri(),

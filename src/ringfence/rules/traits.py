@@ -95,6 +95,12 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The network it comes from, if the extension is known and never came from there."""
     new_agent: str = ""
     """The user agent, if the extension is known and never used it."""
+    wrong_passwords: int = 0
+    """Wrong passwords for the extension within a day before it was registered from a network it isn't known from."""
+    guessed_from: str = ""
+    """That network."""
+    guessed_s: int = 0
+    """Seconds since that registration."""
     forwarded_by: str = ""
     """The party that forwarded the call."""
     inbound_before_s: int = -1

@@ -13,6 +13,7 @@ from ringfence.model import (
     Answered,
     Arrived,
     Attempt,
+    AuthFailed,
     Command,
     Contain,
     Contained,
@@ -21,6 +22,7 @@ from ringfence.model import (
     Ended,
     Fact,
     Hit,
+    Registered,
     Tick,
 )
 from ringfence.policy import Loader
@@ -165,6 +167,16 @@ class Trial:
             for attempt in ids:
                 self.engine.apply(Ended(at=self.now, id=attempt.id, cause="bye-caller"), now=self.now)
         self.now = today
+
+    def wrong_password(self, times: int, peer: str = "127.0.0.2:5060") -> None:
+        """Failed registrations of extension 101, three seconds apart."""
+        for _ in range(times):
+            self.now += 3 * SECOND
+            self.happens(AuthFailed(at=self.now, source="pbx", account="101", peer=peer))
+
+    def registered(self, peer: str = "127.0.0.2:5060") -> None:
+        """One of them was right."""
+        self.happens(Registered(at=self.now, source="pbx", account="101", peer=peer))
 
     def inbound(self, caller: str, called: str, ringing_s: int | None = None) -> None:
         """A call from outside: answered and still up, or missed after ringing for so long."""
