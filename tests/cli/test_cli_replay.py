@@ -121,3 +121,22 @@ def test_the_zone_of_the_policy_holds_unless_another_is_given(policy: Path) -> N
 def test_errors_are_ringfence_errors(policy: Path) -> None:
     with pytest.raises(RingfenceError):
         app(["replay", "--cdr", "gone.csv"])
+
+
+def test_a_page(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app(["replay", "--cdr", "calls.csv", "--html", "report.html"]) == 1
+    page = Path("report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "calls.csv" in page
+    assert "+37167000000 (fixed, LV)" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "gone/r.html: No such file" in failed(["replay", "--cdr", "calls.csv", "--html", "gone/r.html"], capsys)
+
+
+def test_what_records_say_does_not_command_the_terminal(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "x,2026-11-27T12:00:00-05:00,,,+12125550100,\x1b[2J\u202e101,01137167000000,carrier,out\n"
+    Path("calls.csv").write_text(HEADER + hostile)
+    assert app(["replay", "--cdr", "calls.csv"]) == 1
+    out = capsys.readouterr().out
+    assert "pbx/\\x1b[2J\\u202e101" in out
+    assert "\x1b" not in out

@@ -79,14 +79,15 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[dict[str
 
 
 def test_two_processes_find_what_one_finds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    alone, _ = told(["--jobs", "1", "--out", "one.jsonl"], capsys)
-    both, err = told(["--jobs", "2", "--out", "two.jsonl"], capsys)
+    alone, _ = told(["--jobs", "1", "--out", "one.jsonl", "--html", "one.html"], capsys)
+    both, err = told(["--jobs", "2", "--out", "two.jsonl", "--html", "two.html"], capsys)
     assert (alone.pop("jobs"), both.pop("jobs")) == (1, 2)
     assert both == alone
     assert alone["unplaced"] == 60
     assert len(alone["by_source"]) == 5  # type: ignore[arg-type]
     assert {"concurrent-calls", "longest-call"} <= set(alone["by_rule"])  # type: ignore[call-overload]
     assert Path("two.jsonl").read_bytes() == Path("one.jsonl").read_bytes()
+    assert Path("two.html").read_text() == Path("one.html").read_text()
     assert "judged in" not in err
 
 

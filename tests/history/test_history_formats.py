@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from ringfence.history.asterisk import way_of
+from ringfence.history.asterisk import asterisk, way_of
 from ringfence.history.cdr import Cdr, Tally
 from ringfence.history.fields import Inside
 from ringfence.history.freeswitch import read_freeswitch
@@ -213,3 +214,13 @@ def test_answered_calls_that_never_end_are_bounded(tmp_path: Path, monkeypatch: 
     found = list(read_kamailio(path, NEW_YORK))
     assert len(found) == 9
     assert [getattr(one, "where", "").rpartition(":")[2] for one in found] == [str(n) for n in range(2, 11)]
+
+
+@pytest.mark.parametrize(("lastdata", "caller"), [("PJSIP/+12125550143@carrier", "+12125550100"), ("PJSIP/102", "101")])
+def test_freepbx_tells_the_caller_id_that_it_showed_outside(lastdata: str, caller: str) -> None:
+    row = {
+        "calldate": "2026-11-27 12:00:00", "src": "101", "outbound_cnum": "+12125550100", "dst": "12125550143",
+        "channel": "PJSIP/Carrier-0000001c", "dcontext": "from-pstn", "lastapp": "Dial", "lastdata": lastdata,
+        "did": "" if "@" in lastdata else "12125550143",
+    }  # fmt: skip
+    assert asterisk(row, UTC).caller == caller

@@ -116,7 +116,7 @@ def test_rows_beside_a_broken_one_are_read(tmp_path: Path) -> None:
     path, good = tmp_path / "calls.csv", ",".join(GENERIC.values())
     path.write_text("\n".join([",".join(GENERIC), good, "c2,never", "", good, '"quoted\n', good]) + "\n")
     found = list(read_generic(path, NEW_YORK))
-    assert [type(row).__name__ for row in found] == ["Cdr", "Broken", "Cdr", "Broken"]
+    assert [type(row).__name__ for row in found] == ["Cdr", "Broken", "Cdr", "Broken", "Cdr"]
     assert [row.where.rpartition(":")[2] for row in found if isinstance(row, Broken)] == ["3", "6"]
 
 
@@ -253,3 +253,47 @@ def test_the_tally_of_reasons_is_bounded() -> None:
     assert tally.left_out == 3 * Tally.MAX_SHOWN
     assert len(tally.broken) == Tally.MAX_SHOWN + 1
     assert tally.first["other reasons"] == f"f:{Tally.MAX_SHOWN}"
+
+
+TRUNK_ROW = (
+    '"","101","9{0}","from-internal","Ann","PJSIP/101-1","PJSIP/carrier-2","Dial","PJSIP/{0}@carrier",'
+    '"2026-11-27 12:00:00","2026-11-27 12:00:01","2026-11-27 12:00:09",9,8,"ANSWERED","X","1795798800.{1}",""'
+)
+CUT_OFF = '"","101","9121255'
+"""What a full disk leaves of a line."""
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_line_that_was_cut_off_takes_no_other_with_it(at: int, tmp_path: Path) -> None:
+    lines = [TRUNK_ROW.format(12125550143 + n, n) for n in range(3)]
+    path = tmp_path / "Master.csv"
+    path.write_text("\n".join([*lines[:at], CUT_OFF, *lines[at:]]) + "\n")
+    found = list(read_asterisk(path, NEW_YORK))
+    assert [one.dialled for one in found if isinstance(one, Cdr)] == ["12125550143", "12125550144", "12125550145"]
+    assert [one.where for one in found if isinstance(one, Broken)] == [f"{path}:{at + 1}"]
+
+
+def test_the_same_in_a_csv_with_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    row = '"c{0}","1795798800","12125550143","pbx"\n'
+    path.write_text("call_id,start,dialled,trunk\n" + row.format(1) + '"c2","17957\n' + row.format(3) + row.format(4))
+    found = list(read_generic(path, NEW_YORK))
+    assert [one.call_id for one in found if isinstance(one, Cdr)] == ["c1", "c3", "c4"]
+    assert [(one.where, one.why) for one in found if isinstance(one, Broken)] == [(f"{path}:3", "dialled is empty")]
+
+
+def test_a_field_may_have_several_lines_where_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text('call_id,start,dialled,user_agent\n"c1","1795798800","12125550143","a\nb"\n')
+    (found,) = read_generic(path, NEW_YORK)
+    assert isinstance(found, Cdr)
+    assert found.user_agent == "a\nb"
+
+
+def test_a_quote_that_never_ends_is_no_error_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    body = "c,1795798800,12125550143\n" * 9000
+    path.write_text(f'call_id,start,dialled\n"c0,1795798800,1\n{body}')
+    found = list(read_generic(path, NEW_YORK))
+    assert sum(isinstance(one, Cdr) for one in found) == 9000
+    assert [one.where for one in found if isinstance(one, Broken)] == [f"{path}:2"]

@@ -82,3 +82,22 @@ def test_the_attempt_of_a_record(address: str, peer: str, tmp_path: Path) -> Non
 
 def test_no_diversion_is_none(tmp_path: Path) -> None:
     assert Placing(policy(tmp_path)).attempt(record("c1", 0), Place("pbx", "carrier")).forwarded_by is None
+
+
+@pytest.mark.parametrize(
+    ("caller", "lines", "shown"),
+    [
+        ("101", "", "+12125550100"),
+        ("", "", "+12125550100"),
+        ("101", '[source.pbx]\ncaller_id = "+12125550150"\n', "+12125550150"),
+        ("5550143", "", "5550143"),
+        ("anonymous", "", "anonymous"),
+        ("101", "[source.pbx]\ncaller_ids = []\n", "101"),
+        ("١٠١", "", "١٠١"),
+    ],
+)
+def test_an_extension_is_not_taken_for_the_caller_id_that_was_shown(
+    caller: str, lines: str, shown: str, tmp_path: Path
+) -> None:
+    call = record("c1", 0, caller=caller)
+    assert Placing(policy(tmp_path, lines)).attempt(call, Place("pbx", "carrier")).caller == shown

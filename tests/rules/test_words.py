@@ -48,3 +48,11 @@ def test_destinations(dialled: str, text: str) -> None:
 def test_foreign_text_is_short_and_harmless() -> None:
     assert words.quoted("x" * 41) == f"'{'x' * 40}...'"
     assert words.quoted("a\u202eb") == "'a\\u202eb'"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("Ann Ü, 101", "Ann Ü, 101"), ("\x1b[2J\n", "\\x1b[2J\\n"), ("a\u202eb", "a\\u202eb"), ("\ud800", "\\ud800")],
+)
+def test_what_a_terminal_or_page_would_obey_is_written_out(text: str, shown: str) -> None:
+    assert words.plain(text) == shown

@@ -24,7 +24,8 @@ from ringfence.history.learned import Learning, guessed_outside, zone_for
 from ringfence.history.placing import Placing
 from ringfence.history.read import Read, files, read
 from ringfence.history.replay import Judged, Replay
-from ringfence.history.summary import Summary, worst
+from ringfence.history.summary import Summary
+from ringfence.history.sums import worst
 from ringfence.history.tables import opened
 from ringfence.model import Instant
 from ringfence.numbers import PlanSettings, RateDeck

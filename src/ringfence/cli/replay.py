@@ -6,15 +6,19 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from ringfence.cli.options import Json, Text
 from ringfence.cli.records import Columns, Files, form_of, left_out, progressing, zone_of
 from ringfence.cli.replay_jobs import Asked, judged_in
-from ringfence.cli.replay_report import report
+from ringfence.cli.replay_report import as_object, report, write_page
 from ringfence.history.cdr import Tally
+from ringfence.history.held import Held
 from ringfence.history.read import read
+from ringfence.history.report.replayed import Told, replayed
+
+SHOWN = 20
+"""Calls of each rule that a page shows one by one."""
 
 
 def replay(
@@ -28,6 +32,7 @@ def replay(
     trunk: Text = "",
     baseline: Path | None = None,
     out: Path | None = None,
+    html: Path | None = None,
     jobs: Annotated[int, Parameter(show_default=False)] = 0,
     as_json: Json = False,
 ) -> int:
@@ -56,19 +61,25 @@ def replay(
         What was learned before, written by `ringfence learn --baseline`.
     out
         File for the decisions: one JSON object a call.
+    html
+        File for a report: one page that needs nothing else, to look at, to send, to print.
     jobs
         Processes to judge in; as many as there are cores and parties that share nothing, unless given.
     as_json
         Write the sums as JSON.
     """
-    asked = Asked(policy, source, trunk, baseline)
-    player, tally = asked.player(), Tally()
-    calls = read(cdr, zone_of(time_zone or player.engine.policy.time_zone), form_of(format, columns), tally)
-    summary, unplaced, used = judged_in(asked, player, progressing(calls, tally), out, jobs)
+    asked = Asked(policy, source, trunk, baseline, SHOWN if html is not None else 0)
+    player, tally, held = asked.player(), Tally(), Held()
+    loaded = player.engine.policy
+    rows = read(cdr, zone_of(time_zone or loaded.time_zone), form_of(format, columns), tally)
+    calls = progressing(held.counted(rows), tally)
+    summary, unplaced, used = judged_in(asked, player, calls, out, jobs)
     left_out(tally, unplaced)
+    if html is not None:
+        told = Told(loaded, str(policy), [str(path) for path in cdr], tally, held, unplaced, str(baseline or ""))
+        write_page(html, replayed(summary, told))
     if as_json:
-        told = {"left_out": tally.broken, "unplaced": unplaced, "jobs": used}
-        print(json.dumps({**msgspec.to_builtins(summary), **told}))
+        print(json.dumps(as_object(summary, tally, unplaced, used)))
     else:
         report(summary)
     return int(bool(summary.total.refused or summary.total.cut))

@@ -36,6 +36,12 @@ class Asked(NamedTuple):
     source: str
     trunk: str
     baseline: Path | None
+    shown: int = 0
+    """Calls of each rule that are shown one by one."""
+
+    def summary(self, policy: Policy) -> Summary:
+        """Sums of nothing yet."""
+        return Summary(zone=policy.time_zone, shown=self.shown)
 
     def player(self) -> Replay:
         """A replay that knows what was learned; raises RingfenceError."""
@@ -57,7 +63,8 @@ def judged_in(
     with Decisions(out) as decisions:
         first = list(itertools.islice(calls, FEW)) if many > 1 and not jobs else []
         if many == 1 or (not jobs and len(first) < FEW):
-            return _alone(player, itertools.chain(first, calls), decisions), player.unplaced, 1
+            summary = asked.summary(player.engine.policy)
+            return _alone(player, itertools.chain(first, calls), decisions, summary), player.unplaced, 1
         kept = decisions if out is not None else None
         summary, unplaced = _apart(asked, player.placing, itertools.chain(first, calls), kept, many)
     return summary, unplaced, many
@@ -75,8 +82,7 @@ def processes(policy: Policy, jobs: int) -> int:
     return min(wanted, found)
 
 
-def _alone(player: Replay, calls: Iterator[Cdr], decisions: Decisions) -> Summary:
-    summary = Summary()
+def _alone(player: Replay, calls: Iterator[Cdr], decisions: Decisions, summary: Summary) -> Summary:
     for judged in player.run(calls):
         summary.add(judged)
         decisions.add(judged)
@@ -89,17 +95,20 @@ def _apart(
     with tempfile.TemporaryDirectory(prefix="ringfence-replay-") as folder:
         parts = [Path(folder) / str(number) for number in range(many)]
         work: list[apart.Work] = [partial(_work, asked, part if decisions is not None else None) for part in parts]
-        found = apart.play(calls, placing, groups(placing.policy), work)
+        summary = asked.summary(placing.policy)
+        unplaced = apart.play(calls, placing, groups(placing.policy), work, summary)
         if decisions is not None:
             decisions.add_dated(parts)
-    return found
+    return summary, unplaced
 
 
 def _work(asked: Asked, part: Path | None, pipe: Connection) -> None:
     """What each process does."""
     try:
         with Decisions(part, dated=True) as decisions:
-            summary = apart.judge(pipe, asked.player(), decisions.add)
+            player = asked.player()
+            summary = asked.summary(player.engine.policy)
+            apart.judge(pipe, player, decisions.add, summary)
         apart.tell(pipe, summary)
     except RingfenceError as error:
         apart.tell(pipe, Summary(), str(error))

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
 from ringfence.cli.tables import money, show
-from ringfence.history.summary import Sum, Summary, worst
+from ringfence.errors import RingfenceError
+from ringfence.history.cdr import Tally
+from ringfence.history.summary import Summary
+from ringfence.history.sums import Sum, worst
 
 
 def report(summary: Summary) -> None:
@@ -24,6 +32,22 @@ def report(summary: Summary) -> None:
     if summary.observed:
         print()
         show(("rule in observe mode", "would have refused"), summary.observed.items(), right=("would have refused",))
+
+
+def as_object(summary: Summary, tally: Tally, unplaced: int, used: int) -> dict[str, Any]:
+    """The same for programs."""
+    found = msgspec.to_builtins(summary)
+    for name in ("numbers", "examples", "observed_examples", "shown"):
+        del found[name]
+    return {**found, "left_out": tally.broken, "unplaced": unplaced, "jobs": used}
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write it for those who may read the records; raises RingfenceError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RingfenceError(f"{path}: {error.strerror}") from error
 
 
 def _cells(row: tuple[str, Sum]) -> tuple[object, ...]:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ringfence.rules import words
+
 WIDE = 10_000
 """Columns that output to a file or pipe may take."""
 
@@ -23,7 +25,7 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Seq
     for header in headers:
         table.add_column(header, justify="right" if header in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(_plain(cell)) for cell in row))
     out = console()
     if out.is_terminal:
         out.print(table)
@@ -32,6 +34,11 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Seq
         out.print(table)
     for line in captured.get().splitlines():
         print(line.rstrip())
+
+
+def _plain(cell: object) -> str:
+    """Cells hold what phones and call records say of themselves."""
+    return "" if cell is None else words.plain(str(cell))
 
 
 def console(*, stderr: bool = False) -> Console:

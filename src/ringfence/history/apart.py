@@ -51,19 +51,18 @@ class _Worker(NamedTuple):
 
 
 def play(
-    calls: Iterable[Cdr], placing: Placing, group_of: Mapping[str, int], work: Sequence[Work]
-) -> tuple[Summary, int]:
-    """Sums over all calls, and how many belong to no source; one process for each of `work`.
+    calls: Iterable[Cdr], placing: Placing, group_of: Mapping[str, int], work: Sequence[Work], summary: Summary
+) -> int:
+    """Adds all calls to the sums, and gives how many belong to no source; one process for each of `work`.
 
     Raises CdrError where a process stumbles.
     """
     with ExitStack() as stack:
         workers = [_started(one, stack) for one in work]
         unplaced = _dispatch(calls, placing, group_of, workers)
-        summary = Summary()
         for worker in workers:
             summary.merge(_result(worker).summary)
-    return summary, unplaced
+    return unplaced
 
 
 def _started(work: Work, stack: ExitStack) -> _Worker:
@@ -132,13 +131,11 @@ def _gone() -> CdrError:
 # In a process of its own.
 
 
-def judge(pipe: Connection, player: Replay, keep: Callable[[Judged], None]) -> Summary:
+def judge(pipe: Connection, player: Replay, keep: Callable[[Judged], None], summary: Summary) -> None:
     """Judge what comes until there is no more."""
-    summary = Summary()
     for judged in player.run(_received(pipe)):
         summary.add(judged)
         keep(judged)
-    return summary
 
 
 def tell(pipe: Connection, summary: Summary, error: str = "") -> None:

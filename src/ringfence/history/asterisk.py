@@ -11,6 +11,8 @@ Asterisk writes one row for every leg of the PBX, and none says whether it went 
                                        extension's; else it stayed inside
     no Dial (refused, IVR, voicemail)  the same by channel, caller and length of what was dialled
 
+FreePBX keeps the caller ID that it showed to the carrier beside the extension, as outbound_cnum.
+
 What is judged is the number in Dial, not the one that was dialled at the phone: a guard between PBX and carrier sees
 that.
 """
@@ -26,7 +28,7 @@ from typing import NamedTuple
 
 from ringfence.history.cdr import Broken, Cdr
 from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, seconds, times
-from ringfence.history.tables import csv_rows, lines, opened, records, why
+from ringfence.history.tables import CsvRows, lines, opened, records, why
 from ringfence.model.time import SECOND
 
 MASTER = (
@@ -60,11 +62,11 @@ def has_header(names: Sequence[str]) -> bool:
 
 def _csv(path: Path, zone: tzinfo, header: Sequence[str] | None) -> Iterator[Cdr | Broken]:
     with opened(path) as file:
-        reader = csv_rows(file)
+        rows = CsvRows(file)
         if header is not None:
-            next(reader)
+            rows.read()
         named: Callable[[Sequence[str]], Row] = _named if header is None else lambda row: _under(header, row)
-        yield from records(path, reader, lambda row: asterisk(named(row), zone))
+        yield from records(path, rows, lambda row: asterisk(named(row), zone), whole=False)
 
 
 def _json(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
@@ -123,7 +125,7 @@ def asterisk(row: Row, zone: tzinfo) -> Cdr:
         start=start,
         answer=answer,
         end=end,
-        caller=row.get("src") or "",
+        caller=(way.direction == "out" and row.get("outbound_cnum")) or row.get("src") or "",
         extension=way.extension,
         dialled=way.dialled,
         trunk=way.trunk,

@@ -81,6 +81,14 @@ def needed(row: Row, name: str) -> str:
     return value
 
 
+def is_label(caller: str) -> bool:
+    """Whether a caller is the name of an extension, or nothing, and not the number that was shown to the carrier.
+
+    A PBX puts the caller ID in when it sends the call on; its record of who called is often from before that.
+    """
+    return not caller or (caller.isascii() and caller.isdecimal() and len(caller) < MIN_DIGITS)
+
+
 def leads_out(number: str) -> bool:
     """Whether it is long enough for a number outside."""
     return sum(c.isdigit() for c in number) >= MIN_DIGITS

@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 
 from ringfence.history.cdr import Broken, Cdr
 from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, times
-from ringfence.history.tables import csv_rows, opened, records, why
+from ringfence.history.tables import CsvRows, opened, records, why
 from ringfence.model.time import Instant
 
 TEMPLATE = (
@@ -52,7 +52,7 @@ def is_row(row: Sequence[str]) -> bool:
 
 def _csv(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     with opened(path) as file:
-        yield from records(path, csv_rows(file), lambda row: _from_row(row, zone))
+        yield from records(path, CsvRows(file), lambda row: _from_row(row, zone), whole=False)
 
 
 def _from_row(fields: Sequence[str], zone: tzinfo) -> Cdr:

@@ -10,7 +10,7 @@ Rows are in order of time. An answered call without BYE in the file has no end, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ringfence.history.cdr import Broken, Cdr
 from ringfence.history.fields import Row, in_order, instant, needed
 from ringfence.history.sqldump import Found, rows
-from ringfence.history.tables import csv_rows, opened, why
+from ringfence.history.tables import CsvRows, header_of, opened, records, why
 
 TABLES = ("acc", "missed_calls", "acc_cdrs")
 MAX_OPEN = 200_000
@@ -46,11 +46,13 @@ def is_header(names: Iterable[str]) -> bool:
 
 def _csv(path: Path) -> Iterator[Found | Broken]:
     with opened(path) as file:
-        reader = csv_rows(file)
-        header = [name.strip() for name in next(reader)]
-        for row in reader:
-            if row:
-                yield Found(f"{path}:{reader.line_num}", "acc", dict(zip(header, row, strict=False)))
+        rows = CsvRows(file)
+        header = header_of(rows)
+
+        def named(row: Sequence[str]) -> Found:
+            return Found(f"{path}:{rows.line}", "acc", dict(zip(header, row, strict=False)))
+
+        yield from records(path, rows, named, whole=False)
 
 
 def _calls(found: Iterable[Found | Broken], zone: tzinfo) -> Iterator[Cdr | Broken]:

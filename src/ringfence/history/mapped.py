@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ringfence.history.cdr import Broken, Cdr, CdrError
-from ringfence.history.tables import GENERIC, NEEDED, csv_rows, generic, opened, records, why
+from ringfence.history.tables import GENERIC, NEEDED, CsvRows, generic, header_of, opened, records, why
+from ringfence.rules import words
 
 if TYPE_CHECKING:
     from ringfence.history.read import Read
@@ -60,15 +61,15 @@ def _csv(path: Path, zone: tzinfo, columns: Mapping[str, str]) -> Iterator[Cdr |
         first = file.readline(10_000)
     delimiter = max(DELIMITERS, key=first.count)
     with opened(path) as file:
-        rows = csv_rows(file, delimiter)
-        places = _places(path, [name.strip() for name in next(rows, [])], columns)
+        rows = CsvRows(file, delimiter)
+        places = _places(path, header_of(rows), columns)
         yield from records(path, rows, lambda row: generic(_picked(row, places), zone))
 
 
 def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
     missing = [column for column in columns.values() if column not in header]
     if missing:
-        raise CdrError(f"{path}:1: no column {', '.join(missing)}; it has {', '.join(header)[:500]}")
+        raise CdrError(f"{path}:1: no column {', '.join(missing)}; it has {words.plain(', '.join(header)[:500])}")
     return {field: header.index(column) for field, column in columns.items()}
 
 

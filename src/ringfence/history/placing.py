@@ -2,6 +2,9 @@
 
 By the trunk that the record names, if one source has it; else by the address it came from; else the policy's only
 source. A record that fits none is counted and left out.
+
+Where a record has an extension in place of a caller ID, the source's own number is taken: what the PBX showed to the
+carrier isn't in it, so that can't be judged, and is counted.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from ringfence.history.cdr import Cdr
+from ringfence.history.fields import is_label
 from ringfence.model.attempt import Attempt
-from ringfence.model.settings import Policy
+from ringfence.model.settings import Policy, Source
 
 
 class Place(NamedTuple):
@@ -68,17 +72,24 @@ class Placing:
     def attempt(self, call: Cdr, place: Place, own_id: str = "") -> Attempt:
         """The attempt that began this call; `own_id` where another call of the same id is up."""
         shown = f"[{call.source_ip}]" if ":" in call.source_ip else call.source_ip
+        party = self.policy.sources[place.source]
         return Attempt(
             id=own_id or call.call_id,
             call_id=call.call_id,
-            listener=self.policy.sources[place.source].listen,
+            listener=party.listen,
             peer=f"{shown}:5060" if shown else "",
             source=place.source,
             verified="address",
-            caller=call.caller,
+            caller=_own(party) or call.caller if is_label(call.caller) else call.caller,
             extension=call.extension,
             dialled=call.dialled,
             trunk=place.trunk,
             forwarded_by=call.diverted_from or None,
             user_agent=call.user_agent,
         )
+
+
+def _own(party: Source) -> str:
+    """The number that a source shows of itself; empty where it has none."""
+    own = party.caller_id or next((first for first, _ in party.caller_ids), "")
+    return f"+{own}" if own else ""

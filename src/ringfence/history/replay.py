@@ -54,6 +54,8 @@ class Judged(NamedTuple):
     """When that was known; calls come out in this order."""
     incident: str
     """The incident that it is part of; empty for most."""
+    why: str = ""
+    """In one sentence why it is refused or cut."""
 
 
 class _Up(NamedTuple):
@@ -196,12 +198,13 @@ class Replay:
         saved = max(0, cost(up.verdict, call.duration_s) - cost(up.verdict, int(after_s)))
         found = self.engine.incidents.holding(command.id, up.place.source, now)
         incident = found.id if found is not None else up.verdict.incident
-        self._done.append(Judged(call, up.place, up.verdict, after_s, command.cause, saved, now, incident))
+        cut = Judged(call, up.place, up.verdict, after_s, command.cause, saved, now, incident, command.text)
+        self._done.append(cut)
 
 
 def _judged(call: Cdr, place: Place, verdict: Verdict, saved_micros: int, at: Instant) -> Judged:
     """A call that isn't cut."""
-    return Judged(call, place, verdict, None, "", saved_micros, at, verdict.incident)
+    return Judged(call, place, verdict, None, "", saved_micros, at, verdict.incident, verdict.text)
 
 
 def cost(verdict: Verdict, seconds: int) -> int:

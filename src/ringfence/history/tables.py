@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO, TypeVar
 
 from ringfence.history.cdr import Broken, Cdr, CdrError
 from ringfence.history.fields import Row, instant, needed, times
@@ -23,6 +23,7 @@ GENERIC = (
     "disposition", "duration", "billsec", "diverted_from",
 )  # fmt: skip
 """Header of the generic CSV; `direction` may follow."""
+Made = TypeVar("Made")
 NEEDED = ("call_id", "start", "dialled")
 
 MAX_LINE = 1 << 20
@@ -32,12 +33,20 @@ MAX_LINE = 1 << 20
 def read_generic(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     """Rows of a CSV with the generic header, in the file's order; raises CdrError."""
     with opened(path) as file:
-        reader = csv_rows(file)
-        header = next((row for row in reader if row), [])
+        rows = CsvRows(file)
+        header = header_of(rows)
         missing = [name for name in NEEDED if name not in header]
         if missing:
             raise CdrError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(GENERIC)}")
-        yield from records(path, reader, lambda row: generic(dict(zip(header, row, strict=False)), zone))
+        yield from records(path, rows, lambda row: generic(dict(zip(header, row, strict=False)), zone))
+
+
+def header_of(rows: CsvRows) -> list[str]:
+    """The names in the first line that isn't blank; empty where there is none."""
+    while (row := rows.read()) is not None:
+        if isinstance(row, list) and row:
+            return [name.strip() for name in row]
+    return []
 
 
 def generic(row: Row, zone: tzinfo) -> Cdr:
@@ -60,27 +69,73 @@ def generic(row: Row, zone: tzinfo) -> Cdr:
     )
 
 
-class Reader(Protocol):
-    """What csv.reader gives, which has no public name."""
+class CsvRows:
+    """Rows of a CSV, and the lines that the last one was made of.
 
-    line_num: int
+    A line that was cut off within quotes swallows the next ones, up to the next quote. So the lines of a row that can't
+    be used are read again, each for itself.
+    """
 
-    def __iter__(self) -> Iterator[list[str]]: ...
-    def __next__(self) -> list[str]: ...
+    def __init__(self, file: TextIO, delimiter: str = ",") -> None:
+        self.line = 0
+        """Where the last row began."""
+        self._delimiter = delimiter
+        self._lines: list[str] = []
+        self._reader = csv.reader(self._kept(file), delimiter=delimiter)
 
+    def _kept(self, file: TextIO) -> Iterator[str]:
+        for line in lines(file):
+            self._lines.append(line)
+            yield line
 
-def records(path: Path, reader: Reader, make: Callable[[Sequence[str]], Cdr]) -> Iterator[Cdr | Broken]:
-    """Every row that isn't blank as what `make` gives of it; it may raise ValueError or KeyError."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
+    def read(self) -> list[str] | csv.Error | None:
+        """The next row, empty for a blank line; why it is none; None at the end."""
+        self.line = self._reader.line_num + 1
+        self._lines.clear()
+        return _next(self._reader)
+
+    @property
+    def spans(self) -> int:
+        """How many lines it was made of."""
+        return len(self._lines)
+
+    def apart(self) -> Iterator[tuple[int, list[str] | csv.Error]]:
+        """Each of these lines as a row."""
+        for line, text in enumerate(self._lines, self.line):
+            row = _next(csv.reader([text], delimiter=self._delimiter))
             if row:
-                yield make(row)
-        except StopIteration:
-            return
-        except (ValueError, OverflowError, KeyError, csv.Error) as error:
-            yield Broken(f"{path}:{line}", why(error))
+                yield line, row
+
+
+def _next(rows: Iterator[list[str]]) -> list[str] | csv.Error | None:
+    try:
+        return next(rows, None)
+    except csv.Error as error:
+        return error
+
+
+def records(
+    path: Path, rows: CsvRows, make: Callable[[Sequence[str]], Made], *, whole: bool = True
+) -> Iterator[Made | Broken]:
+    """Every row that isn't blank as what `make` gives of it; it may raise ValueError or KeyError.
+
+    `whole` is False where no field can have several lines.
+    """
+    while (row := rows.read()) is not None:
+        if not row:
+            continue
+        found = Broken("", "") if rows.spans > 1 and not whole else _record(f"{path}:{rows.line}", row, make)
+        if isinstance(found, Broken) and rows.spans > 1:
+            yield from (_record(f"{path}:{line}", one, make) for line, one in rows.apart())
+        else:
+            yield found
+
+
+def _record(where: str, row: Sequence[str] | csv.Error, make: Callable[[Sequence[str]], Made]) -> Made | Broken:
+    try:
+        return make(row) if not isinstance(row, csv.Error) else Broken(where, str(row))
+    except (ValueError, OverflowError, KeyError) as error:
+        return Broken(where, why(error))
 
 
 def why(error: Exception) -> str:
@@ -111,8 +166,3 @@ def reading(path: Path) -> Iterator[None]:
 def lines(file: TextIO) -> Iterator[str]:
     """Its lines, bounded."""
     return (line.replace("\0", "") for line in iter(lambda: file.readline(MAX_LINE), ""))
-
-
-def csv_rows(file: TextIO, delimiter: str = ",") -> Reader:
-    """A reader over it."""
-    return csv.reader(lines(file), delimiter=delimiter)

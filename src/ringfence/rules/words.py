@@ -52,6 +52,13 @@ def quoted(text: str) -> str:
     return ascii(text if len(text) <= SHOWN else text[:SHOWN] + "...")
 
 
+def plain(text: str) -> str:
+    """What somebody else wrote, readable, with what no terminal or page may obey written out: `\\x1b`, `\\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def destination(number: Number, dialled: str) -> str:
     """Where a call goes: `+2250712345678 (mobile, CI)`, or what was dialled where that is no number."""
     if number.rejected:
