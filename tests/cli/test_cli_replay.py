@@ -140,3 +140,55 @@ def test_what_records_say_does_not_command_the_terminal(policy: Path, capsys: py
     out = capsys.readouterr().out
     assert "pbx/\\x1b[2J\\u202e101" in out
     assert "\x1b" not in out
+
+
+@pytest.fixture
+def other(policy: Path) -> str:
+    """A policy that permits Latvia, and lets calls last."""
+    Path("other.toml").write_text(merged(LINES.replace('"GB"', '"GB", "LV"').replace("300", "3000")))
+    return "other.toml"
+
+
+def test_what_another_policy_does_otherwise(other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app(["replay", "--cdr", "calls.csv", "--versus", other, "--html", "v.html", "--out", "v.jsonl"]) == 1
+    out = capsys.readouterr().out
+    rows = [line.split() for line in out.splitlines()]
+    assert out.startswith("3 calls, 2 treated differently\n")
+    assert ["policy.toml", "1", "1", "5.35"] in rows
+    assert ["other.toml", "0", "0", "0.00"] in rows
+    assert ["newly", "let", "through", "destination-not-permitted", "1", "-5.05"] in rows
+    assert ["newly", "let", "through", "longest-call", "1", "-0.30"] in rows
+    assert "What another policy would do otherwise" in Path("v.html").read_text()
+    lines = [json.loads(line) for line in Path("v.jsonl").read_text().splitlines()]
+    told = {row["call_id"]: (row["change"], row["policy"]["reason"], row["versus"]["verdict"]) for row in lines}
+    assert told == {
+        "riga": ("allowed", "destination-not-permitted", "allow"),
+        "long": ("allowed", "longest-call", "allow"),
+    }
+    assert [row["more_micros"] for row in lines if row["call_id"] == "riga"] == [-5_050_000]
+
+
+def test_the_same_for_programs(other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app(["replay", "--policy", other, "--cdr", "calls.csv", "--versus", "policy.toml", "--json"]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["calls"], shown["different"], shown["unplaced"]) == (3, 2, 0)
+    assert shown["changes"]["refused"] == {"calls": 1, "more_micros": 5_050_000}
+    assert shown["changes"]["cut"] == {"calls": 1, "more_micros": 300_000}
+    assert [way["after"] for way in shown["ways"]] == ["destination-not-permitted", "longest-call"]
+
+
+def test_policies_that_do_the_same_are_0(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app(["replay", "--cdr", "calls.csv", "--versus", "policy.toml"]) == 0
+    assert "3 calls, 0 treated differently" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--versus", "gone.toml"], "gone.toml"),
+        (["--versus", "policy.toml", "--jobs", "2"], "--jobs and --versus exclude each other"),
+        (["--versus", "policy.toml", "--out", "gone/x"], "gone/x: No such file"),
+    ],
+)
+def test_what_cannot_be_compared(words: list[str], text: str, policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert text in failed(["replay", "--cdr", "calls.csv", *words], capsys)

@@ -28,7 +28,7 @@ def page(loaded: Policy, *calls: Cdr, tally: Tally | None = None, unplaced: int 
     held, summary = Held(), Summary(zone=loaded.time_zone, shown=SHOWN)
     for judged in Replay(loaded, Placing(loaded)).run(held.counted(calls)):
         summary.add(judged)
-    return replayed(summary, Told(loaded, "policy.toml", ["Master.csv"], tally or Tally(), held, unplaced))
+    return replayed(summary, Told(loaded, "policy.toml", ["Master.csv"], tally or Tally(), held), unplaced)
 
 
 def test_what_people_read(tmp_path: Path) -> None:

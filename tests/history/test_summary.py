@@ -66,10 +66,10 @@ def test_numbers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(again, "MAX_NUMBERS", 2)
     monkeypatch.setattr(again, "MAX_DAYS", 3)
     numbers = Numbers()
-    assert numbers.of("pbx", "1", "+1", "r") is not None
-    assert numbers.of("pbx", "2", "+2", "r") is not None
-    assert numbers.of("pbx", "3", "+3", "r") is None
-    kept = numbers.of("pbx", "1", "+1", "r")
+    assert numbers._of("pbx", "1", "+1", "r") is not None
+    assert numbers._of("pbx", "2", "+2", "r") is not None
+    assert numbers._of("pbx", "3", "+3", "r") is None
+    kept = numbers._of("pbx", "1", "+1", "r")
     assert kept is not None
     for day in range(9):
         kept.add(str(day), "x" * 500, 60, 1, observed=False)

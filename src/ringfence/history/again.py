@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ringfence.engine.destinations import digits_of
+from ringfence.history.replay import Judged
+from ringfence.rules import words
+
 MAX_NUMBERS = 20_000
 MAX_DAYS, MAX_EXTENSIONS = 400, 50
 SEVERAL_DAYS = 3
@@ -59,7 +63,16 @@ class Numbers(msgspec.Struct):
     over: int = 0
     """Calls to numbers that there was no room for."""
 
-    def of(self, source: str, digits: str, destination: str, rule: str) -> Number | None:
+    def note(self, judged: Judged, rule: str, day: str, money_micros: int, *, observed: bool) -> None:
+        """One more call that is refused or cut, or would be; what is no number is left out."""
+        call, number = judged.call, judged.verdict.destination.number
+        if number.rejected:
+            return
+        found = self._of(judged.place.source, digits_of(number), words.destination(number, call.dialled), rule)
+        if found is not None:
+            found.add(day, call.extension or call.caller, call.duration_s, money_micros, observed=observed)
+
+    def _of(self, source: str, digits: str, destination: str, rule: str) -> Number | None:
         """The one that is meant; None where there is no room for it."""
         key = f"{source}>{digits}"
         if key not in self.found and len(self.found) >= MAX_NUMBERS:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ringfence.history.cdr import CdrError
 from ringfence.history.replay import Judged
@@ -24,8 +24,13 @@ DATE = 20
 
 def line(judged: Judged) -> str:
     """What becomes of a call, as JSON."""
+    return json.dumps(fields(judged)) + "\n"
+
+
+def fields(judged: Judged) -> dict[str, Any]:
+    """The same as an object."""
     verdict = judged.verdict
-    row = {
+    return {
         "call_id": judged.call.call_id,
         "verdict": verdict.outcome,
         "reason": verdict.reason or judged.cause,
@@ -33,7 +38,6 @@ def line(judged: Judged) -> str:
         "cut_after_s": judged.cut_after_s,
         "incident": judged.incident or None,
     }
-    return json.dumps(row) + "\n"
 
 
 class Decisions:

@@ -85,19 +85,31 @@ class Replay:
     def run(self, calls: Iterable[Cdr]) -> Iterator[Judged]:
         """Judges calls in order of start; each comes out when it is over."""
         for call in calls:
-            self._until(call.start)
-            place = self.placing.of(call.trunk, call.source_ip)
-            if place is None:
-                self.unplaced += 1
-            elif call.direction == "in":
-                self._arrived(call, place)
-            else:
-                self._out(call, place)
-            if self._done:
-                yield from self._done
-                self._done.clear()
+            yield from self.take(call)
+        yield from self.rest()
+
+    def take(self, call: Cdr) -> list[Judged]:
+        """One more call, in order of start; gives those that are over before it, or refused."""
+        self._until(call.start)
+        place = self.placing.of(call.trunk, call.source_ip)
+        if place is None:
+            self.unplaced += 1
+        elif call.direction == "in":
+            self._arrived(call, place)
+        else:
+            self._out(call, place)
+        return self._over_now()
+
+    def rest(self) -> list[Judged]:
+        """Those that are up when the records end, at their own ends."""
         self._until(None)
-        yield from self._done
+        return self._over_now()
+
+    def _over_now(self) -> list[Judged]:
+        if not self._done:
+            return []
+        found, self._done = self._done, []
+        return found
 
     def _out(self, call: Cdr, place: Place) -> None:
         decided = self._decide(call, place)

@@ -19,7 +19,6 @@ from ringfence.history.fields import is_label
 from ringfence.history.replay import Judged, cost
 from ringfence.history.sums import Sum, under
 from ringfence.model import SECOND, Hit, Instant
-from ringfence.rules import words
 
 QUARTER_S = 900
 """Every zone of today is whole quarters of an hour off UTC."""
@@ -73,7 +72,7 @@ class Summary(msgspec.Struct):
         self.first = min(self.first or call.start, call.start)
         self.last = max(self.last, call.start)
         self.labelled += is_label(call.caller)
-        day, hour = _clock(self.zone, call.start // (QUARTER_S * SECOND))
+        day, hour = clock(self.zone, call.start)
         self.calls_by_day[day] = self.calls_by_day.get(day, 0) + 1
         if call.answer:
             self._answered(judged)
@@ -100,7 +99,7 @@ class Summary(msgspec.Struct):
         self.by_hour.setdefault(hour, Sum()).add(judged)
         if self.shown:
             examples.show(self.examples, rule, judged, judged.saved_micros, judged.why, self.shown)
-            self._number(judged, rule, day, judged.saved_micros, observed=False)
+            self.numbers.note(judged, rule, day, judged.saved_micros, observed=False)
 
     def _observed(self, judged: Judged, day: str) -> None:
         would = [hit for hit in judged.verdict.hits if hit.severity == "block" and not hit.enforced]
@@ -113,16 +112,7 @@ class Summary(msgspec.Struct):
             self.observed_calls += 1
             self.observed_micros += spent
             if self.shown:
-                self._number(judged, would[0].rule, day, spent, observed=True)
-
-    def _number(self, judged: Judged, rule: str, day: str, money_micros: int, *, observed: bool) -> None:
-        call, number = judged.call, judged.verdict.destination.number
-        if number.rejected:
-            return
-        where = words.destination(number, call.dialled)
-        found = self.numbers.of(judged.place.source, digits_of(number), where, rule)
-        if found is not None:
-            found.add(day, call.extension or call.caller, call.duration_s, money_micros, observed=observed)
+                self.numbers.note(judged, would[0].rule, day, spent, observed=True)
 
     def merge(self, other: Summary) -> None:
         """The same sums of other calls."""
@@ -169,6 +159,11 @@ def hits_of(judged: Judged) -> list[str]:
 def _once(hits: list[Hit]) -> Iterator[Hit]:
     """The first of each rule: a cap may hit at several windows."""
     yield from {hit.rule: hit for hit in reversed(hits)}.values()
+
+
+def clock(zone: str, at: Instant) -> tuple[str, int]:
+    """Day, `2026-11-27`, and hour on the wall clock."""
+    return _clock(zone, at // (QUARTER_S * SECOND))
 
 
 @lru_cache(maxsize=4096)

@@ -46,6 +46,12 @@ def amount(micros: int) -> str:
     return f"{round(micros, -4) / 1_000_000:,.2f}"
 
 
+def signed(micros: int) -> str:
+    """`+5.05`, `−0.30`, `0.00`."""
+    shown = amount(abs(micros))
+    return shown if not micros else f"{'+' if micros > 0 else '−'}{shown}"
+
+
 def number(count: int) -> str:
     """`12,345`."""
     return f"{count:,}"
@@ -61,7 +67,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(money=amount, talk=talk, number=number)
+    made.filters.update(money=amount, talk=talk, number=number, signed=signed)
     sheet = (FOLDER / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
     made.globals.update(sheet=Markup(sheet), digest=digest, bars=bars.bars)

@@ -43,7 +43,6 @@ class Told(NamedTuple):
     """Files or directories."""
     tally: Tally
     held: Held
-    unplaced: int
     baseline: str = ""
 
 
@@ -55,14 +54,15 @@ class Row(NamedTuple):
     text: str = ""
 
 
-def replayed(summary: Summary, told: Told) -> str:
-    """The page."""
+def replayed(summary: Summary, told: Told, unplaced: int = 0) -> str:
+    """The page; `unplaced` calls belong to no source."""
     return page(
         "replay.html.j2",
         summary.zone,
         version=ringfence.__version__,
         s=summary,
         told=told,
+        unplaced=unplaced,
         days=(day(summary.first, summary.zone), day(summary.last, summary.zone)),
         currency=currency(told.policy),
         rules=[Row(name, found, meaning(name)) for name, found in worst(summary.by_rule, 100)],
