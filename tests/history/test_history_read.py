@@ -12,7 +12,7 @@ from historykit import HEADER, record, written
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.history import read
+from ringfence.history import ordered, read
 from ringfence.history.cdr import Cdr, CdrError, Tally
 
 MASTER = [*("x" * 9), "2026-11-27 12:00:00", "", "2026-11-27 12:00:09", "9", "0", "NO ANSWER", "DOCUMENTATION"]
@@ -89,22 +89,22 @@ CALLS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=40)
 def test_the_order_is_the_same_however_much_fits_into_memory(rows: list[tuple[int, int]], fits: int) -> None:
     calls = [record(f"c{number}", after) for after, number in rows]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(read, "RUN_ROWS", fits)
-        found = list(read.in_order(iter(calls)))
+        patch.setattr(ordered, "RUN_ROWS", fits)
+        found = list(ordered.in_order(iter(calls), Cdr))
     assert found == sorted(calls, key=lambda call: (call.start, call.call_id))
 
 
 def test_what_does_not_fit_into_memory_goes_to_disk_whole_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read, "RUN_ROWS", 10)
+    monkeypatch.setattr(ordered, "RUN_ROWS", 10)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     calls = [
         Cdr(f"c{n}", 10**15 + n, 10**15 + n, 10**15 + n + 1, "é", "1", "+1", "t", "::1", "ua", "d", "in")
         for n in range(35)
     ]
     random.Random(1).shuffle(calls)
-    stream = read.in_order(iter(calls))
+    stream = ordered.in_order(iter(calls), Cdr)
     first = next(stream)
     assert len(list(tmp_path.glob("ringfence-replay-*/*"))) == 4
     assert [first, *stream] == sorted(calls, key=lambda call: call.start)

@@ -45,7 +45,10 @@ def test_a_csv_with_any_delimiter(delimiter: str, tmp_path: Path) -> None:
     path.write_text("\n".join(delimiter.join(row) for row in (HEADER, ROW, ["c2", "never"], ["c3"])) + "\n")
     first, *rest = calls(path)
     assert is_noon_call(first)
-    assert rest == [Broken(f"{path}:3", "'never' is no time"), Broken(f"{path}:4", "it has no start")]
+    assert rest == [
+        Broken(f"{path}:3", "'never' is no time; --date-format says how it is written"),
+        Broken(f"{path}:4", "it has no start"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -126,3 +129,47 @@ def test_without_duckdb_it_says_what_to_install(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "calls").write_bytes(b"PAR1")
     with pytest.raises(CdrError, match=r"Parquet needs DuckDB: pip install 'ringfence\[history\]'"):
         calls(tmp_path / "calls")
+
+
+ODD = "Id;Date;Time;To\n1;{0};12:00:05 PM;12125550143\n2;{1};1:00:05 PM;12125550144\n"
+JOINED = "call_id=Id,start=Date+Time,dialled=To"
+
+
+@pytest.mark.parametrize(
+    "dates", [("27/11/2026", "03/12/2026"), ("11/27/2026", "12/03/2026"), ("27.11.2026", "03.12.2026")]
+)
+def test_dates_as_carriers_write_them_in_two_columns(dates: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text(ODD.format(*dates))
+    first, second = calls(path, JOINED)
+    assert isinstance(first, Cdr)
+    assert isinstance(second, Cdr)
+    assert (first.start, second.start) == ((NOON + 5) * SECOND, (NOON + 6 * 86_400 + 3600 + 5) * SECOND)
+
+
+def test_dates_that_may_be_two_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text(ODD.format("03/12/2026", "04/12/2026"))
+    with pytest.raises(CdrError, match="may have the day or the month first; say it with --date-format"):
+        calls(path, JOINED)
+    read = mapped.reader(mapped.parsed(JOINED), "%d/%m/%Y %I:%M:%S %p")
+    assert [one.start for one in read(path, NEW_YORK) if isinstance(one, Cdr)] == [
+        (NOON + (6 + day) * 86_400 + hour * 3600 + 5) * SECOND for day, hour in ((0, 0), (1, 1))
+    ]
+
+
+def test_two_columns_of_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "calls.parquet"
+    picked = "1 AS Id, DATE '2026-11-27' AS Date, TIME '12:00:05' AS Time, '12125550143' AS \"To\""
+    duckdb.execute(f"COPY (SELECT {picked}) TO '{path}' (FORMAT parquet)")
+    (found,) = calls(path, JOINED)
+    assert isinstance(found, Cdr)
+    assert found.start == (NOON + 5) * SECOND
+
+
+def test_a_column_whose_name_has_a_plus(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("Id,Date+Time,To\n1,2026-11-27 12:00:05,12125550143\n")
+    (found,) = calls(path, JOINED)
+    assert isinstance(found, Cdr)
+    assert found.start == (NOON + 5) * SECOND

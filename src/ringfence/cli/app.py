@@ -16,6 +16,7 @@ from ringfence.cli.ledger import explain, ledger_app
 from ringfence.cli.log import log
 from ringfence.cli.number import number
 from ringfence.cli.policy import policy_app
+from ringfence.cli.reconcile import reconcile
 from ringfence.cli.replay import replay
 from ringfence.cli.serve import serve
 from ringfence.cli.simulate import simulate
@@ -44,6 +45,7 @@ for command in (incidents, containments, contain, release, accept):
 app.command(log, name="log", group=_BACK)
 app.command(explain, name="explain", group=_BACK)
 app.command(ledger_app(_BACK))
+app.command(reconcile, name="reconcile", group=_BACK)
 app.command(policy_app(_BEFORE))
 app.command(number, name="number", group=_BEFORE)
 app.command(replay, name="replay", group=_BEFORE)

@@ -46,6 +46,7 @@ def learn(
     baseline: Path | None = None,
     format: Text = "",
     columns: Columns = "",
+    date_format: Text = "",
     time_zone: Text = "",
     rates: Path | None = None,
     outside: Several = (),
@@ -69,7 +70,10 @@ def learn(
     format
         What wrote the records: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
     columns
-        For any other CSV, and Parquet: which column holds what, such as call_id=uniqueid,start=calldate,dialled=dst.
+        For any other CSV, and Parquet: which column holds what, such as call_id=uniqueid,start=calldate,dialled=dst;
+        two are joined by +, as in start=Date+Time.
+    date_format
+        How dates are written, as strptime takes it, such as '%d/%m/%Y %H:%M:%S'; told by the dates unless given.
     time_zone
         Time zone of the site; told from the records and the country unless given.
     rates
@@ -79,7 +83,7 @@ def learn(
     enforce
         Let the behaviour rules refuse from the start; they observe unless given.
     """
-    form, tally = form_of(format, columns), Tally()
+    form, tally = form_of(format, columns, date_format), Tally()
     home = home.upper()
     zone = time_zone or _zone(cdr, home, form)
     local = zone_of(zone)

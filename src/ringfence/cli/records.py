@@ -33,13 +33,15 @@ MAX_TOLD = 10
 Columns = Annotated[str, Parameter(name="--map", show_default=False)]
 
 
-def form_of(name: str, columns: str) -> str | Read:
+def form_of(name: str, columns: str, date_format: str = "") -> str | Read:
     """What reads the files: the name of a format, none to recognise it, or a map; raises RingfenceError."""
     if name and columns:
         raise RingfenceError("--format and --map exclude each other: a map says where the fields are")
     if name and name not in FORMATS:
         raise RingfenceError(f"--format {name}: write one of {', '.join(FORMATS)}")
-    return mapped.reader(mapped.parsed(columns)) if columns else name
+    if date_format and not columns:
+        raise RingfenceError("--date-format says how the dates of --map are written; the known formats have their own")
+    return mapped.reader(mapped.parsed(columns), date_format) if columns else name
 
 
 def zone_of(name: str) -> ZoneInfo:

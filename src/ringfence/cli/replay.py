@@ -42,6 +42,7 @@ def replay(
     cdr: Files,
     format: Text = "",
     columns: Columns = "",
+    date_format: Text = "",
     time_zone: Text = "",
     source: Text = "",
     trunk: Text = "",
@@ -68,7 +69,10 @@ def replay(
     format
         What wrote them: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
     columns
-        For any other CSV, and Parquet: which column holds what, such as call_id=uniqueid,start=calldate,dialled=dst.
+        For any other CSV, and Parquet: which column holds what, such as call_id=uniqueid,start=calldate,dialled=dst;
+        two are joined by +, as in start=Date+Time.
+    date_format
+        How dates are written, as strptime takes it, such as '%d/%m/%Y %H:%M:%S'; told by the dates unless given.
     time_zone
         Zone of times without an offset; the policy's unless given.
     source
@@ -90,7 +94,7 @@ def replay(
     asked = Asked(policy, source, trunk, baseline, SHOWN if html is not None else 0)
     player, tally, held = asked.player(), Tally(), Held()
     loaded = player.engine.policy
-    rows = read(cdr, zone_of(time_zone or loaded.time_zone), form_of(format, columns), tally)
+    rows = read(cdr, zone_of(time_zone or loaded.time_zone), form_of(format, columns, date_format), tally)
     calls = progressing(held.counted(rows), tally)
     told = Told(loaded, str(policy), [str(path) for path in cdr], tally, held, str(baseline or ""))
     if versus is not None:

@@ -1,7 +1,7 @@
 """Any CSV with a header, and Parquet, by a map from our fields to its columns: `call_id=uniqueid,start=calldate`.
 
-A CSV may be parted by commas, semicolons, tabs or bars; the header tells. Parquet is read with DuckDB (the extra
-`history`), in batches, and never from anywhere but the file.
+Two columns are joined by +, as in `start=Date+Time`. A CSV may be parted by commas, semicolons, tabs or bars; the
+header tells. Parquet is read with DuckDB (the extra `history`), in batches, and never from anywhere but the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ringfence.history.cdr import Broken, Cdr, CdrError
+from ringfence.history.dates import Dates, dates_of
 from ringfence.history.tables import GENERIC, NEEDED, CsvRows, generic, header_of, opened, records, why
+from ringfence.model.time import SECOND
 from ringfence.rules import words
 
 if TYPE_CHECKING:
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 FIELDS = (*GENERIC, "direction")
 DELIMITERS = ",;\t|"
+TIMES = ("start", "answer", "end")
 BATCH = 10_000
+SAMPLE = 5000
+"""Rows by whose dates it is told whether the day comes first."""
 MAGIC = b"PAR1"
 
 
@@ -39,16 +44,18 @@ def parsed(text: str) -> dict[str, str]:
     return found
 
 
-def reader(columns: Mapping[str, str]) -> Read:
-    """Reads files whose columns are these, by field."""
+def reader(columns: Mapping[str, str], date_format: str = "") -> Read:
+    """Reads files whose columns are these, by field; dates are written as strptime takes it, or as they tell."""
 
     def read(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
-        return _parquet(path, zone, columns) if _is_parquet(path) else _csv(path, zone, columns)
+        rows = _parquet if is_parquet(path) else _csv
+        return rows(path, zone, columns, date_format)
 
     return read
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet; raises CdrError."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
@@ -56,37 +63,66 @@ def _is_parquet(path: Path) -> bool:
         raise CdrError(f"{path}: {error.strerror}") from error
 
 
-def _csv(path: Path, zone: tzinfo, columns: Mapping[str, str]) -> Iterator[Cdr | Broken]:
+def _csv(path: Path, zone: tzinfo, columns: Mapping[str, str], date_format: str) -> Iterator[Cdr | Broken]:
     with opened(path) as file:
         first = file.readline(10_000)
     delimiter = max(DELIMITERS, key=first.count)
+    dates = dates_of(path, zone, date_format, _starts(path, delimiter, columns))
     with opened(path) as file:
         rows = CsvRows(file, delimiter)
         places = _places(path, header_of(rows), columns)
-        yield from records(path, rows, lambda row: generic(_picked(row, places), zone))
+        yield from records(path, rows, lambda row: _call(_picked(row, places), dates, zone))
 
 
-def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    missing = [column for column in columns.values() if column not in header]
+def _starts(path: Path, delimiter: str, columns: Mapping[str, str]) -> Iterator[str]:
+    """The start of the first calls, by which it is told how dates are written."""
+    with opened(path) as file:
+        rows = CsvRows(file, delimiter)
+        places = _places(path, header_of(rows), {"start": columns["start"]})
+        for _ in range(SAMPLE):
+            row = rows.read()
+            if row is None:
+                return
+            yield _picked(row, places).get("start", "") if isinstance(row, list) else ""
+
+
+def _call(row: dict[str, str], dates: Dates, zone: tzinfo) -> Cdr:
+    """One row, its dates read as they are written; raises ValueError and KeyError."""
+    for field in TIMES:
+        if row.get(field, "").strip() and not row[field].startswith("0000-"):
+            row[field] = f"{dates.read(row[field]) / SECOND:.6f}"
+    return generic(row, zone)
+
+
+def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    named = {field: parts_of(column, header) for field, column in columns.items()}
+    missing = [part for parts in named.values() for part in parts if part not in header]
     if missing:
         raise CdrError(f"{path}:1: no column {', '.join(missing)}; it has {words.plain(', '.join(header)[:500])}")
-    return {field: header.index(column) for field, column in columns.items()}
+    return {field: tuple(header.index(part) for part in parts) for field, parts in named.items()}
 
 
-def _picked(row: Sequence[str], places: Mapping[str, int]) -> dict[str, str]:
-    return {field: row[at] for field, at in places.items() if at < len(row)}
+def parts_of(column: str, header: Sequence[str]) -> tuple[str, ...]:
+    """The columns that one is made of: `Date+Time` is two, unless a column has that name."""
+    return (column,) if column in header else tuple(part.strip() for part in column.split("+"))
 
 
-def _parquet(path: Path, zone: tzinfo, columns: Mapping[str, str]) -> Iterator[Cdr | Broken]:
-    for number, row in enumerate(_batches(path, columns), 1):
+def _picked(row: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    return {field: " ".join(row[at] for at in found) for field, found in places.items() if found[-1] < len(row)}
+
+
+def _parquet(path: Path, zone: tzinfo, columns: Mapping[str, str], date_format: str) -> Iterator[Cdr | Broken]:
+    dates = dates_of(path, zone, date_format, ())
+    for number, row in enumerate(batches(path, columns), 1):
         found = {field: value or "" for field, value in zip(columns, row, strict=True)}
         try:
-            yield generic(found, zone)
+            yield _call(found, dates, zone)
         except (ValueError, OverflowError, KeyError) as error:
             yield Broken(f"{path}:{number}", why(error))
 
 
-def _batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str | None, ...]]:
+def batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str | None, ...]]:
+    """The rows of a Parquet file, of each these columns in their order, as text; raises CdrError."""
     try:
         import duckdb
     except ImportError:
@@ -97,7 +133,7 @@ def _batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str | Non
         ) as connection:
             header = [name for name, *_ in _query(connection, "*", path, " LIMIT 0").description]
             _places(path, header, columns)
-            picked = ", ".join(f"CAST({_quoted(column)} AS VARCHAR)" for column in columns.values())
+            picked = ", ".join(_cast(parts_of(column, header)) for column in columns.values())
             found = _query(connection, picked, path, "")
             while rows := found.fetchmany(BATCH):
                 yield from rows
@@ -107,6 +143,10 @@ def _batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str | Non
 
 def _query(connection: Any, what: str, path: Path, limit: str) -> Any:
     return connection.execute(f"SELECT {what} FROM read_parquet(?){limit}", [str(path)])
+
+
+def _cast(parts: Sequence[str]) -> str:
+    return "concat_ws(' ', " + ", ".join(f"CAST({_quoted(part)} AS VARCHAR)" for part in parts) + ")"
 
 
 def _quoted(name: str) -> str:

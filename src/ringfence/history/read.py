@@ -1,22 +1,17 @@
 """CDR files as one stream in order of time.
 
 What wrote a file is told by its first line, or said. Files are in the order in which calls ended, so they are sorted
-by start: in memory as far as it goes, beyond it in sorted runs on disk that are merged.
+by start.
 """
 
 from __future__ import annotations
 
 import csv
-import heapq
 import itertools
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import BinaryIO
-
-import msgspec
 
 from ringfence.history import asterisk, freepbx, freeswitch, kamailio
 from ringfence.history.asterisk import read_asterisk
@@ -24,10 +19,8 @@ from ringfence.history.cdr import Broken, Cdr, CdrError, Tally
 from ringfence.history.freepbx import read_freepbx
 from ringfence.history.freeswitch import read_freeswitch
 from ringfence.history.kamailio import read_kamailio
+from ringfence.history.ordered import in_order
 from ringfence.history.tables import NEEDED, lines, opened, read_generic, reading
-
-RUN_ROWS = 500_000
-"""Rows that are sorted in memory at once (about 250 MB)."""
 
 Read = Callable[[Path, tzinfo], Iterator[Cdr | Broken]]
 
@@ -45,8 +38,6 @@ HEAD_LINES = 200
 _TABLE = re.compile(
     r"(?:CREATE TABLE (?:IF NOT EXISTS )?|INSERT INTO )[`\"]?(acc|acc_cdrs|missed_calls|cdr)[`\"]? ", re.ASCII
 )
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Cdr).decode
 
 
 def recognise(path: Path) -> str:
@@ -86,7 +77,7 @@ def _tabular(fields: Sequence[str]) -> str:
 
 def read(paths: Sequence[Path], zone: tzinfo, form: str | Read, tally: Tally) -> Iterator[Cdr]:
     """All calls of all files, in order of start; `form` empty: recognised file by file."""
-    return in_order(_all(paths, zone, form, tally))
+    return in_order(_all(paths, zone, form, tally), Cdr)
 
 
 def _all(paths: Sequence[Path], zone: tzinfo, form: str | Read, tally: Tally) -> Iterator[Cdr]:
@@ -108,39 +99,3 @@ def files(paths: Sequence[Path]) -> Iterator[Path]:
             yield from sorted(found for found in path.rglob("*") if found.is_file())
         else:
             yield path
-
-
-def in_order(calls: Iterable[Cdr]) -> Iterator[Cdr]:
-    """Calls by start, those of the same instant by id."""
-    rows = iter(calls)
-    first = sorted(itertools.islice(rows, RUN_ROWS), key=_when)
-    if len(first) < RUN_ROWS:
-        yield from first
-        return
-    with tempfile.TemporaryDirectory(prefix="ringfence-replay-") as folder:
-        runs = [_spill(Path(folder) / "0", first)]
-        while run := sorted(itertools.islice(rows, RUN_ROWS), key=_when):
-            runs.append(_spill(Path(folder) / str(len(runs)), run))
-        yield from heapq.merge(*(_load(path) for path in runs), key=_when)
-
-
-def _when(call: Cdr) -> tuple[int, str]:
-    return call.start, call.call_id
-
-
-def _spill(path: Path, calls: list[Cdr]) -> Path:
-    with path.open("wb") as file:
-        for call in calls:
-            data = _encode(call)
-            file.write(len(data).to_bytes(4, "big") + data)
-    return path
-
-
-def _load(path: Path) -> Iterator[Cdr]:
-    with path.open("rb", buffering=1 << 20) as file:
-        yield from iter(lambda: _next(file), None)
-
-
-def _next(file: BinaryIO) -> Cdr | None:
-    size = file.read(4)
-    return _decode(file.read(int.from_bytes(size, "big"))) if size else None
