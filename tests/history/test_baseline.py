@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from historykit import LONDON, policy, record
+from historykit import LONDON, RIGA, policy, record
 
 from ringfence.engine.engine import Engine
 from ringfence.history import baseline
+from ringfence.history.baseline import DAY_US
 from ringfence.history.cdr import Cdr, CdrError
 from ringfence.history.placing import Placing
 from ringfence.history.replay import Judged, Replay
@@ -103,3 +104,38 @@ def test_a_file_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         baseline.load(tmp_path / "gone", engine)
     with pytest.raises(CdrError, match="gone/b: No such file or directory"):
         baseline.save(tmp_path / "gone/b", engine)
+
+
+NOW = MONTH[-1].start + DAY_US
+
+
+def test_a_guard_takes_a_baseline_over_once(tmp_path: Path) -> None:
+    found = baseline.read(learned(tmp_path))
+    loaded = policy(tmp_path, ABROAD)
+    engine = Engine(loaded, "n")
+    assert baseline.take_over(found, engine, NOW) is True
+    assert next(iter(Replay(loaded, Placing(loaded), engine).run([AFTER]))).verdict.hits == ()
+    engine.behaviour.habits.clear()  # As if everybody had asked to be forgotten.
+    assert baseline.take_over(found, engine, NOW) is False
+    assert not engine.behaviour.habits
+
+
+def test_what_the_guard_knows_itself_stays(tmp_path: Path) -> None:
+    found = baseline.read(learned(tmp_path))
+    loaded = policy(tmp_path, ABROAD)
+    engine = Engine(loaded, "n")
+    riga = [record(f"r{day}", day * 86_400, RIGA, talk_s=300) for day in range(20)]
+    list(Replay(loaded, Placing(loaded), engine).run(riga))
+    assert baseline.take_over(found, engine, NOW)
+    for number in (LONDON, RIGA):
+        call = record("after", 20 * 86_400 + 60, number, talk_s=300)
+        (judged,) = Replay(loaded, Placing(loaded), engine).run([call])
+        assert "first-ever-destination" not in {hit.rule for hit in judged.verdict.hits}, number
+
+
+def test_a_baseline_of_days_to_come_is_refused(tmp_path: Path) -> None:
+    found = baseline.read(learned(tmp_path))
+    engine = Engine(policy(tmp_path, ABROAD), "n")
+    with pytest.raises(CdrError, match="knows days to come; are the records' dates right"):
+        baseline.take_over(found, engine, MONTH[0].start)
+    assert not engine.behaviour.habits

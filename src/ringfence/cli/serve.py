@@ -21,6 +21,7 @@ EXAMPLE = Path("examples/policy.toml")
 def serve(
     *,
     policy: Path = Path("policy.toml"),
+    baseline: Path | None = None,
     free_port: Flag = False,
     node: Text = "",
     json_logs: Flag = False,
@@ -37,6 +38,9 @@ def serve(
     ----------
     policy
         The main policy file.
+    baseline
+        What is usual, written by `ringfence learn --baseline` from last month's call records. It is taken over once, at
+        the first start that names it, beside what the guard has learned by itself.
     free_port
         Where a port is taken, take the next free one; for trying things out.
     node
@@ -47,7 +51,7 @@ def serve(
         Log details too.
     """
     to_stderr(json=json_logs, verbose=verbose)
-    run(Options(policy, free_port, node or platform.node() or "node"), _ready)
+    run(Options(policy, free_port, node or platform.node() or "node", baseline), _ready)
     return 0
 
 

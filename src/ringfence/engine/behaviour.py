@@ -85,6 +85,8 @@ class Behaviour:
         self.registrations = Registrations()
         self.toll_free: dict[str, deque[Instant]] = {}
         """When an extension called toll-free numbers last."""
+        self.learned_from = ""
+        """Digest of the history that was taken over last."""
         self.trust_until: Instant = 0
         """Calls before this teach whatever speaks against them: at the beginning of a history everything is new."""
         self._live: dict[str, int] = {}
@@ -195,7 +197,7 @@ class Behaviour:
             self.toll_free = {name: calls for name, calls in self.toll_free.items() if calls[-1] > at - HOUR_US}
         calls = self.toll_free.setdefault(extension, deque(maxlen=MAX_TOLL_FREE))
         calls.append(at)
-        self._habits(extension, at).reached("toll_free_hour", sum(call > at - HOUR_US for call in calls))
+        self.habits_of(extension, at).reached("toll_free_hour", sum(call > at - HOUR_US for call in calls))
 
     def _open(self, fact: Decided, foreign: bool, digits: str, clean: bool, traits: Traits | None) -> None:
         destination = fact.verdict.destination
@@ -215,7 +217,7 @@ class Behaviour:
         self.open[fact.attempt.id] = call
         self._count(call, 1)
         if call.new and call.quiet:
-            source = self._habits(self._names(fact.attempt).source, fact.at)
+            source = self.habits_of(self._names(fact.attempt).source, fact.at)
             source.nights = [*[night for night in source.nights if night != source.day], source.day]
         if clean:
             self._peaks(call, traits)
@@ -223,10 +225,10 @@ class Behaviour:
     def _peaks(self, call: Open, traits: Traits | None) -> None:
         """How high today's counts are with a clean call."""
         names, week_hour = self._names(call.attempt), self._week_hour(call.attempt, call.at)
-        self._habits(names.trunk, call.at).busy(week_hour, self._live.get(names.trunk, 0))
+        self.habits_of(names.trunk, call.at).busy(week_hour, self._live.get(names.trunk, 0))
         if traits is None:
             return
-        extension, source = self._habits(names.extension, call.at), self._habits(names.source, call.at)
+        extension, source = self.habits_of(names.extension, call.at), self.habits_of(names.source, call.at)
         for habits in (extension, source):
             habits.reached("calls_hour", traits.calls_hour)
             habits.reached("numbers_hour", traits.numbers_hour)
@@ -264,7 +266,7 @@ class Behaviour:
             self._recent(names.extension).ended(end)
             self._recent(names.source).ended(end)
         if call.clean and call.foreign:
-            self._habits(names.source, at).reached("up_s", duration_s)
+            self.habits_of(names.source, at).reached("up_s", duration_s)
         if call.clean:
             self._learn(call, names, bool(call.answered_at))
 
@@ -294,15 +296,15 @@ class Behaviour:
         hour = call.at // HOUR_US
         week_hour, memory_h = self._week_hour(call.attempt, call.at), self.policy.behaviour.memory_days * 24
         for name in (names.source, names.trunk):
-            self._habits(name, call.at).called(week_hour, call.foreign)
+            self.habits_of(name, call.at).called(week_hour, call.foreign)
         if not call.foreign:
             return
         for name in names:
             narrow = name in (names.extension, names.source)
             for key in marks(call.digits, call.region, call.price, narrow=narrow):
-                self._habits(name, call.at).see(key, hour, memory_h)
+                self.habits_of(name, call.at).see(key, hour, memory_h)
         for key in (f"w:{network_of(call.attempt.peer)}", f"u:{call.attempt.user_agent[:120]}"):
-            self._habits(names.extension, call.at).come(key, hour, memory_h)
+            self.habits_of(names.extension, call.at).come(key, hour, memory_h)
 
     def _spoil(self, names: Entities, foreign: bool) -> None:
         for name in (names.extension, names.source) if foreign else ():
@@ -330,7 +332,8 @@ class Behaviour:
             self._count(call, -1)
         return call
 
-    def _habits(self, name: str, at: Instant) -> Habits:
+    def habits_of(self, name: str, at: Instant) -> Habits:
+        """What an entity is used to, at an instant; new ones make room for themselves."""
         found = self.habits.get(name)
         if found is None:
             if len(self.habits) >= MAX_ENTITIES:
@@ -370,6 +373,7 @@ class Behaviour:
             "rings": self.rings.dump(),
             "registrations": self.registrations.dump(),
             "toll_free": {name: list(calls) for name, calls in self.toll_free.items()},
+            "learned_from": self.learned_from,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -381,6 +385,7 @@ class Behaviour:
         self.rings = Rings(msgspec.convert(state["rings"], list[Ring]))
         self.registrations.load(state["registrations"])
         self.toll_free = {name: deque(calls, MAX_TOLL_FREE) for name, calls in state["toll_free"].items()}
+        self.learned_from = state.get("learned_from", "")
         self._live = {}
         self.open = msgspec.convert(state["open"], dict[str, Open])
         for call in self.open.values():

@@ -107,6 +107,23 @@ class Habits(msgspec.Struct):
         """Something spoke against a call of today: the day's counts don't teach."""
         self.today, self.today_channels = {}, {}
 
+    def join(self, other: Habits, day: int) -> None:
+        """What is known of the same entity from elsewhere, as it stands on a day.
+
+        Both may know the same calls, so what is counted isn't added: the higher count holds.
+        """
+        self.turn(day)
+        other.turn(day)
+        self.seen = _joined(self.seen, other.seen, MAX_SEEN)
+        self.ways = _joined(self.ways, other.ways, MAX_WAYS)
+        self.hours = _highest(self.hours, other.hours)
+        self.foreign_hours = _highest(self.foreign_hours, other.foreign_hours)
+        self.channels = _highest(self.channels, other.channels)
+        self.calls = max(self.calls, other.calls)
+        self.nights = sorted({*self.nights, *other.nights})
+        for name, value in other.peaks.items():
+            self.peaks[name] = max(self.peaks.get(name, 0), value)
+
     def hour_share(self, week_hour: int) -> float:
         """Calls usual in an hour of the week as a share of the mean hour; an office's where little is known."""
         return _share(self.hours, week_hour)
@@ -132,6 +149,20 @@ def _seen(table: dict[str, Trace], key: str, hour: int, memory_h: int, room: int
         table = dict(latest[: int(room * KEPT)])
     table[key] = Trace(hour, hour, 1)
     return table
+
+
+def _joined(mine: dict[str, Trace], others: dict[str, Trace], room: int) -> dict[str, Trace]:
+    table = dict(mine)
+    for key, trace in others.items():
+        own = table.get(key, trace)
+        table[key] = Trace(min(own.first, trace.first), max(own.last, trace.last), max(own.calls, trace.calls))
+    if len(table) <= room:
+        return table
+    return dict(sorted(table.items(), key=lambda item: item[1].last, reverse=True)[: int(room * KEPT)])
+
+
+def _highest(mine: list[float], others: list[float]) -> list[float]:
+    return [max(pair) for pair in zip(mine, others, strict=True)] if mine and others else mine or others
 
 
 def _share(counts: list[float], week_hour: int) -> float:

@@ -6,15 +6,20 @@ meant.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from ringfence.engine import habits as habit
+from ringfence.engine import takeover
 from ringfence.engine.engine import Engine
 from ringfence.history.cdr import CdrError
+from ringfence.model import SECOND, Instant
 
 FORMAT = 1
+DAY_US = 86_400 * SECOND
 KINDS = ("source", "trunk", "tenant")
 
 
@@ -27,19 +32,53 @@ def save(path: Path, engine: Engine) -> None:
         raise CdrError(f"{path}: {error.strerror}") from error
 
 
-def load(path: Path, engine: Engine) -> int:
-    """Bring it to a fresh engine; gives how many entities are known. Raises CdrError."""
+class Baseline(NamedTuple):
+    """What a file holds."""
+
+    path: Path
+    digest: str
+    habits: dict[str, Any]
+    """By entity, as plain data."""
+
+    @property
+    def day(self) -> int:
+        """The last day that it knows, since 1970."""
+        return max((int(kept["day"]) for kept in self.habits.values()), default=0)
+
+
+def read(path: Path) -> Baseline:
+    """A file of `ringfence learn --baseline`; raises CdrError."""
     try:
-        state = msgspec.msgpack.decode(path.read_bytes())
+        data = path.read_bytes()
+        state = msgspec.msgpack.decode(data)
         if state["format"] != FORMAT:
             raise CdrError(f"{path}: of another version; make it again with `ringfence learn --baseline`")
-        habits = _renamed(state["habits"], engine)
-        engine.behaviour.load({**engine.behaviour.dump(), "habits": habits})
+        habit.load(state["habits"])
+        return Baseline(path, hashlib.sha256(data).hexdigest(), state["habits"])
     except OSError as error:
         raise CdrError(f"{path}: {error.strerror}") from error
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
         raise CdrError(f"{path}: is no baseline of `ringfence learn --baseline` ({error})") from error
+
+
+def load(path: Path, engine: Engine) -> int:
+    """Bring it to a fresh engine; gives how many entities are known. Raises CdrError."""
+    habits = _renamed(read(path).habits, engine)
+    engine.behaviour.load({**engine.behaviour.dump(), "habits": habits})
     return len(habits)
+
+
+def take_over(baseline: Baseline, engine: Engine, now: Instant) -> bool:
+    """Bring it to an engine that runs and may know something already; False if it was taken over before.
+
+    Raises CdrError for one of days to come: what fades by the day would grow.
+    """
+    if engine.behaviour.learned_from == baseline.digest:
+        return False
+    if baseline.day > now // DAY_US + 1:
+        raise CdrError(f"{baseline.path}: knows days to come; are the records' dates right?")
+    takeover.take_over(engine.behaviour, habit.load(_renamed(baseline.habits, engine)), baseline.digest, now)
+    return True
 
 
 def _renamed(habits: dict[str, Any], engine: Engine) -> dict[str, Any]:

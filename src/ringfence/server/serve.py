@@ -27,8 +27,10 @@ from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
 from ringfence.edge.udp import Deliver, UdpSocket, bind
 from ringfence.engine.destinations import plan_of
+from ringfence.engine.engine import Engine
 from ringfence.engine.forget import forget
 from ringfence.engine.snapshot import dump
+from ringfence.history import baseline
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
 from ringfence.ledger.records import number_key
 from ringfence.model import SECOND
@@ -60,6 +62,8 @@ class Options(NamedTuple):
     free_port: bool
     """Take the next free port where one is taken."""
     node: str
+    baseline: Path | None = None
+    """What was learned from call records."""
 
 
 class Server:
@@ -70,6 +74,7 @@ class Server:
         self.clock = Clock()
         self.loader = Loader(str(options.policy))
         self.loaded: Loaded = self.loader.load()
+        self.baseline = baseline.read(options.baseline) if options.baseline is not None else None
         self.sockets: dict[str, UdpSocket] = {}
         self.started = self.clock.now()
         self._stop = asyncio.Event()
@@ -124,6 +129,7 @@ class Server:
         found = recover(self.ledger, policy, self.options.node)
         secret = load_secret(Path(policy.ledger.path).with_suffix(".secret"))
         now = self.clock.now()
+        self._learned(found.engine, now)
         edge = EdgeCore(policy, self.options.node, secret)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
@@ -132,6 +138,20 @@ class Server:
         _prepare(policy)
         log.info("recovered %d calls in progress, %d facts after the snapshot", len(found.engine.calls), found.tail)
         self.resolver = Resolver(edge, _dns, self.options.node)
+
+    def _learned(self, engine: Engine, now: int) -> None:
+        """Take over what call records taught, once: what was unlearned since, on request too, stays so."""
+        if self.baseline is None:
+            return
+        path, known = self.baseline.path, len(self.baseline.habits)
+        if not baseline.take_over(self.baseline, engine, now):
+            log.info("%s was taken over before; what is learned since holds", path)
+            return
+        log.info("took over from %s what is usual for %d extensions, sources and trunks", path, known)
+        idle = now // baseline.DAY_US - self.baseline.day
+        if idle > engine.policy.behaviour.memory_days:
+            log.warning("%s ends %d days ago, before behaviour.memory_days: nothing in it counts as known", path, idle)
+        take_snapshot(self.ledger, engine, now)
 
     def _listen(self) -> None:
         """Take datagrams; those that came since the sockets were bound are waiting in them."""
