@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from historykit import record
 
 from ringfence.history.beyond import NEEDS, missing
@@ -23,3 +25,9 @@ def test_records_that_hold_it_all_lack_only_what_none_holds() -> None:
     assert list(held.counted([inbound, outbound])) == [inbound, outbound]
     assert [need.rule for need in missing(held)] == [need.rule for need in NEEDS if not need.fields]
     assert missing(Held()) == list(NEEDS)
+
+
+def test_the_page_for_operators_has_the_same() -> None:
+    page = (Path(__file__).parents[2] / "docs/replay.md").read_text(encoding="utf-8")
+    rows = [f"| [`{need.rule}`](rules.md#{need.rule}) | {need.needs} | {need.without} |\n" for need in NEEDS]
+    assert "".join(rows) in page

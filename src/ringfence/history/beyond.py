@@ -54,7 +54,7 @@ NEEDS: tuple[Need, ...] = (
     Need(
         "forwarded-abroad", ("diverted_from",),
         "Who forwarded the call",
-        "Never hits, and `owned_or_forwarded` takes a forwarded caller's number for a strange one",
+        "Never hits, and owned_or_forwarded takes a forwarded caller's number for a strange one",
     ),
     Need(
         "dialled-through", ("inbound",),
@@ -69,7 +69,7 @@ NEEDS: tuple[Need, ...] = (
     Need(
         "failing-calls", ("unanswered",),
         "Calls that failed or that nobody answered",
-        "Never hits. Bills leave them out, and so do PBXs unless they are told to keep them",
+        "Never hits. Bills leave them out, and Asterisk those that met congestion, unless cdr.conf says otherwise",
     ),
     Need(
         "prefix-probing", ("unanswered",),
