@@ -6,6 +6,7 @@ from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from ringfence.history.asterisk import asterisk, way_of
@@ -224,3 +225,13 @@ def test_freepbx_tells_the_caller_id_that_it_showed_outside(lastdata: str, calle
         "did": "" if "@" in lastdata else "12125550143",
     }  # fmt: skip
     assert asterisk(row, UTC).caller == caller
+
+
+@pytest.mark.parametrize("form", ["asterisk", "freeswitch"])
+def test_half_a_character_in_json_can_be_written(form: str, tmp_path: Path) -> None:
+    text = (SAMPLES / f"{form}.jsonl").read_text().splitlines()[0]
+    path = tmp_path / "calls.jsonl"
+    path.write_text(text.replace("101", "\\ud800") + "\n")
+    (call,) = read([path], NEW_YORK, form, Tally())
+    assert "?" in call.extension + call.caller
+    msgspec.msgpack.encode(call)

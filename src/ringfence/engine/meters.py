@@ -199,6 +199,8 @@ class Meters:
                 window.add(-amount, now)
             return
         for at, paid in reversed(held.paid):
+            if not amount:
+                return
             back = min(amount, paid)
             for window in windows:
                 window.refund(back, at)

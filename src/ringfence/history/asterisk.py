@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ringfence.history.cdr import Broken, Cdr
-from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, seconds, times
+from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, seconds, times, whole
 from ringfence.history.tables import CsvRows, lines, opened, records, why
 from ringfence.model.time import SECOND
 
@@ -81,7 +81,7 @@ def _json_row(where: str, line: str, zone: tzinfo) -> Cdr | Broken:
         found = json.loads(line)
         if not isinstance(found, dict):
             return Broken(where, "no JSON object")
-        return asterisk({name: "" if value is None else str(value) for name, value in found.items()}, zone)
+        return asterisk({name: "" if value is None else whole(str(value)) for name, value in found.items()}, zone)
     except json.JSONDecodeError:
         return Broken(where, "no JSON object")
     except (ValueError, OverflowError, KeyError, RecursionError) as error:

@@ -73,6 +73,11 @@ def seconds(text: str | None) -> float:
     return float(text) if text and text.strip() else 0.0
 
 
+def whole(text: str) -> str:
+    """A text that can be written: JSON may hold halves of characters, which become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def needed(row: Row, name: str) -> str:
     """A field that can't be empty; raises ValueError."""
     value = row.get(name, "").strip()

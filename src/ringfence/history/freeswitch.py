@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from ringfence.history.cdr import Broken, Cdr
-from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, times
+from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, times, whole
 from ringfence.history.tables import CsvRows, opened, records, why
 from ringfence.model.time import Instant
 
@@ -125,7 +125,7 @@ def _profile(callflow: Any) -> Row:
 
 
 def _decoded(values: Mapping[str, Any]) -> Row:
-    return {name: unquote(str(value)) for name, value in values.items() if isinstance(value, (str, int, float))}
+    return {name: unquote(whole(str(value))) for name, value in values.items() if isinstance(value, (str, int, float))}
 
 
 def call(variables: Row, profile: Row, zone: tzinfo) -> Cdr:

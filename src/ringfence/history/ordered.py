@@ -11,8 +11,10 @@ from typing import BinaryIO, Protocol, TypeVar
 
 import msgspec
 
-RUN_ROWS = 500_000
-"""Rows that are sorted in memory at once (about 250 MB)."""
+RUN_ROWS = 200_000
+"""Rows that are sorted in memory at once (about 140 MB)."""
+BUFFER = 1 << 18
+"""Bytes of each run that are read at once."""
 
 
 class Starts(Protocol):
@@ -30,16 +32,30 @@ _encode = msgspec.msgpack.Encoder().encode
 def in_order(rows: Iterable[Started], kind: type[Started]) -> Iterator[Started]:
     """Rows by start, those of the same instant by id; `kind` is what they are."""
     taken = iter(rows)
-    first = sorted(itertools.islice(taken, RUN_ROWS), key=_when)
+    first = _run(taken)
     if len(first) < RUN_ROWS:
         yield from first
         return
-    decode = msgspec.msgpack.Decoder(kind).decode
     with tempfile.TemporaryDirectory(prefix="ringfence-replay-") as folder:
-        runs = [_spill(Path(folder) / "0", first)]
-        while run := sorted(itertools.islice(taken, RUN_ROWS), key=_when):
-            runs.append(_spill(Path(folder) / str(len(runs)), run))
+        paths = (Path(folder) / str(number) for number in itertools.count())
+        runs = [_spill(next(paths), first)]
+        del first
+        while _rest(taken, path := next(paths)):
+            runs.append(path)
+        decode = msgspec.msgpack.Decoder(kind).decode
         yield from heapq.merge(*(_load(path, decode) for path in runs), key=_when)
+
+
+def _run(rows: Iterator[Started]) -> list[Started]:
+    return sorted(itertools.islice(rows, RUN_ROWS), key=_when)
+
+
+def _rest(rows: Iterator[Started], path: Path) -> bool:
+    """Another run on disk; False where there is no row left. Only one run is in memory at a time."""
+    run = _run(rows)
+    if run:
+        _spill(path, run)
+    return bool(run)
 
 
 def _when(row: Starts) -> tuple[int, str]:
@@ -55,7 +71,7 @@ def _spill(path: Path, rows: Iterable[Starts]) -> Path:
 
 
 def _load(path: Path, decode: Callable[[bytes], Started]) -> Iterator[Started]:
-    with path.open("rb", buffering=1 << 20) as file:
+    with path.open("rb", buffering=BUFFER) as file:
         while (data := _next(file)) is not None:
             yield decode(data)
 
