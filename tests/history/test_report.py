@@ -185,3 +185,18 @@ def test_the_page_kit_notices_what_got_in() -> None:
     assert "script" in Page("<p><script>x</script>").tags
     with pytest.raises(AssertionError):
         clean("<p onclick=x>")
+
+
+def test_nothing_is_said_twice_of_a_call(tmp_path: Path) -> None:
+    loaded = policy(tmp_path, RATES.replace('"GB"', '"GB", "LV"') + '[behaviour]\nmode = "enforce"\n')
+    summary = Summary(shown=SHOWN)
+    calls = [record(f"c{n}", 60 * n, f"011371670{n:05}", 60) for n in range(12)]
+    for judged in Replay(loaded, Placing(loaded)).run(calls):
+        summary.add(judged)
+    assert {"contained", "suspicious-call"} <= set(summary.examples)
+    for one in (one for shown in summary.examples.values() for one in shown):
+        assert not any(one.why in hit for hit in one.hits)
+        assert any(hit.startswith("first-ever-destination (") for hit in one.hits)
+    told = [hit for one in summary.examples["contained"] for hit in one.hits if hit.startswith("suspicious-call")]
+    assert told
+    assert all(hit.startswith("suspicious-call: evidence of") and hit.count(":") == 1 for hit in told)

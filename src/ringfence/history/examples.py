@@ -11,7 +11,7 @@ import msgspec
 
 from ringfence.history.replay import Judged, cost
 from ringfence.model import Hit, Instant
-from ringfence.rules import words
+from ringfence.rules import SUSPICIOUS, words
 
 LONGEST = 80
 """Characters of a text from a record."""
@@ -36,7 +36,7 @@ class Example(msgspec.Struct):
     """Seconds after the answer at which it would have been cut; None: it would have been refused."""
     why: str
     hits: list[str]
-    """What else was found, the decisive rule too."""
+    """What else was found."""
     incident: str = ""
 
 
@@ -83,13 +83,14 @@ def _example(judged: Judged, money_micros: int, why: str) -> Example:
         money_micros=money_micros,
         cut_after_s=judged.cut_after_s,
         why=why,
-        hits=[hit_in_words(hit) for hit in verdict.hits if hit.severity != "info" or hit.weight],
+        hits=[hit_in_words(hit) for hit in verdict.hits if (hit.severity != "info" or hit.weight) and hit.text != why],
         incident=judged.incident,
     )
 
 
 def hit_in_words(hit: Hit) -> str:
-    """`first-ever-destination (30): nobody at this source called Latvia before`."""
+    """`first-ever-destination (30): nobody at this source called Latvia before`; of a sum without its parts."""
     weight = f" ({hit.weight})" if hit.weight else ""
     observed = "" if hit.enforced else ", observed"
-    return f"{hit.rule}{weight}{observed}: {hit.text}"
+    text = hit.text.partition(": ")[0] if hit.rule == SUSPICIOUS.slug else hit.text
+    return f"{hit.rule}{weight}{observed}: {text}"
