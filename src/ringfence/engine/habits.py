@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
+from ringfence.rules.traits import OFFICE_CALLS
+
 HOURS = 168
 DAY_H, WEEK_H = 24, 168
 FADE = 0.975
 """A day: half in 27 days."""
-PRIOR_CALLS = 30.0
-"""What is believed of hours before anything is known weighs as much as so many calls: an office."""
 MAX_SEEN, MAX_WAYS = 10_000, 100
 KEPT = 0.9
 """How much of what is seen is kept when there is no more room: the latest."""
@@ -169,7 +169,7 @@ def _share(counts: list[float], week_hour: int) -> float:
     if not counts:
         return _OFFICE[week_hour]
     mean = sum(counts) / HOURS
-    prior = PRIOR_CALLS / HOURS
+    prior = OFFICE_CALLS / HOURS
     return (_around(counts, week_hour) + prior * _OFFICE[week_hour]) / (mean + prior)
 
 

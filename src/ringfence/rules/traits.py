@@ -20,6 +20,8 @@ TIERS_MICROS = (30_000, 100_000, 300_000, 1_000_000)
 
 TIER_SHARES = (0.25, 0.7, 1.0, 1.0, 1.0)
 """How much of a rule's weight counts for a call of each tier: cheap calls lose little, and fraud is seldom there."""
+OFFICE_CALLS = 30
+"""An office's hours are assumed of a source, and weigh as much as so many calls of its own."""
 QUIET = 0.15
 """Share of the mean hour under which an hour is one where hardly anybody calls."""
 

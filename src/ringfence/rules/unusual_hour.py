@@ -9,6 +9,7 @@ from typing import ClassVar
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
+from ringfence.rules.traits import OFFICE_CALLS, Traits
 
 KNOWN = 10
 """The most it weighs for a number that the source has called before."""
@@ -66,6 +67,12 @@ class UnusualHour:
         if weight:
             share = traits.hour_share if what == "calls" else traits.foreign_hour_share
             zone = case.tenant.time_zone if case.tenant is not None else case.policy.time_zone
-            usual = f"{share:.0%} of the usual {what} of source {case.source.name}"
-            text = f"{words.moment(case.now, zone)} is an hour with {usual}"
-            yield weighs(weight, text, f"{share:.2f}")
+            usual = f"{share:.0%} of the usual {what} of {_whose(case, traits)}"
+            yield weighs(weight, f"{words.moment(case.now, zone)} is an hour with {usual}", f"{share:.2f}")
+
+
+def _whose(case: Case, traits: Traits) -> str:
+    source = f"source {case.source.name}"
+    if traits.history >= OFFICE_CALLS:
+        return source
+    return f"an office, assumed of {source} until {OFFICE_CALLS} of its calls are known"

@@ -21,6 +21,8 @@ from ringfence.testing.sipp import Statistics
 
 TABLES = ("dialogs", "waiting", "transactions", "orphans", "challenged")
 """What `status` counts of the edge that has to come back to zero."""
+CLOSED_S = 0.5
+"""When the guard has surely closed the connection on which it was asked."""
 TIMERS_S = 45.0
 """When the last transaction of a call that is over is surely forgotten."""
 
@@ -59,11 +61,11 @@ class Yard:
         self._runs = 0
 
     def read(self) -> Reading:
-        """What the guard has now."""
+        """What the guard has now, without the connection on which it is asked."""
         found, process = self.guard.ask("status"), self.guard.process
         return Reading(
             process.rss_bytes(),
-            process.descriptors(),
+            min(process.descriptors() for _ in polls(CLOSED_S, every_s=0.05)),
             process.threads(),
             found["tasks"],
             found["calls"],
