@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from table import INSIDE, OUTSIDE, Table
+from table import INSIDE, OUTSIDE, STRANGER, Table
 
 from ringfence.testing import wire
 from ringfence.testing.peer import Leg, answer_ok, response_to
@@ -185,3 +185,29 @@ def test_a_late_answer_of_the_trunk_before_is_not_the_last_trunks(tmp_path: Path
     answer_ok(table.carrier, table.carrier.expect("BYE"))
     assert (table.told()[-1], table.slots_of("second")) == ("ended late", 1)
     assert table.pbx.heard() == []
+
+
+def test_an_answer_after_a_restart_goes_to_the_caller_whatever_its_via_says(table: Table) -> None:
+    """The carrier repeats the Via in which the caller's address stands, and may have anybody there."""
+    made = table.dial()
+    offered = table.offered()
+    table.restart()
+    ours, callers = offered.invite.all("Via")
+    elsewhere = callers.replace("received=127.0.1.1", f"received={STRANGER[0]}")
+    assert elsewhere != callers
+    refusal = response_to(offered.invite, 486, "Busy Here", tag="t1").having(("Via", ours), ("Via", elsewhere))
+    table.carrier.send(refusal, OUTSIDE)
+    assert table.pbx.expect(486).call_id == made.call_id
+    assert table.stranger.heard() == []
+
+
+def test_two_challenged_invites_of_one_dialog_are_both_told_as_ended(table: Table) -> None:
+    """The second took the place of the first, which stayed among the calls for ever."""
+    made = table.dial()
+    first = table.offered()
+    made.again()
+    second = table.offered()
+    for offered in (first, second):
+        offered.refuse(401, "Unauthorized")
+    table.run(60)
+    assert (table.told().count("ended challenged"), table.slots) == (2, 0)

@@ -118,7 +118,8 @@ class Episode:
 
     def _take(self, send: Send) -> None:
         message = wire.parse(send.data, INSIDE if send.listener == "inside" else OUTSIDE)
-        if len(message.value("CSeq").split()) != 2:
+        number, _, method = message.value("CSeq").partition(" ")
+        if not (number.isdigit() and method):
             return  # The answer to something that can't be read repeats it.
         seat = self.pbx
         if PARTIES[send.listener, send.host] != "pbx":

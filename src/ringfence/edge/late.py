@@ -189,9 +189,15 @@ def _client(edge: Edge, orphan: Orphan, call: Call, branch: str, target: Target,
 
 
 def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
-    """The caller's transaction: where its answers go stands in his Via, as we wrote it there."""
+    """The caller's transaction: where its answers go stands in his Via, as we wrote it there.
+
+    The carrier repeats it; if it names somebody else, the caller's record holds.
+    """
     prototype, via = orphan.prototype, parse_via(vias[0])
-    host = via.received or via.host
+    caller, host, port = prototype.caller, via.received or via.host, via.rport or via.port or 5060
+    party = edge.peers.find(caller.listener, host)
+    if party is None or not is_party(party, caller.party):
+        host, port = caller.host, caller.port
     lines = [b"Via: " + value for value in vias]
     lines += [
         b"From: " + prototype.caller.seen,
@@ -200,8 +206,7 @@ def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
     ]
     head = ReplyHead(b"\r\n".join(lines) + b"\r\n", b"To: " + prototype.callee.name, False)
     key = key_of(vias[0], host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
-    port = via.rport or via.port or 5060
-    return Server(key, "ist.proceeding", now, prototype.caller.listener, host, port, head)
+    return Server(key, "ist.proceeding", now, caller.listener, host, port, head)
 
 
 # --- without state --------------------------------------------------------------------------------------------------

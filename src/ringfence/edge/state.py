@@ -205,8 +205,10 @@ class Edge:
     # --- attempts -----------------------------------------------------------------------------------------------
 
     def await_retry(self, retry: Retry, until: int, now: int) -> None:
-        """The caller may ask again; where too many may, the oldest waits no longer."""
-        if len(self.retries) >= MAX_RETRIES:
+        """The caller may ask again; an older attempt of his, or the oldest of too many, waits no longer."""
+        if retry.key in self.retries:
+            self.give_up(self.retries[retry.key], now)
+        elif len(self.retries) >= MAX_RETRIES:
             self.give_up(next(iter(self.retries.values())), now)
         self.retries[retry.key] = retry
         self.agenda.arm(retry, until, self.retries, retry.key)
