@@ -32,7 +32,7 @@ from ringfence.model.fact import NEW, Entity
 from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
-from ringfence.rules import BEHAVIOUR_RULES, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
+from ringfence.rules import BEHAVIOUR_RULES, BUSY, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
 from ringfence.rules.base import Case
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
@@ -72,6 +72,7 @@ class Judge:
         self._rules = [
             (rule, modes.get(rule.slug, "enforce") == "enforce") for rule in RULES if modes.get(rule.slug) != "off"
         ]
+        self._busy = modes.get(BUSY.slug, "enforce")
         self._slowing = modes.get(SLOWED.slug, "enforce")
         summed = modes.get(SUSPICIOUS.slug, "enforce")
         weighed = ((rule, modes.get(rule.slug, policy.behaviour.mode)) for rule in BEHAVIOUR_RULES)
@@ -214,6 +215,7 @@ class Judge:
             ring_limit_s=case.trunk.ring_limit_s,
             block_score=self._policy.behaviour.block,
             alert_score=self._policy.behaviour.alert or 0,
+            fast_while_busy=self._busy,
         )
 
     def _without_charges(

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from ringfence.engine.marks import is_foreign
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.meter import Charge, Reading
 from ringfence.model.verdict import Hit, Judgement, Outcome, Severity, Verdict
 from ringfence.numbers import Number
-from ringfence.rules import CAP_RULES, RULES, SUSPICIOUS, UNVERIFIED
+from ringfence.rules import BUSY, CAP_RULES, RATE, RULES, SUSPICIOUS, UNVERIFIED
 from ringfence.rules.base import Finding, Limit, Named
 
 NOWHERE = Destination(number=Number("reject", "", "", "", "not_a_number"), klass="unusable", risk=0, price=None)
@@ -23,7 +24,8 @@ _CAPS = {rule.slug: rule for rule in CAP_RULES}
 
 def conclude(judgement: Judgement, reading: Reading) -> Verdict:
     """The verdict, with every hit: those of the rules in their order, then those of the meters."""
-    hits = (*judgement.hits, *_cap_hits(judgement, reading))
+    found = list(_cap_hits(judgement, reading))
+    hits = (*judgement.hits, *(hit for _, hit in found), *_busy(judgement, reading, found))
     hits += tuple(_suspicious(judgement, hits))
     deciding = next((hit for hit in hits if refuses(hit)), None) if not judgement.emergency else None
     if deciding is not None:
@@ -143,14 +145,26 @@ def refuses(hit: Hit) -> bool:
     return hit.enforced and hit.severity == "block"
 
 
-def _cap_hits(judgement: Judgement, reading: Reading) -> Iterator[Hit]:
+def _cap_hits(judgement: Judgement, reading: Reading) -> Iterator[tuple[Charge, Hit]]:
     rows = zip(judgement.hold.charges, reading.observed, judgement.charge_rules, judgement.charge_where, strict=True)
     for charge, observed, slug, where in rows:
         rate = charge.meter.quantity == "rate"
         if observed > (charge.pace_us if rate else charge.limit):
-            yield cap_finding(slug, where, charge, observed).hit(slug, charge.enforced)
+            yield charge, cap_finding(slug, where, charge, observed).hit(slug, charge.enforced)
         elif observed >= charge.alert and not rate:
-            yield cap_finding(slug, where, charge, observed, "alert").hit(slug, charge.enforced)
+            yield charge, cap_finding(slug, where, charge, observed, "alert").hit(slug, charge.enforced)
+
+
+def _busy(judgement: Judgement, reading: Reading, found: list[tuple[Charge, Hit]]) -> Iterator[Hit]:
+    """What the rate and the calls in progress of one party say together."""
+    for fast, hit in found:
+        if hit.rule != RATE.slug or judgement.fast_while_busy == "off":
+            continue
+        enforced = fast.enforced and judgement.fast_while_busy == "enforce"
+        for charge, calls in zip(judgement.hold.charges, reading.observed, strict=True):
+            if charge.meter == fast.meter._replace(quantity="calls", window_s=0):
+                findings = BUSY.find(hit, charge, calls, is_foreign(judgement.destination))
+                yield from (finding.hit(BUSY.slug, enforced) for finding in findings)
 
 
 def cap_finding(slug: str, where: str, charge: Charge, observed: int, severity: Severity = "block") -> Finding:

@@ -6,6 +6,7 @@ import msgspec
 
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.meter import Hold
+from ringfence.model.settings import Mode
 
 Outcome = Literal["allow", "deny", "not_ready", "error"]
 Severity = Literal["info", "alert", "block"]
@@ -55,6 +56,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Sum of enforced weights that refuses; 0 = none does."""
     alert_score: int = 0
     """Sum of weights, enforced or not, that is told; 0 = none is."""
+    fast_while_busy: Mode = "off"
+    """Mode of the rule that looks at two answers of the meters together."""
     incident: str = ""
     """The incident that the call is part of if it is suspect; empty where it can't be."""
     incident_open: bool = False

@@ -11,6 +11,7 @@ from ringfence.rules.dearer_than_usual import DearerThanUsual
 from ringfence.rules.destination_not_permitted import DestinationNotPermitted
 from ringfence.rules.dialled_through import DialledThrough
 from ringfence.rules.failing_calls import FailingCalls
+from ringfence.rules.fast_while_busy import FastWhileBusy
 from ringfence.rules.first_ever_destination import FirstEverDestination
 from ringfence.rules.forwarded_abroad import ForwardedAbroad
 from ringfence.rules.guessed_password import GuessedPassword
@@ -58,8 +59,12 @@ RULES: tuple[Rule, ...] = (
 """Identity, number, containment, destination, hours, price."""
 
 SLOWED = SlowedDown()
-CAP_RULES: tuple[CapRule, ...] = (SLOWED, ConcurrentCalls(), CallsPerWindow(), CallsPerSecond(), Spend())
+RATE = CallsPerSecond()
+CAP_RULES: tuple[CapRule, ...] = (SLOWED, ConcurrentCalls(), CallsPerWindow(), RATE, Spend())
 """Caps, money."""
+
+BUSY = FastWhileBusy()
+"""What two caps say together."""
 
 LONGEST = LongestCall()
 
@@ -92,15 +97,17 @@ BEHAVIOUR_RULES: tuple[Rule, ...] = (
 SUSPICIOUS = SuspiciousCall()
 """What the evidence of one call comes to."""
 
-ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES)
+ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, BUSY, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES)
 SLUGS: tuple[str, ...] = tuple(rule.slug for rule in ALL)
 
 __all__ = [
     "ALL",
     "BEHAVIOUR_RULES",
+    "BUSY",
     "CAP_RULES",
     "CONTAINED",
     "LONGEST",
+    "RATE",
     "RULES",
     "SLOWED",
     "SLUGS",
