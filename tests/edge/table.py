@@ -47,7 +47,7 @@ tech_prefix = "77"
 zone = "internal"
 listen = "inside"
 addresses = ["127.0.1.1"]
-directions = ["out", "in"]
+directions = {directions}
 deliver_to = "{deliver_to}"
 trunks = ["carrier"{trunks}]
 caller_ids = ["+12125550100-+12125550199"]
@@ -96,6 +96,7 @@ class Table:
         trunk: str = "",
         second: str = "",
         source: str = "",
+        directions: str = '["out", "in"]',
         send_to: str = '"sip:127.0.2.1:5090"',
         deliver_to: str = "127.0.1.1:5070",
         two_addresses: bool = False,
@@ -107,7 +108,7 @@ class Table:
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
         parties = {"trunk": trunk, "second": second, "source": source, "send_to": send_to, "deliver_to": deliver_to}
-        path.write_text(whole or POLICY.format(**parties, more=more, trunks=trunks))
+        path.write_text(whole or POLICY.format(**parties, directions=directions, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
         self.edge = EdgeCore(self.policy, "n1", b"s" * 32)

@@ -428,3 +428,28 @@ def test_an_account_in_from_stays_beside_the_asserted_caller(table: Table, user:
     assert parse_address(offered.invite.value("From").encode()).uri.user == shown
     offered.ring()
     assert parse_address(table.pbx.expect(180).value("From").encode()).uri.user == user
+
+
+def test_a_source_that_only_takes_calls_reaches_emergency_numbers_and_nothing_else(tmp_path: Path) -> None:
+    """C8 before A10; what else it tries is in the ledger."""
+    table = Table(tmp_path, directions='["in"]')
+    table.dial()
+    assert table.pbx.expect(0).status == 603
+    assert (table.told(), table.carrier.heard()) == (["decided"], [])
+    dialog, offered = table.connect(table.dial("911"))
+    assert (offered.invite.user, table.slots) == ("911", 1)
+    table.hang_up(dialog)
+    table.edge.overloaded(True)
+    table.dial("911")
+    assert table.offered().invite.user == "911"
+
+
+def test_a_stranger_gets_no_answer_when_he_dials_an_emergency_number(table: Table) -> None:
+    """A1 before C8: anybody could send the police anywhere."""
+    for listener in (INSIDE, OUTSIDE):
+        call(table.stranger, listener, "911", CALLER)
+        call(table.stranger, listener, "911;user=phone", CALLER)
+    call(table.carrier, INSIDE, "911", CALLER)
+    call(table.pbx, OUTSIDE, "911", CALLER)
+    assert table.stranger.heard() + table.carrier.heard() + table.pbx.heard() == []
+    assert table.told() == []

@@ -157,6 +157,36 @@ def test_an_emergency_call_passes_full_caps_and_is_told(tmp_path: Path) -> None:
     assert play.slots == 1
 
 
+EXPIRED = """
+[[address_exception]]
+source = "pbx"
+addresses = ["127.0.0.2"]
+owner = "noc"
+why = "home office"
+until = 2026-11-26
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes", "outcome", "reason"),
+    [
+        ('[source.pbx]\ndirections = ["in"]', {}, "allow", "emergency"),
+        ('[source.pbx]\ndirections = ["in"]', {"dialled": US}, "deny", "unverified-source"),
+        ('[source.pbx]\ndirections = ["in"]', {"dialled": "9111"}, "deny", "unverified-source"),
+        (EXPIRED, {}, "deny", "unverified-source"),
+        ("", {"source": None, "verified": "none"}, "deny", "unverified-source"),
+        ("", {"source": "gone"}, "deny", "unverified-source"),
+    ],
+    ids=["takes calls only", "no emergency", "longer", "address was an exception", "stranger", "source is gone"],
+)
+def test_who_may_call_an_emergency_number(
+    tmp_path: Path, lines: str, changes: dict[str, object], outcome: str, reason: str
+) -> None:
+    """Every source (C8 before A10), and no stranger (A1 before C8)."""
+    verdict = Play(tmp_path, lines).place(**{"dialled": "911", **changes}).verdict  # type: ignore[arg-type]
+    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+
+
 def test_observe_mode_records_and_lets_pass(tmp_path: Path) -> None:
     play = Play(tmp_path, '[trunk.carrier]\nconcurrent = { block = 1 }\n[source.pbx]\nmode = "observe"')
     verdicts = [play.place(dialled).verdict for dialled in (US, US, "0115372041000")]

@@ -20,7 +20,6 @@ from ringfence.rules import UNVERIFIED
         ({}, {"source": "gone"}, ("", "source gone isn't in the policy")),
         ({}, {"source": ""}, ("", "source  isn't in the policy")),
         ({}, {"verified": "none"}, ("", "nothing verifies that 192.0.2.9:5060 is source pbx")),
-        ({"directions": frozenset({"in"})}, {}, ("source.pbx.directions", "source pbx may not place calls")),
         ({}, {"trunk": "other"}, ("source.pbx.trunks", "source pbx may not use trunk other")),
         ({}, {"trunk": ""}, ("source.pbx.trunks", "source pbx may not use trunk (none)")),
         (
@@ -37,6 +36,19 @@ def test_source_and_trunk_must_be_known_and_belong_together(
     finding = UNVERIFIED.find_unknown(make_case(source=source).policy, make_attempt(**attempt))
     assert (finding and (finding.where, finding.text)) == expected
     assert finding is None or finding.severity == "block"
+
+
+@pytest.mark.parametrize(
+    ("directions", "expected"),
+    [
+        ({"in"}, ("source.pbx.directions", "source pbx may not place calls")),
+        ({"in", "out"}, None),
+        ({"out"}, None),
+    ],
+)
+def test_a_source_that_only_takes_calls_places_none(directions: set[str], expected: tuple[str, str] | None) -> None:
+    finding = UNVERIFIED.find_confined(make_case(source={"directions": frozenset(directions)}).source)
+    assert (finding and (finding.where, finding.text)) == expected
 
 
 ENDS = at("2027-02-01T00:00")

@@ -85,9 +85,6 @@ def _full(edge: Edge, origin: Origin) -> bool:
 def _from_source(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
     source, number = edge.policy.sources[origin.party.names[0]], dialled(request)
     emergency = edge.is_emergency(source.name, number)
-    if not source.trunks or ("out" not in source.directions and not emergency):
-        refuse(edge, server, 603, "Declined", now)
-        return
     if not emergency and _full(edge, origin):
         refuse(edge, server, 503, "Service Unavailable", now)
         return

@@ -4,6 +4,8 @@ identity ── unknown ──► one hit, no hold
    │
 destination (number, class, risk, price) ── emergency ──► no rule refuses; charged, never limited
    │
+source may place calls ── no ──► one hit, no hold
+   │
 every rule, in the order of reasons ── an enforced block hit ──► no hold
    │
 the charges of trunk, source, tenant, class and extension as one hold
@@ -86,6 +88,11 @@ class Judge:
         case = self._looked_at(self._case(attempt, now))
         if case.destination.klass == "emergency":
             return self._judged(case, (_emergency(case),), self._counted(case))
+        confined = UNVERIFIED.find_confined(case.source)
+        if confined is not None:
+            return self._without_charges(
+                attempt, case.destination, (confined.hit(UNVERIFIED.slug, enforced=True),), now
+            )
         hits = self._hits(case)
         if case.destination.klass == "unusable":
             hits = (*hits, _nothing_to_send(case))

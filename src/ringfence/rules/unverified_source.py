@@ -22,9 +22,10 @@ class UnverifiedSource:
 
     A From header is free text: anybody who reaches the port can write anybody's name into it. Who calls is what was
     verified: the address, a digest, a certificate, the PBX's own word. A vendor that delivers inbound calls has no
-    business placing any, and a source that may use one trunk may not reach another one's money. An address that is a
-    source's by exception (a home office behind NAT) is nobody's once the exception has ended. This rule always refuses:
-    without a source there is no plan, no permit and no cap to judge by, so its mode can't be changed.
+    business placing any; only its emergency calls pass, since life comes first and they cost nothing. A source that
+    may use one trunk may not reach another one's money. An address that is a source's by exception (a home office
+    behind NAT) is nobody's once the exception has ended. This rule always refuses: without a source there is no plan,
+    no permit and no cap to judge by, so its mode can't be changed.
 
     *Before*
 
@@ -40,10 +41,11 @@ class UnverifiedSource:
         directions = ["in"]
 
         call 12125550123: unverified-source
+        call 911: allow
 
     *References*
 
-    Controls A1, A9, A10, A12. RFC 3261 §26.1.1 (anybody may write any From).
+    Controls A1, A9, A10, A12, C8. RFC 3261 §26.1.1 (anybody may write any From).
     """
 
     slug: ClassVar[str] = "unverified-source"
@@ -56,12 +58,16 @@ class UnverifiedSource:
         source = policy.sources.get(attempt.source or "")
         if source is None or attempt.verified == "none":
             return _stranger(attempt, source)
-        if "out" not in source.directions:
-            return Finding("block", f"source {source.name} may not place calls", f"source.{source.name}.directions")
         if attempt.trunk not in source.trunks or attempt.trunk not in policy.trunks:
             text = f"source {source.name} may not use trunk {attempt.trunk or '(none)'}"
             return Finding("block", text, f"source.{source.name}.trunks", attempt.trunk, ", ".join(source.trunks))
         return None
+
+    def find_confined(self, source: Source) -> Finding | None:
+        """That it may only take calls; asked of calls that aren't to an emergency number (control C8 before A10)."""
+        if "out" in source.directions:
+            return None
+        return Finding("block", f"source {source.name} may not place calls", f"source.{source.name}.directions")
 
     def find_ended(self, policy: Policy, attempt: Attempt, now: Instant) -> Finding | None:
         """That the address of a known source was its own as an exception, which has ended (control A12)."""
