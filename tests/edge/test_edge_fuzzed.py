@@ -211,3 +211,13 @@ def test_two_challenged_invites_of_one_dialog_are_both_told_as_ended(table: Tabl
         offered.refuse(401, "Unauthorized")
     table.run(60)
     assert (table.told().count("ended challenged"), table.slots) == (2, 0)
+
+
+@pytest.mark.parametrize("version", [b"SIP/2.0", b"sip/2.0"])
+def test_a_response_that_cannot_be_read_is_not_answered(table: Table, version: bytes) -> None:
+    """In small letters it was taken for a request and answered with a response of ours."""
+    table.dial()
+    data = response_to(table.offered().invite, 486, "Busy Here").to_bytes().replace(b"SIP/2.0", version, 1)
+    table.carrier.heard()
+    table.deliver(data.replace(b"Content-Length: 0", b"Content-Length: x"), table.carrier.address, OUTSIDE)
+    assert (table.carrier.heard(), table.edge.status()["malformed"]) == ([], 1)

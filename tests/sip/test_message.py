@@ -230,3 +230,12 @@ def test_it_parses_or_raises(lines: list[bytes], body: bytes) -> None:
     except SipParseError:
         return
     assert parse(message.to_bytes()).to_bytes() == message.to_bytes()
+
+
+@pytest.mark.parametrize("version", [b"SIP/2.0", b"sip/2.0", b"Sip/2.0"])
+def test_the_version_is_written_in_capitals(version: bytes) -> None:
+    """RFC 3261 §7.1: read in any case, sent in capitals."""
+    request = parse(invite().replace(b"SIP/2.0", version, 1))
+    assert request.start_line == LINES[0]
+    answer = parse(b"\r\n".join([version + b" 200 OK", *LINES[1:], b"", b""]))
+    assert answer.start_line == b"SIP/2.0 200 OK"

@@ -172,7 +172,7 @@ def _stamp(request: Request, via: Via, origin: Origin) -> None:
 def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError) -> None:
     """Answer a request that doesn't parse, without state; nothing to a response, an ACK or what has no Via."""
     edge.count("malformed")
-    if data.startswith((b"ACK ", b"SIP/2.0 ")):
+    if data.startswith(b"ACK ") or data[:4].upper() == b"SIP/":
         return
     found = reflect(data)
     if found is None:
@@ -193,7 +193,7 @@ def stumbled(edge: Edge, status: int, reason: str, now: int) -> None:
     server = edge.current
     if server is None or server.head is None:
         return
-    if edge.raw.startswith(b"SIP/"):
+    if edge.raw[:4].upper() == b"SIP/":
         status, reason = 502, "Bad Gateway"
     call = edge.calls.get(server.call)
     if call is not None and call.server is server:

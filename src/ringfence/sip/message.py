@@ -7,6 +7,7 @@ So an unknown header passes byte for byte, and a field that nobody asks for cost
 What is decided at once, because two readers could otherwise see two messages (each has a test):
 
 - Caps on size, lines and line length before any line is looked at.
+- The version is 2.0, and written in capitals whatever it came in (§7.1).
 - Lines end in CRLF. A CR or LF elsewhere, or a NUL, is refused. A folded line is joined with one space (§7.3.1).
 - Headers that may stand once do, the required ones are there, CSeq names the request's method.
 - Content-Length over what came is refused, under it the rest is cut off; none on a datagram means all of it (§18.3).
@@ -451,7 +452,7 @@ def _name(line: bytes) -> str:
 
 def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> Request | Response:
     if start[:4].upper() == b"SIP/":
-        response = Response(start, names, lines, body)
+        response = Response(b"SIP" + start[3:], names, lines, body)
         response.status, response.reason = _status(start)
         response._cache["cseq"] = _cseq(response._required("cseq"))
         return response
@@ -460,7 +461,7 @@ def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> R
         raise SipParseError("bad start line")
     method, uri, version = match.groups()
     _check_version(version)
-    request = Request(start, names, lines, body)
+    request = Request(b"%b %b SIP/2.0" % (method, uri), names, lines, body)
     request.method = method.decode("ascii")
     request.uri_raw = uri
     cseq = request._cache["cseq"] = _cseq(request._required("cseq"))

@@ -12,7 +12,7 @@ Theory. A toll-fraud firewall is as good as its agreement with the next box abou
   carrier is rebuilt from the canonical digits by the edge, so that a parameter which nobody judged isn't sent.
 - `to_bytes()` writes a canonical spelling from the same fields that were judged: names and host in lower case,
   needless escapes of parameters gone, user part as spelled. parse and to_bytes are each other's inverse after one
-  round.
+  round, and what is written is never longer than what was read.
 
 More than RFC 3261 allows, because trunks and PBXs send it: `#` in the user part (`*72#`), `_` and single labels with
 digits in a host, `=` inside a parameter value.
@@ -197,10 +197,11 @@ def _headers(raw: bytes, offset: int) -> tuple[tuple[str, str], ...]:
     """`Replaces=x&Y=z` → pairs."""
     pairs = []
     for piece in raw.split(b"&"):
-        name, equals, value = piece.partition(b"=")
-        if not name or not equals:
+        name_raw, equals, value = piece.partition(b"=")
+        name = unescape(name_raw, offset).lower()
+        if not name or not name.isascii() or not equals or b"=" in value:
             raise SipParseError("bad URI header", offset=offset)
-        pairs.append((unescape(name, offset).lower(), unescape(value, offset)))
+        pairs.append((name, unescape(value, offset)))
     return tuple(pairs)
 
 
