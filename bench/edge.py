@@ -24,7 +24,8 @@ from ringfence.model import SECOND, Verdict
 from ringfence.model.attempt import Destination
 from ringfence.numbers import Number
 from ringfence.policy import Loader
-from ringfence.sip.message import Request, parse
+from ringfence.sip.message import Request
+from ringfence.sip.parse import parse
 from ringfence.testing.guard import RATES, policy_text
 
 INSIDE, OUTSIDE = ("127.0.0.1", 5060), ("127.0.0.1", 5080)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from ringfence.sip.build import build_request, reflect, reply, reply_head
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.headers import MAX_HEADERS, MAX_LINE, MAX_MESSAGE
-from ringfence.sip.message import Request, Response, parse
+from ringfence.sip.message import Request, Response
+from ringfence.sip.parse import parse
 
 LINES = [
     b"INVITE sip:+442079460000@203.0.113.7;user=phone SIP/2.0",

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.message import Request, Response, parse
+from ringfence.sip.message import Request, Response
+from ringfence.sip.parse import parse
 
 TORTURE = Path(__file__).parent / "torture"
 

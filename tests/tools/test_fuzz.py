@@ -49,7 +49,7 @@ def test_it_finds_nothing_where_nothing_is_wrong(fuzz: ModuleType, tmp_path: Pat
 
 
 def test_a_parser_that_stumbles(fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message, "_max_forwards", lambda value: int(value))
+    monkeypatch.setattr(message, "read_max_forwards", lambda value: int(value))
     assert any(name.startswith("ValueError in ") for name in found(fuzz, tmp_path))
 
 

@@ -22,7 +22,8 @@ from ringfence.sip.address import parse_address, split_values
 from ringfence.sip.build import reflect, reply, reply_head
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.framing import PING, Framer
-from ringfence.sip.message import Request, Response, parse
+from ringfence.sip.message import Request, Response
+from ringfence.sip.parse import parse
 from ringfence.sip.uri import Uri, parse_uri
 from ringfence.sip.via import _sent as via_sent
 from ringfence.sip.via import parse_via

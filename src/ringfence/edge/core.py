@@ -29,7 +29,8 @@ from ringfence.model.settings import Policy
 from ringfence.model.verdict import Verdict
 from ringfence.sip.dialog import Dialog
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.message import Response, parse
+from ringfence.sip.message import Response
+from ringfence.sip.parse import parse
 from ringfence.sip.transaction import OVER
 
 log = logging.getLogger("ringfence.edge")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ringfence.edge.records import Client
 from ringfence.edge.state import Edge
 from ringfence.sip.build import build_request
-from ringfence.sip.message import Request, Response, parse
+from ringfence.sip.message import Request, Response
+from ringfence.sip.parse import parse
 
 
 def pass_back(edge: Edge, client: Client, response: Response, now: int) -> None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import wire
 from ringfence.sip.headers import MAX_HEADERS, MAX_LINE, header_name, spelled
-from ringfence.sip.message import Request, unfold
+from ringfence.sip.message import Request
+from ringfence.sip.parse import unfold
 
 _COPIED = frozenset({"via", "from", "call-id", "cseq", "timestamp"})
 _NEEDED = {"via", "from", "to", "call-id", "cseq"}

@@ -1,57 +1,22 @@
-"""SIP messages: `parse(data) -> Request | Response`, lazily read fields, edits that leave other lines alone.
+"""A SIP message: fields read when asked for, edits that leave other lines alone. `parse` makes one of bytes.
 
 Theory. A message is its start line, its header lines in order of arrival, and its body. A line is kept as it came,
 beside the long lower-case name of its header; everything else is read from the lines when asked for and remembered.
 So an unknown header passes byte for byte, and a field that nobody asks for costs nothing.
-
-What is decided at once, because two readers could otherwise see two messages (each has a test):
-
-- Caps on size, lines and line length before any line is looked at.
-- The version is 2.0, and written in capitals whatever it came in (§7.1).
-- Lines end in CRLF. A CR or LF elsewhere, or a NUL, is refused. A folded line is joined with one space (§7.3.1).
-- Headers that may stand once do, the required ones are there, CSeq names the request's method.
-- Content-Length over what came is refused, under it the rest is cut off; none on a datagram means all of it (§18.3).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Set
-from functools import lru_cache
 from typing import Any, Self, TypeVar
 
-from ringfence.sip.address import Address, cut_address, parse_address, split_values, tag_of
+from ringfence.sip.address import Address, parse_address, split_values
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import CACHED, TOKEN_CHARS, WS, parse_params, text
-from ringfence.sip.headers import (
-    COMPACT,
-    LISTS,
-    LONG,
-    MAX_HEADERS,
-    MAX_LINE,
-    MAX_MESSAGE,
-    REQUIRED,
-    SINGLE,
-    header_name,
-    known_name,
-    no_known_name,
-    spelled,
-)
+from ringfence.sip.grammar import WS, text
+from ringfence.sip.headers import COMPACT, LISTS, LONG, spelled
 from ringfence.sip.uri import Uri, parse_uri
+from ringfence.sip.values import read_call_id, read_cseq, read_max_forwards, read_tag
 from ringfence.sip.via import Via, parse_via
-
-_REQUEST = re.compile(rb"([" + TOKEN_CHARS + rb"]{1,64}) ([!-~\x80-\xff]+) ([Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3})")
-_RESPONSE = re.compile(rb"([Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3}) ([1-6][0-9][0-9])(?: ([^\r\n]*))?")
-_CSEQ = re.compile(rb"([0-9]{1,10})[ \t]+([" + TOKEN_CHARS + rb"]{1,64})")
-_CALL_ID = re.compile(rb"[!-~]+")
-_PLAIN_TAG = re.compile(
-    rb'(?:"[^"\\\x00-\x08\x0a-\x1f]*"[ \t]*|[^"<>,;:\\\x00-\x08\x0a-\x1f\x7f]*)<[^<>"\x00-\x20\x7f-\xff]+>'
-    rb"(?:;tag=([" + TOKEN_CHARS + rb"]+))?"
-)
-"What nearly everyone sends, with a tag or without; all else takes the long way."
-_MAX_DIGITS = 10
-_FOLD = re.compile(rb"\r\n[ \t]+")
-_MAX_CSEQ = 2**31
 
 _TAGS = {"from": "from tag", "to": "to tag"}
 _REMEMBERED = frozenset({"call-id", "cseq", "from", "to", "via", "max-forwards"})
@@ -66,11 +31,14 @@ class Message:
 
     body: bytes
 
-    def __init__(self, start: bytes, names: list[str], lines: list[bytes], body: bytes) -> None:
+    def __init__(
+        self, start: bytes, names: list[str], lines: list[bytes], body: bytes, cseq: tuple[int, str] | None = None
+    ) -> None:
+        """Long lower-case `names` of `lines`, one each; `cseq` where it is read already."""
         self._start = start
         self._names = names
         self._lines = lines
-        self._cache: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {} if cseq is None else {"cseq": cseq}
         self.body = body
 
     # Fields, read when asked for.
@@ -84,13 +52,13 @@ class Message:
     def call_id(self) -> str:
         """Call-ID as spelled; case matters (§20.8)."""
         found: str | None = self._cache.get("call-id")
-        return found if found is not None else self._cached("call-id", _call_id)
+        return found if found is not None else self._cached("call-id", read_call_id)
 
     @property
     def cseq(self) -> tuple[int, str]:
         """(number under 2**31, method)."""
         found: tuple[int, str] | None = self._cache.get("cseq")
-        return found if found is not None else self._cached("cseq", _cseq)
+        return found if found is not None else self._cached("cseq", read_cseq)
 
     @property
     def from_(self) -> Address:
@@ -125,7 +93,7 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """0 to 255 (§20.22); None where a peer of RFC 2543 left it out."""
-        return self._cached("max-forwards", _max_forwards) if self.has("max-forwards") else None
+        return self._cached("max-forwards", read_max_forwards) if self.has("max-forwards") else None
 
     @property
     def contacts(self) -> list[Address]:
@@ -204,7 +172,7 @@ class Message:
     def _tagged(self, name: str) -> str | None:
         cache, key = self._cache, _TAGS[name]
         if key not in cache:
-            cache[key] = _tag(self._required(name))
+            cache[key] = read_tag(self._required(name))
         found: str | None = cache[key]
         return found
 
@@ -379,165 +347,6 @@ class Response(Message):
         other.status = self.status
         other.reason = self.reason
         return other
-
-
-def parse(data: bytes) -> Request | Response:
-    """Read one whole message (a datagram or a frame); raises SipParseError."""
-    if len(data) > MAX_MESSAGE:
-        raise SipParseError("message too large", status=513)
-    if data[:1] in (b"\r", b"\n"):
-        data = data.lstrip(b"\r\n")  # RFC 3261 §7.5
-    head, end, body = data.partition(b"\r\n\r\n")
-    if not end:
-        raise SipParseError("no empty line after the headers", offset=len(data))
-    lines = _split(head)
-    start = lines.pop(0)
-    lines, names = _named(lines)
-    _check_names(names)
-    message = _start(start, names, lines, body)
-    message.body = _cut_body(message, body)
-    return message
-
-
-def _split(head: bytes) -> list[bytes]:
-    """Start line and header lines as they came, caps checked first."""
-    lines = head.split(b"\r\n", MAX_HEADERS + 1)
-    if len(lines) > MAX_HEADERS + 1:
-        raise SipParseError("too many headers", status=513)
-    joined = b"".join(lines)
-    if b"\n" in joined or b"\r" in joined or b"\x00" in joined:
-        raise SipParseError("CR, LF or NUL inside a line")
-    if len(head) > MAX_LINE:
-        _check_length(lines)
-    return lines
-
-
-def _check_length(lines: list[bytes]) -> None:
-    if len(max(lines, key=len)) > MAX_LINE:
-        raise SipParseError("line too long", status=513)
-
-
-def unfold(head: bytes) -> bytes:
-    """Header lines, each on one line: white space around the fold is one space (§7.3.1)."""
-    *before, last = _FOLD.split(head)  # A pattern that begins with white space would cost the square of a run of it.
-    return b" ".join([*(piece.rstrip(WS) for piece in before), last])
-
-
-def _named(lines: list[bytes]) -> tuple[list[bytes], list[str]]:
-    """The header lines, folds joined, and the long lower-case name of each."""
-    names = [known_name(line.partition(b":")[0]) for line in lines]
-    if None in names or not no_known_name(lines):  # A whole line that is a name has no colon.
-        lines = _unfolded(lines)
-        return lines, [_name(line) for line in lines]
-    return lines, names  # type: ignore[return-value]
-
-
-def _unfolded(lines: list[bytes]) -> list[bytes]:
-    folds = [line[:1] in (b" ", b"\t") for line in lines]
-    if True not in folds:
-        return lines
-    if folds[0]:
-        raise SipParseError("folded start line")
-    lines = unfold(b"\r\n".join(lines)).split(b"\r\n")
-    _check_length(lines)
-    return lines
-
-
-def _name(line: bytes) -> str:
-    colon = line.find(b":")
-    if colon < 0:
-        raise SipParseError("header without a colon")
-    return header_name(line[:colon])
-
-
-def _start(start: bytes, names: list[str], lines: list[bytes], body: bytes) -> Request | Response:
-    if start[:4].upper() == b"SIP/":
-        response = Response(b"SIP" + start[3:], names, lines, body)
-        response.status, response.reason = _status(start)
-        response._cache["cseq"] = _cseq(response._required("cseq"))
-        return response
-    match = _REQUEST.fullmatch(start)
-    if match is None:
-        raise SipParseError("bad start line")
-    method, uri, version = match.groups()
-    _check_version(version)
-    request = Request(b"%b %b SIP/2.0" % (method, uri), names, lines, body)
-    request.method = method.decode("ascii")
-    request.uri_raw = uri
-    cseq = request._cache["cseq"] = _cseq(request._required("cseq"))
-    if cseq[1] != request.method:
-        raise SipParseError("CSeq names another method")
-    return request
-
-
-@lru_cache(maxsize=CACHED)
-def _status(start: bytes) -> tuple[int, str]:
-    """Status and reason phrase of a response's start line."""
-    match = _RESPONSE.fullmatch(start)
-    if match is None:
-        raise SipParseError("bad start line")
-    version, status, reason = match.groups()
-    _check_version(version)
-    return int(status), text(reason or b"")
-
-
-def _check_version(version: bytes) -> None:
-    if version[4:] != b"2.0":
-        raise SipParseError("SIP version not supported", status=505)
-
-
-def _check_names(names: list[str]) -> None:
-    """Required headers are there, single ones once."""
-    unique = set(names)
-    if not unique.issuperset(REQUIRED):
-        missing = next(name for name in REQUIRED if name not in unique)
-        raise SipParseError(f"no {text(spelled(missing))}")
-    if len(unique) != len(names):
-        single = [name for name in names if name in SINGLE]
-        if len(set(single)) != len(single):
-            twice = next(name for name in single if single.count(name) > 1)
-            raise SipParseError(f"{text(spelled(twice))} given twice")
-
-
-def _cut_body(message: Message, body: bytes) -> bytes:
-    if "content-length" not in message._names:
-        return body
-    value = message._required("content-length")
-    if not value.isdigit() or len(value) > _MAX_DIGITS:
-        raise SipParseError("bad Content-Length")
-    length = int(value)
-    if length > len(body):
-        raise SipParseError("Content-Length over what came")
-    return body[:length]
-
-
-def _call_id(value: bytes) -> str:
-    if not _CALL_ID.fullmatch(value):
-        raise SipParseError("bad Call-ID")
-    return value.decode("ascii")
-
-
-@lru_cache(maxsize=CACHED)
-def _cseq(value: bytes) -> tuple[int, str]:
-    match = _CSEQ.fullmatch(value)
-    if match is None or int(match[1]) >= _MAX_CSEQ:
-        raise SipParseError("bad CSeq")
-    return int(match[1]), match[2].decode("ascii")
-
-
-def _max_forwards(value: bytes) -> int:
-    if not value.isdigit() or len(value) > _MAX_DIGITS or int(value) > 255:
-        raise SipParseError("bad Max-Forwards")
-    return int(value)
-
-
-def _tag(value: bytes) -> str | None:
-    match = _PLAIN_TAG.fullmatch(value)
-    if match is not None:
-        tag = match[1]
-        return None if tag is None else tag.decode("ascii")
-    params = cut_address(value)[2]
-    return tag_of(parse_params(params)) if params else None
 
 
 def _long(name: str) -> str:
