@@ -110,7 +110,9 @@ def _story(one: dict[str, Any]) -> None:
         )
         for suspect in one["suspects"]
     ]
-    show(("time", "call", "extension", "number", "evidence", "", "what spoke against it"), rows, right=("evidence",))
+    against = "what spoke against it"
+    headers = ("time", "call", "extension", "number", "evidence", "", against)
+    show(headers, rows, right=("evidence",), sentences=(against,))
     if one["state"] == "open":
         print()
         print(f"Is it business? ringfence accept {one['id']} --for 90d --why '...'")
@@ -134,7 +136,7 @@ def containments(*, control: Control = CONTROL, as_json: Json = False) -> int:
         print("nothing is contained, nothing is accepted")
     else:
         rows = [(f["id"], f["what"], instant(f["until"])[:-4], f["owner"], f["why"], f["incident"]) for f in found]
-        show(("id", "what", "until", "by", "why", "incident"), rows)
+        show(("id", "what", "until", "by", "why", "incident"), rows, sentences=("why",))
     return 0
 
 

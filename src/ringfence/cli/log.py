@@ -153,7 +153,8 @@ def _entries(entries: list[Logged], as_json: bool) -> None:
     elif not entries:
         print("no such entries in this time")
     else:
-        show(("time", "entry", "kind", "what"), ((instant(o.at), o.seq, o.kind, _words(o)) for o in entries))
+        rows = ((instant(o.at), o.seq, o.kind, _words(o)) for o in entries)
+        show(("time", "entry", "kind", "what"), rows, sentences=("what",))
 
 
 def _words(logged: Logged) -> str:

@@ -131,12 +131,13 @@ def _print(told: Explanation, zone: str) -> None:
         out.print(Text(f"{step.stage:14}{step.text}{left}"))
     out.print()
     out.print(_headline(told))
-    show(("", "why", "where", "key"), _reasons(told))
+    show(("", "why", "where", "key"), _reasons(told), sentences=("why",))
     if told.caps:
         out.print()
         emergency = told.verdict.emergency
         title = "counted against (never refused for it)" if emergency else "counted against"
-        show((title, "where", "key"), [(_cap(cap, emergency), cap.place, cap.key) for cap in told.caps])
+        caps = [(_cap(cap, emergency), cap.place, cap.key) for cap in told.caps]
+        show((title, "where", "key"), caps, sentences=(title,))
 
 
 def _headline(told: Explanation) -> Text:

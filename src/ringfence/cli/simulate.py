@@ -174,5 +174,5 @@ def _list() -> int:
     rows = [("customer", kind.name, f"{kind.extensions[0]} to {kind.extensions[1]} extensions") for kind in kinds.KINDS]
     rows += [("attack", attack.kind, attack.what) for attack in attacks.ATTACKS]
     rows += [("hard negative", negative.kind, negative.what) for negative in negatives.NEGATIVES]
-    show(("what", "name", "meaning"), rows)
+    show(("what", "name", "meaning"), rows, sentences=("meaning",))
     return 0
