@@ -1,6 +1,7 @@
 """`make try` beside `make run`: what the first minute shows is what happened."""
 
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = (EXAMPLES / "policy.toml").read_text(encoding="utf-8")
     for listener in ("127.0.0.1:5060", "127.0.0.1:5080"):
         text = text.replace(f'bind = "{listener}"', 'bind = "127.0.0.1:0"')
-    text = text.replace('"sip:127.0.0.3"', f'"sip:127.0.0.3:{free_ports(1, "127.0.0.3")[0]}"')
+    text = text.replace('"sip:127.0.0.3:5090"', f'"sip:127.0.0.3:{free_ports(1, "127.0.0.3")[0]}"')
     (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
     return tmp_path / "policy.toml"
 
@@ -50,5 +51,14 @@ def test_it_shows_each_call_as_it_was_decided(policy: Path, capsys: pytest.Captu
 
 
 def test_without_a_guard_it_says_what_to_do(policy: Path) -> None:
-    with pytest.raises(showcase.RingfenceError, match="no guard answers"):
+    with pytest.raises(showcase.RingfenceError, match=r"no guard answers.*\n.*make run"):
         showcase.main(policy)
+
+
+def test_a_place_of_the_carrier_that_is_taken_is_named(policy: Path) -> None:
+    stage = showcase.Stage(policy, policy.parent)
+    host, port = stage.trunk.send_to[0].removeprefix("sip:").split(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((host, int(port)))
+        with pytest.raises(showcase.RingfenceError, match=f"{host}:{port} .*another program has this UDP port"):
+            stage.carrier()

@@ -7,6 +7,7 @@ so that the same run can be had again without the dice.
 from __future__ import annotations
 
 import itertools
+import re
 from base64 import b64decode
 from random import Random
 
@@ -50,6 +51,7 @@ EXTRAS = (
     (("P-Asserted-Identity", "<sip:+12125550105@a>"),), (("Diversion", "<sip:+12125550106@a>"),),
     (("Record-Route", "<sip:127.0.2.1:5099;lr>"),), (("Route", "<sip:127.0.2.1;lr>"),), (("Max-Forwards", "0"),),
 )  # fmt: skip
+_CSEQ = re.compile(r"\d+ \S+", re.ASCII)
 DELAYS = (1_000, 100_000, 600_000, 4_100_000, 11_000_000, 33_000_000, 95 * SECOND, 200 * SECOND)
 
 
@@ -118,8 +120,7 @@ class Episode:
 
     def _take(self, send: Send) -> None:
         message = wire.parse(send.data, INSIDE if send.listener == "inside" else OUTSIDE)
-        number, _, method = message.value("CSeq").partition(" ")
-        if not (number.isdigit() and method):
+        if _CSEQ.fullmatch(message.value("CSeq")) is None:
             return  # The answer to something that can't be read repeats it.
         seat = self.pbx
         if PARTIES[send.listener, send.host] != "pbx":

@@ -24,9 +24,9 @@ from ringfence.policy import Loader
 from ringfence.server.control import ask
 from ringfence.sip.uri import parse_uri
 from ringfence.testing import scenarios
-from ringfence.testing.process import polls
+from ringfence.testing.process import ProcessError, listens, polls
 from ringfence.testing.sipp import Sipp, Statistics, callee, caller
-from ringfence.testing.wire import Address
+from ringfence.testing.wire import Address, host_port
 
 OWN, FOREIGN = "+12125550100", "+442079460000"
 HELD_MS = 4_000
@@ -66,14 +66,21 @@ class Stage:
 
     def guard(self) -> Address:
         """Where the guard listens for the PBX."""
-        shown = ask(self.control, "status")["sockets"][self.source.listen]["address"]
+        try:
+            shown = ask(self.control, "status")["sockets"][self.source.listen]["address"]
+        except RingfenceError as error:
+            raise RingfenceError(f"{error}\nStart the guard first: `make run` in another terminal.") from None
         host, _, port = shown.rpartition(":")
         return host.strip("[]"), int(port)
 
     def carrier(self) -> Sipp:
         """The carrier, where the policy says it is; it answers every call."""
         uri = parse_uri(self.trunk.send_to[0].encode())
-        return callee(scenarios.callee(), self.directory, host=uri.host, port=uri.port or 5060)
+        port = uri.port or 5060
+        if listens(port, uri.host):
+            where = host_port((uri.host, port))
+            raise RingfenceError(f"no carrier can be played at {where} (send_to): another program has this UDP port")
+        return callee(scenarios.callee(), self.directory, host=uri.host, port=port)
 
     def call(self, telling: Telling, calls: int = 1, talk_ms: int = 300) -> Sipp:
         """The PBX begins to call."""
@@ -161,6 +168,6 @@ def main(policy: Path) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(Path(sys.argv[1])))
-    except RingfenceError as error:
-        console(stderr=True).print(f"{error}\nStart the guard first: `make run` in another terminal.", style="red")
+    except (RingfenceError, ProcessError) as problem:
+        console(stderr=True).print(str(problem), style="red", markup=False)
         sys.exit(2)
