@@ -7,6 +7,7 @@ import random
 from datetime import UTC
 from pathlib import Path
 
+import duckdb
 import pytest
 from historykit import HEADER, record, written
 from hypothesis import given
@@ -27,10 +28,13 @@ FREESWITCH = ["", "101", "12125550143", "default", "2026-11-27 12:00:00", *("x" 
         ("dialled,start,call_id", "generic"),
         ('"call_id","start","dialled"', "generic"),
         ("\ufeffcall_id,start,dialled", "generic"),
+        ("call_id;start;dialled", "generic"),
         (",".join(MASTER), "asterisk"),
         (",".join(f'"{field}"' for field in [*MASTER, "1795798800.1"]), "asterisk"),
         (",".join(CUSTOM), "asterisk"),
         ("calldate,clid,src,dst,dcontext,channel,duration,billsec", "asterisk"),
+        ("calldate\tclid\tsrc\tdst\tdcontext\tchannel\tduration\tbillsec", "asterisk"),
+        ('"start";"src";"dst"', "asterisk"),
         ('{"clid":"","src":"101","dst":"1","dstchannel":""}', "asterisk"),
         ('{"core-uuid":"1","variables":{}}', "freeswitch"),
         ('<?xml version="1.0"?>', "freeswitch"),
@@ -41,6 +45,7 @@ FREESWITCH = ["", "101", "12125550143", "default", "2026-11-27 12:00:00", *("x" 
         ("-- MariaDB dump\nCREATE TABLE `acc` (", "kamailio"),
         ("INSERT INTO `missed_calls` VALUES (1);", "kamailio"),
         ("id,method,from_tag,to_tag,callid,sip_code,sip_reason,time", "kamailio"),
+        ("method|callid|sip_code|time", "kamailio"),
     ],
 )
 def test_what_wrote_a_file(first: str, form: str, tmp_path: Path) -> None:
@@ -65,6 +70,44 @@ def test_a_directory_is_all_its_files_and_a_compressed_one_is_read(tmp_path: Pat
     text = written(tmp_path / "a.csv", record("a", 30)).read_text()
     (tmp_path / "sub/b.csv.gz").write_bytes(gzip.compress(text.replace("\na,", "\nb,").encode()))
     assert [call.call_id for call in read.read([tmp_path], UTC, "", Tally())] == ["a", "b"]
+
+
+def test_of_a_directory_what_nobody_knows_is_left_out_and_told(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", record("a", 30))
+    for name, data in {"b.csv": b"prefix,price\n1,0.01\n", "c.png": b"\x89PNG\r\n", "d": b""}.items():
+        (tmp_path / name).write_bytes(data)
+    tally = Tally()
+    assert [call.call_id for call in read.read([tmp_path], UTC, "", tally)] == ["a"]
+    assert tally.broken == {"a whole file: can't tell what wrote it": 3}
+    assert tally.first.popitem()[1] == f"{tmp_path}/b.csv:1"
+    with pytest.raises(CdrError, match="can't tell what wrote this file"):
+        list(read.read([tmp_path, tmp_path / "b.csv"], UTC, "", Tally()))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_an_export_of_a_table_with_a_header(delimiter: str, tmp_path: Path) -> None:
+    fields = {
+        "calldate": "2026-11-27 12:00:00", "clid": '"Ann" <101>', "src": "101", "dst": "92125550143",
+        "channel": "PJSIP/101-1", "dstchannel": "PJSIP/carrier-2", "lastapp": "Dial",
+        "lastdata": "PJSIP/12125550143@carrier", "duration": "64", "billsec": "60", "disposition": "ANSWERED",
+        "uniqueid": "1795798800.26", "outbound_cnum": "NULL", "did": "\\N",
+    }  # fmt: skip
+    path = tmp_path / "cdr.txt"
+    path.write_text(f"{delimiter.join(fields)}\n{delimiter.join(fields.values())}\n")
+    (call,) = read.read([path], UTC, "", Tally())
+    assert (call.trunk, call.dialled, call.caller, call.direction) == ("carrier", "12125550143", "101", "out")
+    assert call.duration_s == 60
+
+
+def test_parquet_with_the_names_of_our_fields_needs_no_map(tmp_path: Path) -> None:
+    path = tmp_path / "calls.parquet"
+    columns = "'a' AS call_id, TIMESTAMP '2026-11-27 12:00:00' AS start, '+12125550143' AS dialled, 60 AS billsec"
+    duckdb.execute(f"COPY (SELECT {columns}) TO '{path}' (FORMAT parquet)")
+    (call,) = read.read([path], UTC, "", Tally())
+    assert (call.call_id, call.dialled, call.duration_s) == ("a", "+12125550143", 60)
+    duckdb.execute(f"COPY (SELECT 1 AS id, 2 AS start) TO '{path}' (FORMAT parquet)")
+    with pytest.raises(CdrError, match=r"calls\.parquet: no column call_id, dialled; say with --map"):
+        list(read.read([path], UTC, "", Tally()))
 
 
 @pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"call_id,start,dialled\n" * 1000)[:40]])

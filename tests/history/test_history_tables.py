@@ -105,11 +105,67 @@ def test_ways_to_write_a_field(changes: dict[str, str], field: str, value: objec
         ({"answer": "2026-11-27T11:59:59-05:00"}, "its times are not in the order start, answer, end"),
         ({"end": "", "billsec": "1e300"}, "its times are not in the order start, answer, end"),
         ({"end": "", "billsec": "-61"}, "its times are not in the order start, answer, end"),
-        ({"disposition": "BUSY", "billsec": "many"}, "could not convert string to float: 'many'"),
+        ({"disposition": "BUSY", "billsec": "many"}, "'many' is no number of seconds"),
     ],
 )
 def test_a_row_that_cannot_be_used_says_where_and_why(changes: dict[str, str], why: str, tmp_path: Path) -> None:
     assert generic(tmp_path, **changes) == Broken(f"{tmp_path}/calls.csv:2", why)
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer_s", "end_s"),
+    [
+        ({"duration": "64", "billsec": "60"}, 4, 64),
+        ({"billsec": "60"}, 0, 60),
+        ({"billsec": "60", "end": "2026-11-27 12:01:10"}, 10, 70),
+        ({"duration": "64", "billsec": "0"}, None, 64),
+        ({"duration": "64", "billsec": "0", "disposition": "ANSWERED"}, 64, 64),
+        ({"duration": "64", "disposition": "Answered"}, 0, 64),
+        ({"duration": "64", "disposition": "NO ANSWER"}, None, 64),
+        ({"duration": "64"}, None, 64),
+    ],
+)
+def test_without_a_column_for_the_answer_what_was_talked_tells(
+    changes: dict[str, str], answer_s: int | None, end_s: int, tmp_path: Path
+) -> None:
+    fields = {"call_id": "c1", "start": "2026-11-27 12:00:00", "dialled": "12125550143", **changes}
+    path = tmp_path / "calls.csv"
+    path.write_text(f"{','.join(fields)}\n{','.join(fields.values())}\n")
+    (found,) = read_generic(path, NEW_YORK)
+    assert isinstance(found, Cdr), found
+    assert (found.answer, found.end) == (
+        (NOON + answer_s) * SECOND if answer_s is not None else 0,
+        (NOON + end_s) * SECOND,
+    )
+
+
+TWICE = int(datetime(2026, 11, 1, 1, 58, tzinfo=NEW_YORK).timestamp()) * SECOND
+"""1:58 in New York for the first time that night; at 2:00 it is 1:00 again."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer_s", "end_s"),
+    [
+        ({"answer": "2026-11-01 01:59:00", "end": "2026-11-01 01:03:00"}, 60, 300),
+        ({"answer": "2026-11-01 01:01:00", "end": "2026-11-01 01:03:00"}, 180, 300),
+        ({"answer": "2026-11-01 01:01:00", "end": "", "billsec": "120"}, 180, 300),
+        ({"answer": "", "end": "2026-11-01 01:03:00"}, None, 300),
+        ({"answer": "", "end": "2026-11-01 02:03:00"}, None, 3900),
+    ],
+)
+def test_a_call_through_the_hour_that_autumn_has_twice(
+    changes: dict[str, str], answer_s: int | None, end_s: int, tmp_path: Path
+) -> None:
+    found = generic(tmp_path, start="2026-11-01 01:58:00", **changes)
+    assert isinstance(found, Cdr), found
+    assert (found.start, found.end) == (TWICE, TWICE + end_s * SECOND)
+    assert found.answer == (TWICE + answer_s * SECOND if answer_s is not None else 0)
+
+
+@pytest.mark.parametrize("end", ["2026-11-01T01:03:00-04:00", "2026-11-01T05:03:00Z", "1793509380"])
+def test_a_time_with_an_offset_has_one_meaning(end: str, tmp_path: Path) -> None:
+    found = generic(tmp_path, start="2026-11-01 01:58:00", answer="", end=end)
+    assert found == Broken(f"{tmp_path}/calls.csv:2", "its times are not in the order start, answer, end")
 
 
 def test_rows_beside_a_broken_one_are_read(tmp_path: Path) -> None:
@@ -132,7 +188,7 @@ def test_a_mark_before_the_header_and_nul_bytes_are_no_hindrance(tmp_path: Path)
     ("header", "text"),
     [
         ("start,dialled", "calls.csv:1: no column call_id; the header is call_id,start,"),
-        ("call_id;start;dialled", "calls.csv:1: no column call_id, start, dialled; the header is"),
+        ("call_id;start", "calls.csv:1: no column dialled; the header is call_id,start,"),
         ("", "calls.csv:1: no column call_id, start, dialled; the header is"),
     ],
 )

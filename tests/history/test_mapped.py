@@ -51,6 +51,21 @@ def test_a_csv_with_any_delimiter(delimiter: str, tmp_path: Path) -> None:
     ]
 
 
+def test_what_was_talked_is_enough_to_know_that_somebody_answered(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("Id;Date;Time;To;Secs\n1;27/11/2026;12:00:00;12125550143;60\n2;27/11/2026;12:00:00;12125550143;0\n")
+    found = calls(path, "call_id=Id,start=Date+Time,dialled=To,billsec=Secs")
+    assert [call.duration_s for call in found if isinstance(call, Cdr)] == [60, 0]
+
+
+def test_a_call_through_the_hour_that_autumn_has_twice(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("Id;Begin;Over;To\n1;1.11.2026 01:58:00;1.11.2026 01:03:00;12125550143\n")
+    (found,) = calls(path, "call_id=Id,start=Begin,end=Over,dialled=To")
+    assert isinstance(found, Cdr), found
+    assert (found.end - found.start) // SECOND == 300
+
+
 @pytest.mark.parametrize(
     ("types", "zone"),
     [("TIMESTAMP", ""), ("VARCHAR", ""), ("TIMESTAMPTZ", "-05"), ("TIMESTAMP_MS", "")],

@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
 from ringfence.history.cdr import Broken, Cdr
-from ringfence.history.fields import Inside, Row, in_order, instant, leads_out, needed, seconds, times, whole
-from ringfence.history.tables import CsvRows, lines, opened, records, why
+from ringfence.history.fields import Inside, Row, instant, leads_out, needed, times, whole
+from ringfence.history.tables import CsvRows, delimiter_of, first_line, lines, opened, records, why
 from ringfence.model.time import SECOND
 
 MASTER = (
@@ -41,18 +41,20 @@ CUSTOM = (
     "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "userfield",
 )  # fmt: skip
 """cdr_custom as it is shipped; a sequence follows."""
+NULLS = ("NULL", "\\N")
+"""How exports of a table write that there is no value."""
 _UNIQUE = re.compile(r"(?:[\w.-]{1,64}-)?\d{9,11}\.\d{1,10}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.{0,12}", re.ASCII)
 
 
 def read_asterisk(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     """Rows of a Master.csv in either order, of a CSV with a header, or of JSON lines; raises CdrError."""
-    with opened(path) as file:
-        first = file.readline(10_000)
+    first = first_line(path)
     if first.lstrip().startswith("{"):
         return _json(path, zone)
-    header = [name.strip().strip('"').lower() for name in first.strip().split(",")]
-    return _csv(path, zone, header if has_header(header) else None)
+    delimiter = delimiter_of(first)
+    header = [name.strip().strip('"').lower() for name in first.strip().split(delimiter)]
+    return _under_header(path, zone, header, delimiter) if has_header(header) else _csv(path, zone)
 
 
 def has_header(names: Sequence[str]) -> bool:
@@ -60,13 +62,16 @@ def has_header(names: Sequence[str]) -> bool:
     return "dst" in names and ("calldate" in names or "start" in names)
 
 
-def _csv(path: Path, zone: tzinfo, header: Sequence[str] | None) -> Iterator[Cdr | Broken]:
+def _csv(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     with opened(path) as file:
-        rows = CsvRows(file)
-        if header is not None:
-            rows.read()
-        named: Callable[[Sequence[str]], Row] = _named if header is None else lambda row: _under(header, row)
-        yield from records(path, rows, lambda row: asterisk(named(row), zone), whole=False)
+        yield from records(path, CsvRows(file), lambda row: asterisk(_named(row), zone), whole=False)
+
+
+def _under_header(path: Path, zone: tzinfo, header: Sequence[str], delimiter: str) -> Iterator[Cdr | Broken]:
+    with opened(path) as file:
+        rows = CsvRows(file, delimiter)
+        rows.read()
+        yield from records(path, rows, lambda row: asterisk(_exported(header, row), zone), whole=False)
 
 
 def _json(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
@@ -90,6 +95,11 @@ def _json_row(where: str, line: str, zone: tzinfo) -> Cdr | Broken:
 
 def _under(header: Sequence[str], row: Sequence[str]) -> Row:
     return dict(zip(header, row, strict=False))
+
+
+def _exported(header: Sequence[str], row: Sequence[str]) -> Row:
+    """A row as `mysql --batch` and SELECT INTO OUTFILE write it."""
+    return {name: "" if value in NULLS else value for name, value in zip(header, row, strict=False)}
 
 
 def is_row(row: Sequence[str]) -> bool:
@@ -118,7 +128,7 @@ class Way(NamedTuple):
 def asterisk(row: Row, zone: tzinfo) -> Cdr:
     """One row; raises ValueError, of a call between two extensions Inside."""
     start = instant(row.get("start") or row["calldate"], zone)
-    answer, end = times(row, start, zone) if "answer" in row else _by_seconds(row, start)
+    answer, end = times(row, start, zone)
     way = way_of(row)
     return Cdr(
         call_id=row.get("uniqueid") or f"{row.get('channel')}@{start // SECOND}",
@@ -131,13 +141,6 @@ def asterisk(row: Row, zone: tzinfo) -> Cdr:
         trunk=way.trunk,
         direction="in" if way.direction == "in" else "out",
     )
-
-
-def _by_seconds(row: Row, start: int) -> tuple[int, int]:
-    lasts, billed = seconds(row.get("duration")), seconds(row.get("billsec"))
-    answered = billed > 0 or (row.get("disposition") or "").strip().upper() == "ANSWERED"
-    end = start + int(lasts * SECOND)
-    return in_order(start, end - int(billed * SECOND) if answered else 0, end)
 
 
 def way_of(row: Row) -> Way:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from ringfence.errors import RingfenceError
 from ringfence.history.cdr import CdrError
-from ringfence.history.fields import LAST, instant
+from ringfence.history.fields import LAST, instant, second_time
 from ringfence.model.time import SECOND, Instant
 
 Order = Literal["", "day", "month"]
@@ -75,8 +75,11 @@ class Dates:
         if form:
             _checked(form)
 
-    def read(self, text: str) -> Instant:
-        """An instant; raises ValueError."""
+    def read(self, text: str, before: Instant = 0) -> Instant:
+        """An instant, of something that followed another one; raises ValueError."""
+        return second_time(before, self._read(text), text, self._zone)
+
+    def _read(self, text: str) -> Instant:
         text = " ".join(text.split())
         if len(text) > LONGEST:
             raise ValueError(f"{text[:40]!r} is no time")

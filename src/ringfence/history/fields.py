@@ -12,6 +12,8 @@ LAST = 4_102_444_800 * SECOND
 """The year 2100: what is later, or before 1970, is no time of a call."""
 Row = Mapping[str, str]
 _EPOCH = re.compile(r"\d{1,16}(\.\d{0,9})?", re.ASCII)
+_EXACT = re.compile(r"^\d{1,11}(?:\.\d*)?$|(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
+"""A time that has one meaning in every zone."""
 _ANSWERED = ("", "ANSWERED", "ANSWER")
 MIN_DIGITS = 7
 """Of a number that leads out of the house; fewer are an extension or a service of the PBX."""
@@ -50,15 +52,39 @@ def maybe(text: str | None, zone: tzinfo) -> Instant:
 
 def times(row: Row, start: Instant, zone: tzinfo) -> tuple[Instant, Instant]:
     """Answer (0: none) and end from `answer`, `end`, `duration`, `billsec` and `disposition`; raises ValueError."""
-    answer = maybe(row.get("answer"), zone)
+    if "answer" not in row:
+        return _by_seconds(row, start, zone)
+    answer = after(start, row["answer"], zone)
     state = (row.get("disposition") or "").strip().upper()
     if answer and state not in _ANSWERED and not seconds(row.get("billsec")):
         answer = 0
-    end = maybe(row.get("end"), zone)
+    end = after(answer or start, row.get("end"), zone)
     if not end:
         lasts = seconds(row.get("billsec") or row.get("duration")) if answer else seconds(row.get("duration"))
         end = (answer or start) + int(lasts * SECOND)
     return in_order(start, answer, end)
+
+
+def _by_seconds(row: Row, start: Instant, zone: tzinfo) -> tuple[Instant, Instant]:
+    """The same of a record that has no time of answer: what it says to have been talked ends with the call."""
+    lasts, billed = int(seconds(row.get("duration")) * SECOND), int(seconds(row.get("billsec")) * SECOND)
+    end = after(start, row.get("end"), zone) or start + max(lasts, billed)
+    talked = billed if row.get("billsec") else end - start
+    answered = billed or (row.get("disposition") or "").strip().upper() in _ANSWERED[1:]
+    return in_order(start, end - talked if answered else 0, end)
+
+
+def after(before: Instant, text: str | None, zone: tzinfo) -> Instant:
+    """The time of what follows an instant; 0 where there is none. Raises ValueError."""
+    return second_time(before, maybe(text, zone), text or "", zone)
+
+
+def second_time(before: Instant, at: Instant, text: str, zone: tzinfo) -> Instant:
+    """What a local time means where it follows an instant: the hour that autumn has twice may be the second one."""
+    if not 0 < at < before or _EXACT.search(text.strip()):
+        return at
+    again = int(datetime.fromtimestamp(at // SECOND, zone).replace(fold=1).timestamp()) * SECOND + at % SECOND
+    return again if again >= before else at
 
 
 def in_order(start: Instant, answer: Instant, end: Instant) -> tuple[Instant, Instant]:
@@ -70,7 +96,10 @@ def in_order(start: Instant, answer: Instant, end: Instant) -> tuple[Instant, In
 
 def seconds(text: str | None) -> float:
     """A duration; 0 where there is none. Raises ValueError."""
-    return float(text) if text and text.strip() else 0.0
+    try:
+        return float(text) if text and text.strip() else 0.0
+    except ValueError:
+        raise ValueError(f"{text!r:.40} is no number of seconds") from None
 
 
 def whole(text: str) -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ringfence.history.cdr import Broken, Cdr
-from ringfence.history.fields import Row, in_order, instant, needed
+from ringfence.history.fields import Row, after, in_order, instant, needed
 from ringfence.history.sqldump import Found, rows
-from ringfence.history.tables import CsvRows, header_of, opened, records, why
+from ringfence.history.tables import CsvRows, delimiter_of, first_line, header_of, opened, records, why
 
 TABLES = ("acc", "missed_calls", "acc_cdrs")
 MAX_OPEN = 200_000
@@ -34,9 +34,10 @@ class _Open(NamedTuple):
 
 def read_kamailio(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     """Calls of a dump or a CSV; raises CdrError."""
-    with opened(path) as file:
-        header = [name.strip().strip('"') for name in file.readline(10_000).strip().split(",")]
-    return _calls(_csv(path) if is_header(header) else rows(path, TABLES), zone)
+    first = first_line(path)
+    delimiter = delimiter_of(first)
+    header = [name.strip().strip('"') for name in first.strip().split(delimiter)]
+    return _calls(_csv(path, delimiter) if is_header(header) else rows(path, TABLES), zone)
 
 
 def is_header(names: Iterable[str]) -> bool:
@@ -44,9 +45,9 @@ def is_header(names: Iterable[str]) -> bool:
     return set(ACC) <= set(names)
 
 
-def _csv(path: Path) -> Iterator[Found | Broken]:
+def _csv(path: Path, delimiter: str) -> Iterator[Found | Broken]:
     with opened(path) as file:
-        rows = CsvRows(file)
+        rows = CsvRows(file, delimiter)
         header = header_of(rows)
 
         def named(row: Sequence[str]) -> Found:
@@ -78,9 +79,9 @@ def _row(found: Found, up: dict[str, _Open], zone: tzinfo) -> Iterator[Cdr | Bro
     row = found.row
     if found.table == "acc_cdrs" or "start_time" in row:
         start = instant(row["start_time"], zone)
-        yield _call(row, start, start, instant(row["end_time"], zone))
+        yield _call(row, start, start, after(start, row["end_time"], zone))
     elif row["method"] == "BYE":
-        yield from _ended(found, up, instant(row["time"], zone))
+        yield from _ended(found, up, zone)
     elif row["method"] == "INVITE" and row["sip_code"] in CHALLENGES:
         yield Broken(found.where, "a challenge, no call")
     elif row["method"] == "INVITE":
@@ -91,14 +92,13 @@ def _row(found: Found, up: dict[str, _Open], zone: tzinfo) -> Iterator[Cdr | Bro
             up[row["callid"]] = _Open(found.where, _call(row, at, at, at))
 
 
-def _ended(found: Found, up: dict[str, _Open], at: int) -> Iterator[Cdr | Broken]:
+def _ended(found: Found, up: dict[str, _Open], zone: tzinfo) -> Iterator[Cdr | Broken]:
     begun = up.pop(found.row["callid"], None)
     if begun is None:
         yield Broken(found.where, "a BYE whose INVITE is not in the file")
         return
     call = begun.call
-    in_order(call.start, call.answer, at)
-    call.end = at
+    _, call.end = in_order(call.start, call.answer, after(call.answer, found.row["time"], zone))
     yield call
 
 

@@ -1,7 +1,7 @@
 """Any CSV with a header, and Parquet, by a map from our fields to its columns: `call_id=uniqueid,start=calldate`.
 
 Two columns are joined by +, as in `start=Date+Time`. A CSV may be parted by commas, semicolons, tabs or bars; the
-header tells. Parquet is read with DuckDB (the extra `history`), in batches, and never from anywhere but the file.
+header tells. Parquet whose columns have our fields' names needs no map.
 """
 
 from __future__ import annotations
@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ringfence.history import parquet
 from ringfence.history.cdr import Broken, Cdr, CdrError
 from ringfence.history.dates import Dates, dates_of
-from ringfence.history.tables import GENERIC, NEEDED, CsvRows, generic, header_of, opened, records, why
+from ringfence.history.tables import (
+    GENERIC,
+    NEEDED,
+    CsvRows,
+    delimiter_of,
+    first_line,
+    generic,
+    header_of,
+    opened,
+    records,
+    why,
+)
 from ringfence.model.time import SECOND
 from ringfence.rules import words
 
@@ -21,12 +33,9 @@ if TYPE_CHECKING:
     from ringfence.history.read import Read
 
 FIELDS = (*GENERIC, "direction")
-DELIMITERS = ",;\t|"
 TIMES = ("start", "answer", "end")
-BATCH = 10_000
 SAMPLE = 5000
 """Rows by whose dates it is told whether the day comes first."""
-MAGIC = b"PAR1"
 
 
 def parsed(text: str) -> dict[str, str]:
@@ -48,25 +57,23 @@ def reader(columns: Mapping[str, str], date_format: str = "") -> Read:
     """Reads files whose columns are these, by field; dates are written as strptime takes it, or as they tell."""
 
     def read(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
-        rows = _parquet if is_parquet(path) else _csv
+        rows = _parquet if parquet.is_parquet(path) else _csv
         return rows(path, zone, columns, date_format)
 
     return read
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether a file is Parquet; raises CdrError."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError as error:
-        raise CdrError(f"{path}: {error.strerror}") from error
+def read_parquet(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
+    """Reads Parquet whose columns have our fields' names; raises CdrError."""
+    header = parquet.header(path)
+    missing = [name for name in NEEDED if name not in header]
+    if missing:
+        raise CdrError(f"{path}: no column {', '.join(missing)}; say with --map which column holds what")
+    return _parquet(path, zone, {field: field for field in FIELDS if field in header}, "")
 
 
 def _csv(path: Path, zone: tzinfo, columns: Mapping[str, str], date_format: str) -> Iterator[Cdr | Broken]:
-    with opened(path) as file:
-        first = file.readline(10_000)
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = delimiter_of(first_line(path))
     dates = dates_of(path, zone, date_format, _starts(path, delimiter, columns))
     with opened(path) as file:
         rows = CsvRows(file, delimiter)
@@ -88,9 +95,11 @@ def _starts(path: Path, delimiter: str, columns: Mapping[str, str]) -> Iterator[
 
 def _call(row: dict[str, str], dates: Dates, zone: tzinfo) -> Cdr:
     """One row, its dates read as they are written; raises ValueError and KeyError."""
+    before = 0
     for field in TIMES:
         if row.get(field, "").strip() and not row[field].startswith("0000-"):
-            row[field] = f"{dates.read(row[field]) / SECOND:.6f}"
+            before = dates.read(row[field], before)
+            row[field] = f"{before / SECOND:.6f}"
     return generic(row, zone)
 
 
@@ -123,31 +132,6 @@ def _parquet(path: Path, zone: tzinfo, columns: Mapping[str, str], date_format: 
 
 def batches(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str | None, ...]]:
     """The rows of a Parquet file, of each these columns in their order, as text; raises CdrError."""
-    try:
-        import duckdb
-    except ImportError:
-        raise CdrError(f"{path}: Parquet needs DuckDB: pip install 'ringfence[history]'") from None
-    try:
-        with duckdb.connect(
-            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        ) as connection:
-            header = [name for name, *_ in _query(connection, "*", path, " LIMIT 0").description]
-            _places(path, header, columns)
-            picked = ", ".join(_cast(parts_of(column, header)) for column in columns.values())
-            found = _query(connection, picked, path, "")
-            while rows := found.fetchmany(BATCH):
-                yield from rows
-    except duckdb.Error as error:
-        raise CdrError(f"{path}: {str(error).splitlines()[0]}") from error
-
-
-def _query(connection: Any, what: str, path: Path, limit: str) -> Any:
-    return connection.execute(f"SELECT {what} FROM read_parquet(?){limit}", [str(path)])
-
-
-def _cast(parts: Sequence[str]) -> str:
-    return "concat_ws(' ', " + ", ".join(f"CAST({_quoted(part)} AS VARCHAR)" for part in parts) + ")"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    header = parquet.header(path)
+    _places(path, header, columns)
+    return parquet.batches(path, [parts_of(column, header) for column in columns.values()])

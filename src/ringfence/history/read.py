@@ -19,13 +19,20 @@ from ringfence.history.cdr import Broken, Cdr, CdrError, Tally
 from ringfence.history.freepbx import read_freepbx
 from ringfence.history.freeswitch import read_freeswitch
 from ringfence.history.kamailio import read_kamailio
+from ringfence.history.mapped import read_parquet
 from ringfence.history.ordered import in_order
-from ringfence.history.tables import NEEDED, lines, opened, read_generic, reading
+from ringfence.history.parquet import is_parquet
+from ringfence.history.tables import NEEDED, delimiter_of, lines, opened, read_generic, reading
 
 Read = Callable[[Path, tzinfo], Iterator[Cdr | Broken]]
 
+
+def _generic(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
+    return (read_parquet if is_parquet(path) else read_generic)(path, zone)
+
+
 FORMATS: dict[str, Read] = {
-    "generic": read_generic,
+    "generic": _generic,
     "asterisk": read_asterisk,
     "freepbx": read_freepbx,
     "freeswitch": read_freeswitch,
@@ -40,15 +47,21 @@ _TABLE = re.compile(
 )
 
 
+class UnknownFileError(CdrError):
+    """Nobody knows what wrote a file."""
+
+
 def recognise(path: Path) -> str:
     """What wrote a file, by its beginning; raises CdrError."""
+    if is_parquet(path):
+        return "generic"
     with reading(path), opened(path) as file:
         head = list(itertools.islice(lines(file), HEAD_LINES))
     first = head[0] if head else ""
-    found = _structured(first, head) or _tabular(next(iter(csv.reader([first])), []))
+    found = _structured(first, head) or _tabular(next(iter(csv.reader([first], delimiter=delimiter_of(first))), []))
     if not found:
         known = ", ".join(FORMATS)
-        raise CdrError(
+        raise UnknownFileError(
             f"{path}:1: can't tell what wrote this file; say it with --format ({known}), or its columns with --map"
         )
     return found
@@ -82,14 +95,25 @@ def read(paths: Sequence[Path], zone: tzinfo, form: str | Read, tally: Tally) ->
 
 def _all(paths: Sequence[Path], zone: tzinfo, form: str | Read, tally: Tally) -> Iterator[Cdr]:
     for path in files(paths):
-        reader = FORMATS[form or recognise(path)] if isinstance(form, str) else form
         with reading(path):
-            for row in reader(path, zone):
+            for row in _rows(path, zone, form, named=path in paths):
                 tally.rows += 1
                 if isinstance(row, Broken):
                     tally.add_broken(row)
                 else:
                     yield row
+
+
+def _rows(path: Path, zone: tzinfo, form: str | Read, *, named: bool) -> Iterator[Cdr | Broken]:
+    """Of one file; of a directory's files those that nobody knows are left out as a whole."""
+    if not isinstance(form, str):
+        return form(path, zone)
+    try:
+        return FORMATS[form or recognise(path)](path, zone)
+    except UnknownFileError:
+        if named:
+            raise
+        return iter([Broken(f"{path}:1", "a whole file: can't tell what wrote it")])
 
 
 def files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -25,6 +25,7 @@ GENERIC = (
 """Header of the generic CSV; `direction` may follow."""
 Made = TypeVar("Made")
 NEEDED = ("call_id", "start", "dialled")
+DELIMITERS = ",;\t|"
 
 MAX_LINE = 1 << 20
 """Characters of a line; a longer one is read as several, so that memory stays bounded."""
@@ -33,12 +34,23 @@ MAX_LINE = 1 << 20
 def read_generic(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
     """Rows of a CSV with the generic header, in the file's order; raises CdrError."""
     with opened(path) as file:
-        rows = CsvRows(file)
+        rows = CsvRows(file, delimiter_of(first_line(path)))
         header = header_of(rows)
         missing = [name for name in NEEDED if name not in header]
         if missing:
             raise CdrError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(GENERIC)}")
         yield from records(path, rows, lambda row: generic(dict(zip(header, row, strict=False)), zone))
+
+
+def first_line(path: Path) -> str:
+    """As much of it as a header may have; raises CdrError."""
+    with opened(path) as file:
+        return file.readline(10_000)
+
+
+def delimiter_of(header: str) -> str:
+    """What parts the columns that a first line names."""
+    return max(DELIMITERS, key=header.count)
 
 
 def header_of(rows: CsvRows) -> list[str]:

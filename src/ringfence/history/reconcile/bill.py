@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from ringfence.history import mapped
+from ringfence.history import mapped, parquet
 from ringfence.history.cdr import Broken, Cdr, CdrError, Tally
 from ringfence.history.dates import Dates, dates_of
 from ringfence.history.read import FORMATS, files
 from ringfence.history.reconcile import amounts, columns
 from ringfence.history.reconcile.columns import Columns
-from ringfence.history.tables import CsvRows, lines, opened, reading, records
+from ringfence.history.tables import DELIMITERS, CsvRows, lines, opened, reading, records
 from ringfence.model import Instant
 
 HEAD_LINES = 50
@@ -87,7 +87,7 @@ class Bill:
     def _of(self, path: Path) -> Iterator[Billed | Broken | None]:
         if self.way.form:
             return map(_from_record, FORMATS[self.way.form](path, self.way.zone))
-        return self._parquet(path) if mapped.is_parquet(path) else self._csv(path)
+        return self._parquet(path) if parquet.is_parquet(path) else self._csv(path)
 
     def _csv(self, path: Path) -> Iterator[Billed | Broken | None]:
         found = _Header.of(path, self.way.said)
@@ -123,7 +123,7 @@ class _Header(NamedTuple):
         """Of a file; raises CdrError."""
         with opened(path) as file:
             head = list(itertools.islice(lines(file), HEAD_LINES))
-        for delimiter in sorted(mapped.DELIMITERS, key=lambda one: -sum(line.count(one) for line in head)):
+        for delimiter in sorted(DELIMITERS, key=lambda one: -sum(line.count(one) for line in head)):
             rows = CsvRows(io.StringIO("".join(head)), delimiter)
             while (row := rows.read()) is not None:
                 names = [name.strip() for name in row] if isinstance(row, list) else []
