@@ -16,6 +16,7 @@ from ringfence.ledger.ledger import Ledger
 from ringfence.model import Answered, Decided
 from ringfence.server.guard import Guard
 from ringfence.server.serve import Server
+from ringfence.sip.hop import NextHop
 
 FATAL = "+12125550999"
 
@@ -69,10 +70,10 @@ def confirmed() -> None:
 def _after_sending(listener: str, start: bytes, method: bytes) -> None:
     transmit = Server._transmit
 
-    def dying(self: Server, out: str, data: bytes, host: str, port: int) -> None:
-        transmit(self, out, data, host, port)
+    def dying(self: Server, hop: NextHop, data: bytes) -> None:
+        transmit(self, hop, data)
         of_call = FATAL.encode() in data and b" " + method + b"\r\n" in data
-        if out == listener and data.startswith(start) and of_call:
+        if hop.listener == listener and data.startswith(start) and of_call:
             die()
 
     Server._transmit = dying  # type: ignore[method-assign]

@@ -146,9 +146,9 @@ class Table:
                     assert isinstance(effect, Message)
 
     def _sent(self, send: Send) -> None:
-        origin = {"inside": INSIDE, "outside": OUTSIDE}[send.listener]
+        origin = {"inside": INSIDE, "outside": OUTSIDE}[send.hop.listener]
         for seat in (self.pbx, self.carrier, self.spare, self.second, self.stranger):
-            if seat.address == (send.host, send.port) and seat.name not in self.lost:
+            if seat.address == (send.hop.host, send.hop.port) and seat.name not in self.lost:
                 seat.inbox.append(wire.parse(send.data, origin))
 
     # The guard's part.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ringfence.sip.hop import NextHop
 from ringfence.sip.timers import GRAIN, MS, T1, T2, T4, TIMER_C
 from ringfence.sip.transaction import CLOCKS, OVER, ROWS, TABLE, Transaction, event_of
 
@@ -87,8 +88,8 @@ RFC = {
 EVENTS = ("request", "1xx", "2xx", "final", "ack", "retry", "expire", "error", "cancel", "next")
 
 
-def begun(state: str, limit: int = 0) -> Transaction:
-    return Transaction("key", state, T0, "inside", "127.0.0.1", 5060, limit)
+def begun(state: str, limit: int = 0, *, reliable: bool = False) -> Transaction:
+    return Transaction("key", state, T0, NextHop("inside", "127.0.0.1", 5060, reliable=reliable), limit)
 
 
 @pytest.mark.parametrize(("state", "event"), RFC, ids=lambda value: value)
@@ -118,7 +119,7 @@ def test_the_event_of_a_status(status: int, event: str) -> None:
     assert event_of(status) == event
 
 
-# --- timers (RFC 3261 §17 table 4, RFC 6026 §8.7), unreliable transport --------------------------------------------
+# --- timers (RFC 3261 §17 table 4, RFC 6026 §8.7) -----------------------------------------------------------
 
 
 def fired(transaction: Transaction, until_s: float = 400) -> list[tuple[float, str]]:
@@ -157,6 +158,38 @@ def test_when_it_repeats_and_when_it_gives_up(state: str, repeats: list[float], 
     transaction = begun(state)
     assert fired(transaction) == [*((at, "repeat") for at in repeats), end]
     assert transaction.state == OVER
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "end"),
+    [
+        ("ict.calling", "", (32.0, "fail")),  # B, no A
+        ("nict.trying", "", (32.0, "fail")),  # F, no E
+        ("nict.trying", "1xx", (32.0, "fail")),
+        ("ist.proceeding", "final", (32.0, "")),  # H, no G
+        ("ist.proceeding", "2xx", (32.0, "")),  # L
+        ("ict.calling", "2xx", (32.0, "")),  # M
+    ],
+)
+def test_nothing_is_repeated_over_a_reliable_transport(state: str, event: str, end: tuple[float, str]) -> None:
+    transaction = begun(state, reliable=True)
+    transaction.step(event, T0)
+    assert fired(transaction) == [end]
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "action"),
+    [
+        ("ict.proceeding", "final", "ack+pass"),  # D
+        ("ist.completed", "ack", ""),  # I
+        ("nist.trying", "final", "send"),  # J
+        ("nist.proceeding", "2xx", "send"),
+        ("nict.trying", "2xx", "pass"),  # K
+    ],
+)
+def test_nobody_waits_for_repetitions_over_a_reliable_transport(state: str, event: str, action: str) -> None:
+    transaction = begun(state, reliable=True)
+    assert (transaction.step(event, T0), transaction.state, transaction.wake) == (action, OVER, 0)
 
 
 @pytest.mark.parametrize("state", ["ist.proceeding", "nist.trying", "nist.proceeding", OVER])

@@ -246,7 +246,7 @@ class House:
     # What must hold of each datagram that goes out.
 
     def _look_at(self, send: Send) -> None:
-        party = PARTIES.get((send.listener, send.host))
+        party = PARTIES.get((send.hop.listener, send.hop.host))
         if party is None:
             raise Broken("a stranger is sent something", send)
         alone(send.data)

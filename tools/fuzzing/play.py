@@ -119,12 +119,14 @@ class Episode:
             self._take(send)
 
     def _take(self, send: Send) -> None:
-        message = wire.parse(send.data, INSIDE if send.listener == "inside" else OUTSIDE)
+        message = wire.parse(send.data, INSIDE if send.hop.listener == "inside" else OUTSIDE)
         if _CSEQ.fullmatch(message.value("CSeq")) is None:
             return  # The answer to something that can't be read repeats it.
         seat = self.pbx
-        if PARTIES[send.listener, send.host] != "pbx":
-            seat = next((one for one in self.carriers if one.address == (send.host, send.port)), self.carriers[0])
+        if PARTIES[send.hop.listener, send.hop.host] != "pbx":
+            seat = next(
+                (one for one in self.carriers if one.address == (send.hop.host, send.hop.port)), self.carriers[0]
+            )
         if message.status:
             made = next((one for one in self.calls if one.call_id == message.call_id), None)
             if made is not None and " INVITE" in message.value("CSeq"):

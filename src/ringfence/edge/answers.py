@@ -75,7 +75,7 @@ def _ringing(edge: Edge, call: Call, client: Client, response: Response, now: in
                 return
             call.early.append(key)
             edge.keep(_dialog(edge, client, call.prototype, response))
-    edge.store_in(call.id, call.prototype.call_id, client.host, client.port)
+    edge.store_in(call.id, call.prototype.call_id, client.hop.host, client.hop.port)
     relay.pass_back(edge, client, response, now)
 
 
@@ -101,7 +101,7 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
         acknowledge(edge, dialog, now)
     if dialog is None or dialog.state != "confirmed":
         return
-    edge.store_in(dialog.id, dialog.call_id, client.host, client.port)
+    edge.store_in(dialog.id, dialog.call_id, client.hop.host, client.hop.port)
     if call is not None and call.final is not None:
         edge.respond(call.server, *call.final, now)
         end(edge, dialog, call.cancelled, now, caller_too=False)
@@ -116,8 +116,8 @@ def _unread(edge: Edge, client: Client, response: Response, now: int) -> None:
     prototype, to = client.dialog, response.first("to") or b""
     if prototype is None:
         return
-    target = b"sip:" + host_port_bytes(client.host, client.port)
-    callee = Leg("", "", to, to, target, (), -1, client.host, client.port, client.listener)
+    target = b"sip:" + host_port_bytes(client.hop.host, client.hop.port)
+    callee = Leg("", "", to, to, target, (), -1, client.hop.host, client.hop.port, client.hop.listener)
     caller = msgspec.structs.replace(prototype.caller)
     dialog = Dialog(prototype.id, prototype.call_id, caller, callee, "confirmed", invite_cseq=prototype.invite_cseq)
     if UNREAD in client.answered:
@@ -156,9 +156,9 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
         target=b"",
         routes=(),
         cseq=-1,
-        host=client.host,
-        port=client.port,
-        listener=client.listener,
+        host=client.hop.host,
+        port=client.hop.port,
+        listener=client.hop.listener,
     )
     _aim_callee(edge, callee, client, response)
     return Dialog(
@@ -176,7 +176,7 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
 
 def _aim_callee(edge: Edge, callee: Leg, client: Client, response: Response) -> None:
     """The callee's target and route set, as this response has them (§12.1.2, §13.2.2.4)."""
-    target = contact_uri(response) or callee.target or b"sip:" + host_port_bytes(client.host, client.port)
+    target = contact_uri(response) or callee.target or b"sip:" + host_port_bytes(client.hop.host, client.hop.port)
     routes = _routes(edge, client, response)
     if (target, routes) != (callee.target, callee.routes):
         callee.target, callee.routes = target, routes
@@ -194,7 +194,7 @@ def _routes(edge: Edge, client: Client, response: Response) -> tuple[bytes, ...]
 
 def _failed(edge: Edge, call: Call, client: Client, response: Response, now: int) -> None:
     status = response.status
-    edge.store_in(call.id, call.prototype.call_id, client.host, client.port)
+    edge.store_in(call.id, call.prototype.call_id, client.hop.host, client.hop.port)
     if call.cancelled and call.final is not None:
         finish(edge, call, *call.final, call.cancelled, now)
     elif call.cancelled:

@@ -18,7 +18,7 @@ from ringfence.edge.state import MAX_TRANSACTIONS, Edge
 from ringfence.sip.build import reflect, reply, reply_head
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.message import Request, Response
-from ringfence.sip.transaction import event_of
+from ringfence.sip.transaction import OVER, event_of
 from ringfence.sip.via import Via, parse_via
 
 ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, NOTIFY, REGISTER"
@@ -75,7 +75,7 @@ def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
             _acknowledged(edge, request, origin, now)
     elif server is not None:
         if server.step("request", now) == "repeat" and server.last:
-            edge.transmit(server.listener, server.last, server.host, server.port)
+            edge.transmit(server.hop, server.last)
     else:
         _begin(edge, request, key, origin, now)
 
@@ -85,7 +85,10 @@ def _confirmed(edge: Edge, server: Server, now: int) -> bool:
     if server.state not in ("ist.completed", "ist.confirmed"):
         return False
     server.step("ack", now)
-    edge.agenda.arm(server, server.wake, edge.servers, server.key)
+    if server.state == OVER:
+        edge.forget(server)
+    else:
+        edge.agenda.arm(server, server.wake, edge.servers, server.key)
     return True
 
 
@@ -101,9 +104,8 @@ def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> 
         edge.count("bound")
         return
     _stamp(request, via, origin)
-    port = origin.port if "rport" in via.params else via.port or 5060
     state = "ist.proceeding" if method == "INVITE" else "nist.trying"
-    server = Server(key, state, now, origin.listener, origin.host, port, reply_head(request))
+    server = Server(key, state, now, edge.hop_back(origin, via), reply_head(request))
     edge.serve(server)
     if method == "CANCEL":
         _cancelled(edge, request, key, server, origin, now)
@@ -182,10 +184,7 @@ def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError) ->
         via = parse_via(top)
     except SipParseError:
         return
-    port = origin.port if "rport" in via.params else via.port or 5060
-    edge.transmit(
-        origin.listener, reply(head, error.status, error.reason, edge.tokens.tag(top.hex())), origin.host, port
-    )
+    edge.transmit(edge.hop_back(origin, via), reply(head, error.status, error.reason, edge.tokens.tag(top.hex())))
 
 
 def stumbled(edge: Edge, status: int, reason: str, now: int) -> None:

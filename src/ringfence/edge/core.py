@@ -217,7 +217,7 @@ class EdgeCore:
     def _server_due(self, server: Server, now: int) -> None:
         edge = self._edge
         if server.fire(now) == "repeat" and server.last:
-            edge.transmit(server.listener, server.last, server.host, server.port)
+            edge.transmit(server.hop, server.last)
         if server.state == OVER:
             edge.forget(server)
         elif server.wake:
@@ -231,7 +231,7 @@ class EdgeCore:
         elif client.wake:
             edge.agenda.arm(client, client.wake, edge.clients, client.key)
         if action == "repeat":
-            edge.transmit(client.listener, client.last, client.host, client.port)
+            edge.transmit(client.hop, client.last)
         elif action == "cancel":
             self._rang_out(client, now)
         elif action == "fail":

@@ -97,11 +97,9 @@ def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, top: bytes, orig
             return False
         door.remember(key, now)
         edge.count("overload")
-    via = parse_via(top)
-    port = origin.port if "rport" in via.params else via.port or 5060
     reason = (("Reason", b'SIP;cause=503;text="Overload"'),)
     refusal = reply(head, 503, "Service Unavailable", edge.tokens.tag(key), reason)
-    edge.transmit(origin.listener, refusal, origin.host, port)
+    edge.transmit(edge.hop_back(origin, parse_via(top)), refusal)
     return True
 
 

@@ -4,16 +4,14 @@ import msgspec
 
 from ringfence.model.attempt import Attempt
 from ringfence.model.fact import Answered, Arrived, AuthFailed, Challenged, DialogChanged, Ended, Registered, Strangers
+from ringfence.sip.hop import NextHop
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """Put these bytes on the wire from a listener."""
+    """Put these bytes on the wire."""
 
-    listener: str
+    hop: NextHop
     data: bytes
-    host: str
-    """An address, never a name."""
-    port: int
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):

@@ -30,12 +30,12 @@ def acknowledge(edge: Edge, dialog: Dialog, now: int) -> None:
     """The ACK of a 2xx in the caller's place."""
     callee = dialog.callee
     ack = own_request(dialog, callee, "ACK", edge.via(callee.listener, edge.tokens.plain_branch(now)))
-    edge.transmit(callee.listener, ack.to_bytes(), callee.host, callee.port)
+    edge.transmit(edge.hop_of(callee), ack.to_bytes())
 
 
 def _bye(edge: Edge, dialog: Dialog, leg: Leg, now: int) -> None:
     branch = edge.tokens.branch(dialog.id, f"bye-{edge.tokens.number(now)}")
-    client = Client(branch, now, "BYE", leg.listener, leg.host, leg.port)
+    client = Client(branch, now, "BYE", edge.hop_of(leg))
     client.purpose, client.dialog = "ours", dialog
     dialog.waiting += 1
     data = own_request(dialog, leg, "BYE", edge.via(leg.listener, branch), REASON).to_bytes()

@@ -68,7 +68,7 @@ def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool
     out, _ = _readdressed(request, dialog, leg)
     data = out.write(edge.via(other.listener, edge.tokens.plain_branch(now)))
     edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)
-    edge.transmit(other.listener, data, other.host, other.port)
+    edge.transmit(edge.hop_of(other), data)
     return True
 
 
@@ -98,7 +98,7 @@ def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: 
     other, method = dialog.other(leg), request.method
     side = "c" if leg is dialog.caller else "s"
     branch = edge.tokens.branch(dialog.id, f"{side}{edge.tokens.number(now)}")
-    client = Client(branch, now, method, other.listener, other.host, other.port)
+    client = Client(branch, now, method, edge.hop_of(other))
     client.server, client.dialog, client.purpose, client.side = server, dialog, "inside", side
     out, client.restore = _readdressed(request, dialog, leg)
     if method in REFRESHES:
@@ -130,7 +130,7 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
         return
     if 200 <= status < 300 and client.method in REFRESHES:
         _refreshed(edge, client, dialog, response, now)
-    edge.store_in(dialog.id, dialog.call_id, client.host, client.port)
+    edge.store_in(dialog.id, dialog.call_id, client.hop.host, client.hop.port)
     pass_back(edge, client, response, now)
     if client.method == "BYE" and status >= 200 and status not in CHALLENGED:
         over(edge, dialog, CAUSES[client.side], now)

@@ -135,8 +135,9 @@ def _prototype(edge: Edge, request: Request, server: Server, origin: Origin, id:
         routes=route_set(request.all("record-route")) if request.has("record-route") else (),
         cseq=number,
         host=origin.host,
-        port=server.port,
+        port=server.hop.port,
         listener=origin.listener,
+        flow=origin.flow,
     )
     edge.locate(leg)
     callee = Leg("", "", request.first("to") or b"", b"", b"", (), -1, "", 0, "")

@@ -30,10 +30,11 @@ from ringfence.sip.build import ReplyHead, build_request
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
+from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request, Response
 from ringfence.sip.timers import PATIENCE
 from ringfence.sip.uri import parse_uri
-from ringfence.sip.via import parse_via
+from ringfence.sip.via import Via, parse_via
 
 SKIP = 1_000
 """CSeq numbers that a restored dialog leaves out: the record doesn't tell of requests that refreshed nothing."""
@@ -103,7 +104,7 @@ def take(edge: Edge, branch: str, response: Response, origin: Origin, now: int) 
     orphan = edge.orphans.get(id)
     vias = response.all("via")[1:]
     if orphan is not None and vias and _answers(orphan, response, origin):
-        call = _revive(edge, orphan, vias, branch, Target(origin.host, origin.port), now)
+        call = _revive(edge, orphan, vias, branch, edge.hop_from(origin), now)
         return call.client
     _pass_on(edge, id, response, origin, now)
     return None
@@ -127,7 +128,7 @@ def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
     targets = edge.targets.of(orphan.attempt.trunk, now)
     if not targets:
         return False
-    call = _revive(edge, orphan, request.all("via"), "", targets[0], now)
+    call = _revive(edge, orphan, request.all("via"), "", _hop(edge, orphan, targets[0]), now)
     sending.stop(edge, call, "cancelled", None, now)
     edge.agenda.arm(call, now + sending.FAILOVER, edge.calls, call.id)
     return True
@@ -139,11 +140,16 @@ def cut(edge: Edge, orphan: Orphan, cause: str, now: int) -> None:
     edge.agenda.arm(orphan, now + sending.FAILOVER, edge.orphans, orphan.attempt.id)
     targets = edge.targets.of(orphan.attempt.trunk, now)
     if targets:
-        nobody = Server("", "ist.proceeding", now, "", "", 0, None)
-        relay.send_cancel(edge, _client(edge, orphan, _call(orphan, nobody), "", targets[0], now), now)
+        nobody = Server("", "ist.proceeding", now, NextHop("", "", 0), None)
+        hop = _hop(edge, orphan, targets[0])
+        relay.send_cancel(edge, _client(edge, orphan, _call(orphan, nobody), "", hop, now), now)
 
 
-def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, target: Target, now: int) -> Call:
+def _hop(edge: Edge, orphan: Orphan, target: Target) -> NextHop:
+    return edge.hop_to(edge.policy.trunks[orphan.attempt.trunk].listen, target.host, target.port)
+
+
+def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, hop: NextHop, now: int) -> Call:
     """The call as it was while its INVITE was out; `vias` are the caller's, and without a branch it is the first try's.
 
     Of the INVITE only that is known which its CANCEL and the ACK of a refusal repeat.
@@ -152,7 +158,7 @@ def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, target: 
     if orphan.cause:
         call.cancelled, call.final = orphan.cause, sending.CUT
     edge.servers[call.server.key] = call.server
-    call.client = client = _client(edge, orphan, call, branch, target, now)
+    call.client = client = _client(edge, orphan, call, branch, hop, now)
     edge.clients[client.key] = client
     edge.step(client, "1xx", now)
     edge.adopt_orphan(call.id)
@@ -167,23 +173,23 @@ def _call(orphan: Orphan, server: Server) -> Call:
     return call
 
 
-def _client(edge: Edge, orphan: Orphan, call: Call, branch: str, target: Target, now: int) -> Client:
+def _client(edge: Edge, orphan: Orphan, call: Call, branch: str, hop: NextHop, now: int) -> Client:
     prototype, verdict = orphan.prototype, orphan.verdict
     branch = branch or sending.branch_of(edge, call, prototype.invite_cseq)
     limit = now + verdict.ring_limit_s * SECOND
-    client = Client(branch, now, "INVITE", edge.policy.trunks[call.trunk].listen, target.host, target.port, limit)
+    client = Client(branch, now, "INVITE", hop, limit)
     client.server, client.call, client.dialog = call.server, call.id, prototype
     if verdict.send_caller is not None:
         client.restore = (("from", prototype.caller.seen),)
         prototype.caller.name = shown_from(prototype.caller.seen, orphan.attempt, verdict.send_caller)
     headers = [
-        ("Via", edge.via(client.listener, branch)),
+        ("Via", edge.via(hop.listener, branch)),
         ("From", prototype.caller.name),
         ("To", prototype.callee.name),
         ("Call-ID", wire(prototype.call_id)),
         ("CSeq", b"%d INVITE" % prototype.invite_cseq),
     ]
-    uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(target.host, target.port)
+    uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(hop.host, hop.port)
     client.last = build_request("INVITE", uri, headers).to_bytes()
     return client
 
@@ -194,10 +200,11 @@ def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
     The carrier repeats it; if it names somebody else, the caller's record holds.
     """
     prototype, via = orphan.prototype, parse_via(vias[0])
-    caller, host, port = prototype.caller, via.received or via.host, via.rport or via.port or 5060
-    party = edge.peers.find(caller.listener, host)
+    caller = prototype.caller
+    hop = _hop_by_via(edge, caller.listener, via)
+    party = edge.peers.find(caller.listener, hop.host)
     if party is None or not is_party(party, caller.party):
-        host, port = caller.host, caller.port
+        hop = edge.hop_of(caller)
     lines = [b"Via: " + value for value in vias]
     lines += [
         b"From: " + prototype.caller.seen,
@@ -205,8 +212,8 @@ def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
         b"CSeq: %d INVITE" % prototype.invite_cseq,
     ]
     head = ReplyHead(b"\r\n".join(lines) + b"\r\n", b"To: " + prototype.callee.name, False)
-    key = key_of(vias[0], host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
-    return Server(key, "ist.proceeding", now, caller.listener, host, port, head)
+    key = key_of(vias[0], hop.host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
+    return Server(key, "ist.proceeding", now, hop, head)
 
 
 # --- without state --------------------------------------------------------------------------------------------------
@@ -240,10 +247,15 @@ def _by_via(edge: Edge, response: Response, listener: str | None) -> None:
     response.pop_first("via")
     if listener is None or not response.has("via"):
         return
-    via = response.top_via
-    host = via.received or via.host
-    if edge.peers.find(listener, host) is not None:
-        edge.transmit(listener, response.to_bytes(), host, via.rport or via.port or 5060)
+    hop = _hop_by_via(edge, listener, response.top_via)
+    if edge.peers.find(listener, hop.host) is not None:
+        edge.transmit(hop, response.to_bytes())
+
+
+def _hop_by_via(edge: Edge, listener: str, via: Via) -> NextHop:
+    """Where a Via that we stamped says that its answers go; the port of a connection that is gone means nothing."""
+    rport = None if listener in edge.streams else via.rport
+    return edge.hop_to(listener, via.received or via.host, rport or via.port or edge.ports[listener])
 
 
 def _listener(edge: Edge, response: Response, origin: Origin) -> str | None:
@@ -279,8 +291,9 @@ def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
         routes=routes,
         cseq=-1,
         host=origin.host,
-        port=origin.port,
+        port=edge.port_of(origin),
         listener=origin.listener,
+        flow=origin.flow,
     )
     dialog = Dialog(id, response.call_id, caller, callee, state="confirmed", invite_cseq=number)
     edge.locate(callee)
@@ -295,7 +308,7 @@ def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
 
 def _way_back(edge: Edge, response: Response, origin: Origin) -> tuple[bytes, tuple[bytes, ...]]:
     """Target and route set of whoever answered; where they can't be read, the address that it answered from."""
-    here = b"sip:" + host_port_bytes(origin.host, origin.port)
+    here = b"sip:" + host_port_bytes(origin.host, edge.port_of(origin))
     try:
         above = response.all("record-route")
         ours = next((i for i, value in enumerate(above) if edge.named_by(value) is not None), 0)
@@ -327,9 +340,9 @@ def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, 
         out.lead("route", route)
     branch = edge.tokens.branch(id, f"r{edge.tokens.number(now)}")
     data = out.write(edge.via(listener, branch))
-    client = Client(branch, now, request.method, listener, uri.host, uri.port or 5060)
+    client = Client(branch, now, request.method, edge.hop_to(listener, uri.host, uri.port or edge.ports[listener]))
     if server is None:
-        edge.transmit(listener, data, client.host, client.port)
+        edge.transmit(client.hop, data)
     else:
         client.server, client.purpose = server, "passing"
         edge.send(client, data)

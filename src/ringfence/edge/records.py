@@ -21,6 +21,7 @@ from ringfence.model.attempt import Attempt
 from ringfence.model.verdict import Verdict
 from ringfence.sip.build import ReplyHead
 from ringfence.sip.dialog import Dialog
+from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request
 from ringfence.sip.transaction import Transaction
 
@@ -43,6 +44,10 @@ class Origin(NamedTuple):
     party: Party
     former: bool = False
     """Known only to the policy before this one: may end its calls, not begin any."""
+    flow: int = 0
+    """The connection it came on; 0 over UDP."""
+    dialled: bool = False
+    """Whether that connection was opened by us: then `port` is one that the far end listens on."""
 
 
 class Server(Transaction):
@@ -50,10 +55,8 @@ class Server(Transaction):
 
     __slots__ = ("call", "head", "merge")
 
-    def __init__(
-        self, key: str, state: str, now: int, listener: str, host: str, port: int, head: ReplyHead | None
-    ) -> None:
-        super().__init__(key, state, now, listener, host, port)
+    def __init__(self, key: str, state: str, now: int, hop: NextHop, head: ReplyHead | None) -> None:
+        super().__init__(key, state, now, hop)
         self.head = head
         self.call = ""
         """Of an INVITE: the key of the Call that answers it, or of the Client that it was forwarded by."""
@@ -69,8 +72,8 @@ class Client(Transaction):
         "session", "side",
     )  # fmt: skip
 
-    def __init__(self, key: str, now: int, method: str, listener: str, host: str, port: int, limit: int = 0) -> None:
-        super().__init__(key, "ict.calling" if method == "INVITE" else "nict.trying", now, listener, host, port, limit)
+    def __init__(self, key: str, now: int, method: str, hop: NextHop, limit: int = 0) -> None:
+        super().__init__(key, "ict.calling" if method == "INVITE" else "nict.trying", now, hop, limit)
         self.method = method
         self.purpose = "begin"
         """begin: an INVITE that begins a call; inside: in a dialog; register; ours: a BYE of ours; quiet: a CANCEL of

@@ -34,14 +34,14 @@ def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: i
         return
     target = targets[0]
     branch = edge.tokens.branch(edge.tokens.new_id(now), "reg")
-    client = Client(branch, now, "REGISTER", trunk.listen, target.host, target.port)
+    client = Client(branch, now, "REGISTER", edge.hop_to(trunk.listen, target.host, target.port))
     client.server, client.purpose = server, "register"
     client.register = passwords.registering(request, source.name, origin)
     out = Outgoing(request, _registrar(edge, request.uri, target))
     contacts = request.all("contact")
     if contacts and contacts != [b"*"]:
         out.put("contact", *[_own(edge, value, source.name, origin, trunk.listen) for value in contacts])
-    edge.send(client, out.write(edge.via(client.listener, branch)))
+    edge.send(client, out.write(edge.via(client.hop.listener, branch)))
 
 
 def _trunk(edge: Edge, source: Source, registrar: str) -> Trunk:
@@ -62,11 +62,11 @@ def _own(edge: Edge, value: bytes, source: str, origin: Origin, listener: str) -
     """`<sip:USER@us;rf=TOKEN>`, where the token holds the source, its address and its own Contact URI."""
     uri = parse_address(value).uri
     host = uri.host if edge.peers.find(origin.listener, uri.host) == origin.party else origin.host
-    port = (uri.port or 5060) if host == uri.host else origin.port
+    port = (uri.port or edge.ports[origin.listener]) if host == uri.host else edge.port_of(origin)
     token = edge.tokens.contact(f"{source} {host} {port} {text(cut_address(value)[1])}")
     ours = Uri(scheme="sip", user=uri.user or source, user_raw=uri.user_raw or source, host="x")
     user = ours.to_bytes().removeprefix(b"sip:").rpartition(b"@")[0]
-    return b"<sip:%b@%b;rf=%b>%b" % (user, edge.hosts[listener], wire(token), cut_address(value)[2])
+    return b"<sip:%b@%b;rf=%b>%b" % (user, edge.uri_hosts[listener], wire(token), cut_address(value)[2])
 
 
 def answered(edge: Edge, client: Client, response: Response, now: int) -> None:

@@ -30,7 +30,7 @@ def acknowledge(edge: Edge, client: Client, response: Response) -> None:
     """The ACK of an INVITE transaction for a non-2xx final; from then on it is all that is kept of the INVITE."""
     if not client.last.startswith(b"ACK "):
         client.last = _of_invite(client.last, "ACK", response.first("to") or b"")
-    edge.transmit(client.listener, client.last, client.host, client.port)
+    edge.transmit(client.hop, client.last)
 
 
 def cancel(edge: Edge, client: Client, now: int) -> None:
@@ -41,7 +41,7 @@ def cancel(edge: Edge, client: Client, now: int) -> None:
 
 def send_cancel(edge: Edge, client: Client, now: int) -> None:
     """A CANCEL in a transaction of its own, with the branch of its INVITE."""
-    own = Client(cancel_key(client.key), now, "CANCEL", client.listener, client.host, client.port)
+    own = Client(cancel_key(client.key), now, "CANCEL", client.hop)
     own.purpose = "quiet"
     edge.send(own, _of_invite(client.last, "CANCEL", b""))
 

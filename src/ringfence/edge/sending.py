@@ -58,7 +58,7 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
     call.prototype.trunk = "" if call.inbound else call.trunk
     limit = now + call.verdict.ring_limit_s * SECOND if call.verdict is not None else 0
     branch = branch_of(edge, call, call.prototype.invite_cseq)
-    client = Client(branch, now, "INVITE", listener_of(edge, call), target.host, target.port, limit)
+    client = Client(branch, now, "INVITE", edge.hop_to(listener_of(edge, call), target.host, target.port), limit)
     client.server, client.call, client.dialog = call.server, call.id, call.prototype
     call.client = client
     try:
@@ -107,10 +107,10 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
             leg.name = shown_from(leg.seen, call.attempt, call.verdict.send_caller)
             client.restore = (("from", leg.seen),)
             out.put("from", leg.name)
-    client.ours = edge.record_routes(call.id, leg.listener, client.listener)
+    client.ours = edge.record_routes(call.id, leg.listener, client.hop.listener)
     for route in client.ours:
         out.lead("record-route", route)
-    return out.write(edge.via(client.listener, client.key))
+    return out.write(edge.via(client.hop.listener, client.key))
 
 
 # --- failing over ---------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def fail(edge: Edge, call: Call, status: int, now: int) -> None:
     call.worst = status
     client = call.client
     if client is not None and not call.inbound:
-        edge.targets.mark_down(client.host, client.port, now)
+        edge.targets.mark_down(client.hop.host, client.hop.port, now)
     if call.cancelled:
         _give_up(edge, call, now)
         return

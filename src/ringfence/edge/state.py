@@ -17,16 +17,18 @@ from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.tokens import Tokens
 from ringfence.model.fact import Answered, Arrived, AuthFailed, Challenged, DialogChanged, Ended, Registered
-from ringfence.model.settings import Policy
+from ringfence.model.settings import Listen, Policy
 from ringfence.numbers import DialPlan
 from ringfence.sip.address import cut_address
 from ringfence.sip.build import reply
 from ringfence.sip.dialog import Dialog, Leg, next_hop
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes
+from ringfence.sip.hop import DEFAULT_PORT, NextHop
 from ringfence.sip.timers import Agenda
 from ringfence.sip.transaction import OVER, event_of
 from ringfence.sip.uri import parse_uri
+from ringfence.sip.via import Via
 
 MAX_TRANSACTIONS = 200_000
 """Server transactions at once, lingering ones included (about 1 kB each)."""
@@ -95,6 +97,12 @@ class Edge:
             name: host_port_bytes(listen.advertise_host, listen.advertise_port)
             for name, listen in policy.listens.items()
         }
+        self.uri_hosts = {name: self.hosts[name] + _transport(listen) for name, listen in policy.listens.items()}
+        """The same with the transport parameter that our URIs need (§19.1.1)."""
+        self.vias = {name: self._via(listen) for name, listen in policy.listens.items()}
+        self.ports = {name: DEFAULT_PORT[listen.transport] for name, listen in policy.listens.items()}
+        self.streams = {name for name, listen in policy.listens.items() if listen.transport != "udp"}
+        """Listeners that speak over connections."""
         self.keep_messages = policy.ledger.messages
         self.targets.use(policy)
         self._plans: dict[str, DialPlan] = {}
@@ -114,9 +122,9 @@ class Edge:
 
     # --- putting out --------------------------------------------------------------------------------------------
 
-    def transmit(self, listener: str, data: bytes, host: str, port: int) -> None:
+    def transmit(self, hop: NextHop, data: bytes) -> None:
         """Put bytes on the wire."""
-        self.out.append(Send(listener, data, host, port))
+        self.out.append(Send(hop, data))
 
     def note(self, fact: Answered | Arrived | AuthFailed | Challenged | DialogChanged | Ended | Registered) -> None:
         """Tell engine and ledger."""
@@ -133,14 +141,20 @@ class Edge:
             self.out.append(Message(id, call_id, f"out {host}:{port}", data))
 
     def via(self, listener: str, branch: str) -> bytes:
-        """Our Via; rport asks the next hop for symmetric answers (RFC 3581)."""
-        return b"SIP/2.0/UDP %b;rport;branch=%b" % (self.hosts[listener], branch.encode("ascii"))
+        """Our Via."""
+        return self.vias[listener] + branch.encode("ascii")
+
+    def _via(self, listen: Listen) -> bytes:
+        """All of it before the branch; over UDP rport asks the next hop for symmetric answers (RFC 3581)."""
+        symmetric = b";rport" if listen.transport == "udp" else b""
+        protocol = listen.transport.upper().encode("ascii")
+        return b"SIP/2.0/%b %b%b;branch=" % (protocol, self.hosts[listen.name], symmetric)
 
     def record_routes(self, id: str, inner: str, outer: str) -> tuple[bytes, ...]:
         """Our Record-Route values, topmost first: one for each side where the listeners differ (RFC 5658)."""
         user = self.tokens.cookie(id).encode("ascii")
         listeners = (outer,) if inner == outer else (outer, inner)
-        return tuple([b"<sip:%b@%b;lr>" % (user, self.hosts[listener]) for listener in listeners])
+        return tuple([b"<sip:%b@%b;lr>" % (user, self.uri_hosts[listener]) for listener in listeners])
 
     def named_by(self, route: bytes) -> str | None:
         """The attempt that a Route or Record-Route value of ours names; None where it isn't ours."""
@@ -150,6 +164,30 @@ class Edge:
             return self.tokens.read_cookie(parse_uri(cut_address(route)[1]).user)
         except SipParseError:
             return None
+
+    # --- next hops ----------------------------------------------------------------------------------------------
+
+    def hop_to(self, listener: str, host: str, port: int) -> NextHop:
+        """To an address."""
+        return NextHop(listener, host, port, 0, listener in self.streams)
+
+    def hop_of(self, leg: Leg) -> NextHop:
+        """To a leg."""
+        return NextHop(leg.listener, leg.host, leg.port, leg.flow, leg.listener in self.streams)
+
+    def hop_back(self, origin: Origin, via: Via) -> NextHop:
+        """Where responses to a request with this top Via go (§18.2.2, RFC 3581)."""
+        symmetric = "rport" in via.params and not origin.flow
+        port = origin.port if symmetric else via.port or self.ports[origin.listener]
+        return NextHop(origin.listener, origin.host, port, origin.flow, origin.flow != 0)
+
+    def hop_from(self, origin: Origin) -> NextHop:
+        """Where requests to whoever sent a message go, as far as that message tells."""
+        return NextHop(origin.listener, origin.host, self.port_of(origin), origin.flow, origin.flow != 0)
+
+    def port_of(self, origin: Origin) -> int:
+        """Where an origin can be written to; the port that a connection to us comes from says nothing."""
+        return self.ports[origin.listener] if origin.flow and not origin.dialled else origin.port
 
     # --- transactions -------------------------------------------------------------------------------------------
 
@@ -161,9 +199,12 @@ class Edge:
         """Send a response through its transaction; False where it comes too late."""
         if server.step(event_of(status), now) != "send":
             return False
-        self.transmit(server.listener, data, server.host, server.port)
+        self.transmit(server.hop, data)
         if status >= 200:
             server.head = None
+        if server.state == OVER:
+            self.forget(server)
+            return True
         # A 2xx is repeated by the callee, never by us (RFC 6026 §7.1).
         server.last = data if server.state != "ist.accepted" else b""
         if server.wake:
@@ -182,7 +223,7 @@ class Edge:
         """Begin a client transaction."""
         client.last = data
         self.clients[client.key] = client
-        self.transmit(client.listener, data, client.host, client.port)
+        self.transmit(client.hop, data)
         self.agenda.arm(client, client.wake, self.clients, client.key)
 
     def step(self, client: Client, event: str, now: int) -> str:
@@ -277,11 +318,16 @@ class Edge:
         if uri is None or not uri.host:
             return
         if uri.host == leg.host:
-            leg.port = uri.port or 5060
+            leg.port = uri.port or self.ports[leg.listener]
             return
         party = self.peers.find(leg.listener, uri.host)
         if party is not None and is_party(party, leg.party):
-            leg.host, leg.port = uri.host, uri.port or 5060
+            leg.host, leg.port, leg.flow = uri.host, uri.port or self.ports[leg.listener], 0
+
+
+def _transport(listen: Listen) -> bytes:
+    """UDP is what a URI without it means."""
+    return b"" if listen.transport == "udp" else b";transport=" + listen.transport.encode("ascii")
 
 
 def is_party(party: Party, label: str) -> bool:

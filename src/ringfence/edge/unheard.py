@@ -36,7 +36,7 @@ def recall(edge: Edge, request: Request, origin: Origin, now: int) -> None:
         rest = tuple(route for route, id in routes if id is None)
         callee = _told_by_caller(edge, orphan, request, rest, now)
     elif _from_callee(orphan, request, origin):
-        callee = _itself(orphan, request, origin)
+        callee = _itself(edge, orphan, request, origin)
     if callee is not None:
         _answered(edge, orphan, callee, now)
 
@@ -64,9 +64,9 @@ def _told_by_caller(edge: Edge, orphan: Orphan, request: Request, routes: tuple[
     return leg
 
 
-def _itself(orphan: Orphan, request: Request, origin: Origin) -> Leg:
+def _itself(edge: Edge, orphan: Orphan, request: Request, origin: Origin) -> Leg:
     """The callee as it writes to us; its route set it doesn't say."""
-    name, host, port = request.first("from") or b"", origin.host, origin.port
+    name, host, port = request.first("from") or b"", origin.host, edge.port_of(origin)
     target = contact_uri(request) or b"sip:" + host_port_bytes(host, port)
     label = f"trunk:{orphan.attempt.trunk}"
     return Leg(label, request.from_tag or "", name, name, target, (), -1, host, port, origin.listener)

@@ -14,6 +14,7 @@ from ringfence.numbers.blocklist import BlockList
 from ringfence.numbers.deck import RateDeck
 from ringfence.numbers.risk import RiskTable
 from ringfence.numbers.settings import PlanSettings
+from ringfence.sip.hop import Transport
 
 Mode = Literal["enforce", "observe", "off"]
 WhenDown = Literal["national_only", "refuse", "allow"]
@@ -168,7 +169,7 @@ class Listen(Settings, frozen=True, kw_only=True):
     port: int
     advertise_host: str
     advertise_port: int
-    transport: Literal["udp"] = "udp"
+    transport: Transport = "udp"
 
 
 class PermitException(Settings, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan, numbering
 from ringfence.rules import words
 from ringfence.server.clock import Clock
+from ringfence.sip.hop import NextHop
 
 log = logging.getLogger("ringfence.guard")
 
@@ -64,8 +65,7 @@ TOLD = Answered | Ended
 RELIED_ON = Contained | Released | Accepted
 """Facts that somebody was promised."""
 
-Transmit = Callable[[str, bytes, str, int], None]
-"""(listener, datagram, host, port)."""
+Transmit = Callable[[NextHop, bytes], None]
 
 
 class Guard:
@@ -76,7 +76,7 @@ class Guard:
         self.edge = edge
         self.ledger = ledger
         self.clock = clock
-        self.transmit: Transmit = lambda listener, data, host, port: None
+        self.transmit: Transmit = lambda hop, data: None
         """Set by the life cycle once the sockets are open."""
         self.errors = 0
         """Attempts over which the engine stumbled."""
@@ -142,7 +142,7 @@ class Guard:
         while effects := self.edge.effects():
             for effect in effects:
                 if isinstance(effect, Send):
-                    self.transmit(effect.listener, effect.data, effect.host, effect.port)
+                    self.transmit(effect.hop, effect.data)
                 elif isinstance(effect, Message):
                     self._keep(effect)
                 elif isinstance(effect, Note):

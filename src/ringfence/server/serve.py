@@ -44,6 +44,7 @@ from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
 from ringfence.server.secret import load_secret
+from ringfence.sip.hop import NextHop
 
 log = logging.getLogger("ringfence.serve")
 
@@ -163,10 +164,10 @@ class Server:
     def _deliver(self, listener: str) -> Deliver:
         return lambda batch, came_ns: self.guard.received(listener, batch, came_ns)
 
-    def _transmit(self, listener: str, data: bytes, host: str, port: int) -> None:
-        socket = self.sockets.get(listener)
+    def _transmit(self, hop: NextHop, data: bytes) -> None:
+        socket = self.sockets.get(hop.listener)
         if socket is not None:
-            socket.send(data, host, port)
+            socket.send(data, hop.host, hop.port)
 
     def _signals(self, loop: asyncio.AbstractEventLoop) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

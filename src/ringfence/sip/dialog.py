@@ -50,6 +50,8 @@ class Leg(msgspec.Struct, gc=False, array_like=True):
     """Address its messages come from."""
     port: int
     listener: str
+    flow: int = 0
+    """The connection it spoke on last, 0 for none: while that is open it is written to there."""
 
 
 class Dialog(msgspec.Struct, gc=False, array_like=True):

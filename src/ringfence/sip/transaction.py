@@ -20,14 +20,16 @@ Actions, done by the caller of `step`:
     cancel   send CANCEL (§9.1, §16.8)
     fail     tell the core that nobody answered (it counts as 408, §16.7 step 6)
 
-`CLOCKS` gives for each state when to repeat and when to give up. Both are entered with the state. A transaction is in
-one of the core's tables as long as it isn't `over`, and holds its last message until then and nothing else.
+`CLOCKS` gives for each state when to repeat and when to give up, `RELIABLE` the same over TCP and TLS. Both are entered
+with the state. A transaction is in one of the core's tables as long as it isn't `over`, and holds its last message
+until then and nothing else.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from ringfence.sip.hop import NextHop
 from ringfence.sip.timers import PATIENCE, T1, T2, T4, TIMER_C, TIMER_D
 
 OVER = "over"
@@ -123,7 +125,6 @@ ROWS = (
 TABLE = {state: {row.event: row for row in ROWS if row.state == state} for state, *_ in ROWS}
 """By state, then by event."""
 
-# Over unreliable transports; over reliable ones retry is 0 and the lingering states end at once (§17.1.1.2).
 CLOCKS = {
     "ist.proceeding": Clock(0, 0, 0),
     "ist.completed": Clock(T1, T2, PATIENCE),  # G, H
@@ -143,6 +144,16 @@ CLOCKS = {
     "nict.completed": Clock(0, 0, T4),  # K
     OVER: Clock(0, 0, 0),
 }
+"""Over UDP."""
+AT_ONCE = -1
+"""`expire` of a state that is over as soon as it is entered."""
+_LINGERING = {"ist.confirmed", "nist.completed", "ict.completed", "nict.completed"}
+"""States that only wait for repetitions of a lossy network: I, J, D, K are zero over a reliable one (table 4)."""
+RELIABLE = {
+    state: clock._replace(retry=0, cap=0, expire=AT_ONCE if state in _LINGERING else clock.expire)
+    for state, clock in CLOCKS.items()
+}
+"""Over TCP and TLS: A, E and G don't run. B, F and H do, and L and M (RFC 6026 §8.7): a call may be answered twice."""
 
 
 def event_of(status: int) -> str:
@@ -155,13 +166,12 @@ def event_of(status: int) -> str:
 class Transaction:
     """One transaction; its user keeps it in a table under `key` and has the agenda wake it at `wake`."""
 
-    __slots__ = ("_give_up", "_interval", "armed", "host", "key", "last", "limit", "listener", "port", "state", "wake")
+    __slots__ = ("_give_up", "_interval", "armed", "hop", "key", "last", "limit", "state", "wake")
 
-    def __init__(self, key: str, state: str, now: int, listener: str, host: str, port: int, limit: int = 0) -> None:
+    def __init__(self, key: str, state: str, now: int, hop: NextHop, limit: int = 0) -> None:
         self.key = key
-        self.listener = listener
-        self.host = host
-        self.port = port
+        self.hop = hop
+        """Where its messages go."""
         self.last = b""
         """What `repeat` sends: the last response of a server, the request of a client."""
         self.limit = limit
@@ -191,8 +201,11 @@ class Transaction:
         return self.step("retry", now)
 
     def _enter(self, state: str, now: int) -> None:
+        retry, _, expire, bounded = (RELIABLE if self.hop.reliable else CLOCKS)[state]
+        if expire == AT_ONCE:
+            self._enter(OVER, now)
+            return
         self.state = state
-        retry, _, expire, bounded = CLOCKS[state]
         self._interval = retry
         if state != "nict.proceeding":  # there timer F runs on
             self._give_up = now + expire if expire else 0
