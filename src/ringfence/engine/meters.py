@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from ringfence.engine.bucket import TokenBucket
-from ringfence.engine.plan import Counter, Gauge, Plan
+from ringfence.engine.plan import Counter, Gauge, Part, Plan
 from ringfence.engine.window import RollingWindow
 from ringfence.model.meter import Charge, Hold, MeterKey, Reading
 from ringfence.model.time import Instant
@@ -29,7 +29,7 @@ MAX_CALLERS = 20_000
 KEPT_PAYMENTS = 4
 """Payments of a call that are kept apart: what comes back at its end is out of the last one or two. The ones before are
 one sum as of the first: given back from there, it would count for too long rather than too short a time."""
-PLANS = 2048
+PLANS = 4096
 """Tuples of charges whose counters are kept ready."""
 SWEEP = 5
 """Callers that are looked at in a tick for being idle."""
@@ -72,6 +72,8 @@ class Meters:
         self._buckets: dict[MeterKey, TokenBucket] = {}
         self._plans: dict[int, Plan] = {}
         """By the identity of the charges, which a plan keeps alive."""
+        self._shared: dict[tuple[Charge, ...], Part] = {}
+        """By the charges that aren't an extension's."""
         self._holds: dict[str, Held] = {}
         self._callers: dict[str, Caller] = {}
         self._sweep: deque[Caller] = deque()
@@ -142,19 +144,12 @@ class Meters:
         self._free_slots(held, now)
 
     def _ask(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> Reading:
-        plan = self._plan(hold.charges)
-        granted, delay, observed = True, 0, []
-        for counter, amount, most in plan.without(spent) if spent else plan.counted:
-            value = counter.read(now) + amount
-            if value > most:
-                granted = False
-            observed.append(value)
-        for place, bucket, charge in plan.rates:
-            value = 0 if charge.meter in spent else bucket.wait_us(charge, now)
-            if charge.enforced:
-                granted = granted and value <= charge.pace_us
-                delay = max(delay, value)
-            observed.insert(place, value)
+        observed: list[int] = []
+        granted, delay = True, 0
+        for part in self._plan(hold.charges).parts:
+            values, fits, wait = part.ask(spent, now)
+            observed += values
+            granted, delay = granted and fits, max(delay, wait)
         return Reading(granted, now, tuple(observed), delay if granted else 0)
 
     def _enter(self, hold: Hold, reading: Reading, spent: frozenset[MeterKey]) -> None:
@@ -165,17 +160,14 @@ class Meters:
 
     def _take(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> None:
         plan = self._plan(hold.charges)
-        for counter, amount, _ in [row for row in plan.without(spent) if row[1]] if spent else plan.counted:
-            counter.add(amount, now)
-        for _, bucket, charge in plan.rates:
-            if charge.meter not in spent:
-                bucket.take(charge, now)
+        for part in plan.parts:
+            part.take(spent, now)
         paid = [(now, plan.amount)] if plan.amount else []
         self._holds[hold.id] = Held(hold.charges, paid, hold.expires, spent)
 
     def _pay(self, held: Held, charges: tuple[Charge, ...], now: Instant) -> None:
-        for counter, amount, _ in self._plan(charges).counted:
-            counter.add(amount, now)
+        for part in self._plan(charges).parts:
+            part.take((), now)
         if charges:
             held.paid.append((now, charges[0].amount))
         if len(held.paid) > KEPT_PAYMENTS:
@@ -214,11 +206,23 @@ class Meters:
         plan = self._plans.get(id(charges))
         if plan is None:
             if len(self._plans) >= PLANS:
-                self._plans.clear()
-            keys = [charge.meter for charge in charges]
-            counters = [self._bucket(key) if key.quantity == "rate" else self._counter(key) for key in keys]
-            plan = self._plans[id(charges)] = Plan(charges, counters)
+                del self._plans[next(iter(self._plans))]
+            own = next((n for n, charge in enumerate(charges) if charge.meter.scope == "caller"), len(charges))
+            parts = self._shared_part(charges[:own]), self._part(charges[own:])
+            plan = self._plans[id(charges)] = Plan.of(charges, parts)
         return plan
+
+    def _shared_part(self, charges: tuple[Charge, ...]) -> Part:
+        part = self._shared.get(charges)
+        if part is None:
+            if len(self._shared) >= PLANS:
+                del self._shared[next(iter(self._shared))]
+            part = self._shared[charges] = self._part(charges)
+        return part
+
+    def _part(self, charges: tuple[Charge, ...]) -> Part:
+        keys = [charge.meter for charge in charges]
+        return Part(charges, [self._bucket(key) if key.quantity == "rate" else self._counter(key) for key in keys])
 
     def _counter(self, key: MeterKey) -> Counter:
         counter = self._counters.get(key)
@@ -278,7 +282,7 @@ class Meters:
         for key in caller.keys:
             self._counters.pop(key, None)
             self._buckets.pop(key, None)
-        self._plans.clear()
+        self._plans = {key: plan for key, plan in self._plans.items() if caller.name not in plan.callers}
 
     # Snapshots.
 

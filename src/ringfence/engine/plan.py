@@ -1,16 +1,19 @@
 """The charges of a hold, with the counters of this node that they go to: looked up once for as long as both are there.
 
 Every attempt of an extension on a trunk to a class at a price has the very same tuple of charges (see `charges.py`),
-so that a plan is found by the identity of that tuple.
+so that a plan is found by the identity of that tuple. Most of its some forty charges are those of trunk, source and
+tenant, which all extensions share; so they are a part that all plans share. What is to be done for each charge stands
+in lists, and nothing is decided again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable
+from typing import NamedTuple
 
 from ringfence.engine.bucket import TokenBucket
-from ringfence.engine.window import NEVER, RollingWindow
-from ringfence.model.meter import Charge, MeterKey
+from ringfence.engine.window import RollingWindow
+from ringfence.model.meter import UNLIMITED, Charge, MeterKey
 from ringfence.model.time import Instant
 
 
@@ -32,23 +35,24 @@ class Gauge:
 
 
 Counter = Gauge | RollingWindow
-Row = tuple[Counter, int, int]
-"""Counter, amount, and what refuses: NEVER where nothing does."""
 
 
-class Plan:
-    """Of one tuple of charges."""
+class Part:
+    """Some charges of a hold; `spent` are meters that it was charged on before and for good."""
 
-    __slots__ = ("amount", "charges", "counted", "gauges", "money", "money_keys", "rates")
+    __slots__ = ("amount", "charges", "counted", "gauges", "limits", "money", "rates", "windows")
 
     def __init__(self, charges: tuple[Charge, ...], counters: list[Counter | TokenBucket]) -> None:
         self.charges = charges
-        self.counted: list[Row] = []
+        self.counted: list[tuple[Counter, int]] = []
+        """All but rates, in order, each with its amount; and windows and gauges apart."""
+        self.windows: list[tuple[RollingWindow, int]] = []
+        self.gauges: list[tuple[Gauge, int]] = []
+        self.limits: list[tuple[int, int]] = []
+        """What refuses: a place among those counted, and the most that may be there."""
         self.rates: list[tuple[int, TokenBucket, Charge]] = []
         """Place among the charges, bucket and charge."""
-        self.gauges: list[tuple[Gauge, int]] = []
         self.money: list[RollingWindow] = []
-        self.money_keys = [charge.meter for charge in charges if charge.meter.quantity == "money"]
         self.amount = 0
         """Of money."""
         for place, (charge, counter) in enumerate(zip(charges, counters, strict=True)):
@@ -58,15 +62,72 @@ class Plan:
         if isinstance(counter, TokenBucket):
             self.rates.append((place, counter, charge))
             return
-        self.counted.append((counter, charge.amount, charge.limit if charge.enforced else NEVER))
+        if charge.enforced and charge.limit < UNLIMITED:
+            self.limits.append((len(self.counted), charge.limit))
+        self.counted.append((counter, charge.amount))
         if isinstance(counter, Gauge):
             self.gauges.append((counter, charge.amount))
-        elif charge.meter.quantity == "money":
+            return
+        self.windows.append((counter, charge.amount))
+        if charge.meter.quantity == "money":
             self.money.append(counter)
             self.amount = charge.amount
 
-    def without(self, spent: Container[MeterKey]) -> Iterator[Row]:
-        """What is counted, with no amount for meters that are charged already."""
+    def ask(self, spent: Container[MeterKey], now: Instant) -> tuple[list[int], bool, int]:
+        """What each meter would show with its charge, whether all are granted, and how long the call has to wait."""
+        for window, _ in self.windows:
+            if now >= window.expires:
+                window.drop(now)
+        observed = [counter.total + amount for counter, amount in (self._unspent(spent) if spent else self.counted)]
+        granted, delay = True, 0
+        for place, most in self.limits:
+            if observed[place] > most:
+                granted = False
+        for place, bucket, charge in self.rates:
+            value = 0 if charge.meter in spent else bucket.wait_us(charge, now)
+            if charge.enforced:
+                granted = granted and value <= charge.pace_us
+                delay = max(delay, value)
+            observed.insert(place, value)
+        return observed, granted, delay
+
+    def take(self, spent: Container[MeterKey], now: Instant) -> None:
+        """Charge what isn't spent."""
+        for counter, amount in self._unspent(spent) if spent else self.counted:
+            if amount:
+                counter.add(amount, now)
+        for _, bucket, charge in self.rates:
+            if charge.meter not in spent:
+                bucket.take(charge, now)
+
+    def _unspent(self, spent: Container[MeterKey]) -> Iterable[tuple[Counter, int]]:
+        """What is counted, with no amount for what is spent."""
         keys = (charge.meter for charge in self.charges if charge.meter.quantity != "rate")
-        for (counter, amount, most), key in zip(self.counted, keys, strict=True):
-            yield counter, 0 if key in spent else amount, most
+        for (counter, amount), key in zip(self.counted, keys, strict=True):
+            yield counter, 0 if key in spent else amount
+
+
+class Plan(NamedTuple):
+    """Of one tuple of charges."""
+
+    charges: tuple[Charge, ...]
+    parts: tuple[Part, ...]
+    money_keys: list[MeterKey]
+    money: list[RollingWindow]
+    amount: int
+    """Of money."""
+    gauges: list[tuple[Gauge, int]]
+    callers: frozenset[str]
+
+    @classmethod
+    def of(cls, charges: tuple[Charge, ...], parts: tuple[Part, ...]) -> Plan:
+        """The plan of charges that are in these parts."""
+        return cls(
+            charges=charges,
+            parts=parts,
+            money_keys=[charge.meter for charge in charges if charge.meter.quantity == "money"],
+            money=[window for part in parts for window in part.money],
+            amount=max((part.amount for part in parts), default=0),
+            gauges=[row for part in parts for row in part.gauges],
+            callers=frozenset(charge.meter.name for charge in charges if charge.meter.scope == "caller"),
+        )

@@ -18,13 +18,13 @@ NEVER: Instant = 2**63
 class RollingWindow:
     """The sum of what was added during the last `window_s` seconds, rounded up to whole buckets."""
 
-    __slots__ = ("_bucket_us", "_buckets", "_ends", "_expires", "total")
+    __slots__ = ("_bucket_us", "_buckets", "_ends", "expires", "total")
 
     def __init__(self, window_s: int) -> None:
         self._bucket_us = window_s * SECOND // BUCKETS
         self._buckets: list[int] = []
         """Number and amount of each bucket that isn't empty, alternating, oldest first."""
-        self._expires: Instant = NEVER
+        self.expires: Instant = NEVER
         """When the oldest bucket is wholly out of the window."""
         self._ends: Instant = 0
         """The end of the newest bucket."""
@@ -32,12 +32,13 @@ class RollingWindow:
 
     def read(self, now: Instant) -> int:
         """The sum at `now`; buckets that are wholly out of the window are dropped."""
-        if now >= self._expires:
-            self._drop(now // self._bucket_us - BUCKETS)
+        if now >= self.expires:
+            self.drop(now)
         return self.total
 
-    def _drop(self, oldest: int) -> None:
-        buckets = self._buckets
+    def drop(self, now: Instant) -> None:
+        """Forget buckets that are wholly out of the window."""
+        buckets, oldest = self._buckets, now // self._bucket_us - BUCKETS
         while buckets and buckets[0] < oldest:
             self.total -= buckets[1]
             del buckets[:2]
@@ -45,7 +46,7 @@ class RollingWindow:
 
     def _find_ends(self) -> None:
         buckets = self._buckets
-        self._expires = (buckets[0] + BUCKETS + 1) * self._bucket_us if buckets else NEVER
+        self.expires = (buckets[0] + BUCKETS + 1) * self._bucket_us if buckets else NEVER
         self._ends = (buckets[-2] + 1) * self._bucket_us if buckets else 0
 
     def add(self, amount: int, now: Instant) -> None:
