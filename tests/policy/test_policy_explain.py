@@ -36,6 +36,7 @@ def decide(attempt: Attempt, at: Instant) -> tuple[Judgement, Verdict]:
         hold=Hold("explain", "here", charges, at),
         charge_rules=("concurrent-calls",) * len(charges),
         charge_where=("trunk.carrier.concurrent.block", "")[: len(charges)],
+        charge_levels=tuple(charge.level for charge in charges),
         emergency=False,
         send_user=f"+{number.e164}",
         send_caller=None,

@@ -33,10 +33,24 @@ class Dues(NamedTuple):
     charges: tuple[Charge, ...] = ()
     rules: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
+    """What the meters show from here on is a hit."""
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Charge, str, str]]) -> Dues:
+        """Those of charges with their rules and keys."""
+        found = list(rows)
+        charges, rules, where = zip(*found, strict=True) if found else ((), (), ())
+        return cls(charges, rules, where, tuple(charge.level for charge in charges))
 
     def and_(self, more: Dues) -> Dues:
         """Both."""
-        return Dues(self.charges + more.charges, self.rules + more.rules, self.where + more.where)
+        return Dues(
+            self.charges + more.charges,
+            self.rules + more.rules,
+            self.where + more.where,
+            self.levels + more.levels,
+        )
 
 
 class Charges:
@@ -74,8 +88,7 @@ class Charges:
             yield from _both("tenant", source.tenant, klass, self._policy.tenants[source.tenant].bounds)
 
     def _dues(self, all_scoped: Iterable[Scoped], source: Source, money: int | None) -> Dues:
-        rows = [row for scoped in all_scoped for row in self._rows(scoped, source, money)]
-        return Dues(*map(tuple, zip(*rows, strict=True))) if rows else Dues()
+        return Dues.of(row for scoped in all_scoped for row in self._rows(scoped, source, money))
 
     def _rows(self, scoped: Scoped, source: Source, money: int | None) -> Iterator[tuple[Charge, str, str]]:
         for rule in CAP_RULES:

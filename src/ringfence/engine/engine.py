@@ -256,7 +256,7 @@ class Engine:
 
     def _why_refused(self, live: Live, fact: Extended) -> str:
         dues = self._judge.dues(live.attempt, live.klass, 0)
-        place = {charge.meter: (slug, where) for charge, slug, where in zip(*dues, strict=True)}
+        place = {row[0].meter: row[1:] for row in zip(dues.charges, dues.rules, dues.where, strict=True)}
         told = [
             cap_finding(*place[charge.meter], charge, observed).text
             for charge, observed in zip(fact.hold.charges, fact.reading.observed, strict=True)

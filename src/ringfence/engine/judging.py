@@ -193,12 +193,12 @@ class Judge:
         if not case.contained or self._slowing == "off":
             return dues
         enforced = case.source.mode == self._slowing == "enforce"
-        slowed = tuple(
-            SLOWED.charge(SCOPES[held.entity], held.name, enforced)
+        slowed = (
+            (SLOWED.charge(SCOPES[held.entity], held.name, enforced), SLOWED.slug, "")
             for held in case.contained
             if held.action == "slow" and held.entity in SCOPES
         )
-        return dues.and_(Dues(slowed, (SLOWED.slug,) * len(slowed), ("",) * len(slowed)))
+        return dues.and_(Dues.of(slowed))
 
     def _counted(self, case: Case) -> Dues:
         """Charges of an emergency call: never a reason to refuse or to wait."""
@@ -215,6 +215,7 @@ class Judge:
             hold=Hold(case.attempt.id, self._node, dues.charges, expires),
             charge_rules=dues.rules,
             charge_where=dues.where,
+            charge_levels=dues.levels,
             emergency=emergency,
             send_user=_send_user(case.destination, case.source, case.trunk),
             send_caller=_send_caller(case),
@@ -235,6 +236,7 @@ class Judge:
             hold=Hold(attempt.id, self._node, (), now),
             charge_rules=(),
             charge_where=(),
+            charge_levels=(),
             emergency=False,
             send_user="",
             send_caller=None,

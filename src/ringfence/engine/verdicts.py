@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import ge
 
 import msgspec
 
@@ -24,9 +25,11 @@ _CAPS = {rule.slug: rule for rule in CAP_RULES}
 
 def conclude(judgement: Judgement, reading: Reading) -> Verdict:
     """The verdict, with every hit: those of the rules in their order, then those of the meters."""
-    found = list(_cap_hits(judgement, reading))
-    hits = (*judgement.hits, *(hit for _, hit in found), *_busy(judgement, reading, found))
-    hits += tuple(_suspicious(judgement, hits))
+    hits = judgement.hits
+    if any(map(ge, reading.observed, judgement.charge_levels)):
+        hits += tuple(_met(judgement, reading))
+    if hits:
+        hits += tuple(_suspicious(judgement, hits))
     deciding = next((hit for hit in hits if refuses(hit)), None) if not judgement.emergency else None
     if deciding is not None:
         return refusal(judgement, hits, deciding, _incident(judgement, hits, refused=True))
@@ -143,6 +146,13 @@ def _suspicious(judgement: Judgement, hits: tuple[Hit, ...]) -> Iterator[Hit]:
 def refuses(hit: Hit) -> bool:
     """Whether this hit alone refuses a call."""
     return hit.enforced and hit.severity == "block"
+
+
+def _met(judgement: Judgement, reading: Reading) -> Iterator[Hit]:
+    """What the meters say: each of them, and some together."""
+    found = list(_cap_hits(judgement, reading))
+    yield from (hit for _, hit in found)
+    yield from _busy(judgement, reading, found)
 
 
 def _cap_hits(judgement: Judgement, reading: Reading) -> Iterator[tuple[Charge, Hit]]:

@@ -43,6 +43,11 @@ class Charge(msgspec.Struct, frozen=True, gc=False, array_like=True):
     pace_us: int = 0
     """rate meters: how long an attempt may be delayed rather than refused, microseconds."""
 
+    @property
+    def level(self) -> int:
+        """What is observed from here on is more than there should be: over the limit, or at the alert level."""
+        return self.pace_us + 1 if self.meter.quantity == "rate" else min(self.limit + 1, self.alert)
+
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """All charges of one attempt, granted together or not at all."""

@@ -44,6 +44,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Per charge of the hold: the slug of the rule it belongs to."""
     charge_where: tuple[str, ...]
     """Per charge of the hold: the dotted policy key of its limit, empty where only counted."""
+    charge_levels: tuple[int, ...]
+    """Per charge of the hold: what is observed from here on is a hit."""
     emergency: bool
     send_user: str
     """The number in the trunk's own format: the user part that goes to the carrier."""
