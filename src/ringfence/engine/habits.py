@@ -19,7 +19,8 @@ import msgspec
 from ringfence.rules.traits import OFFICE_CALLS
 
 HOURS = 168
-DAY_H, WEEK_H = 24, 168
+DAY_H = 24
+WEEKEND_H = 5 * DAY_H
 FADE = 0.975
 """A day: half in 27 days."""
 MAX_SEEN, MAX_WAYS = 10_000, 100
@@ -133,11 +134,6 @@ class Habits(msgspec.Struct):
         return _share(self.foreign_hours, week_hour)
 
 
-def settled(trace: Trace | None, hour: int, settle_h: int, memory_h: int) -> bool:
-    """Whether this is nothing new."""
-    return trace is not None and hour - trace.first >= settle_h and hour - trace.last <= memory_h
-
-
 def _seen(table: dict[str, Trace], key: str, hour: int, memory_h: int, room: int) -> dict[str, Trace]:
     trace = table.get(key)
     if trace is not None and hour - trace.last <= memory_h:
@@ -175,11 +171,11 @@ def _share(counts: list[float], week_hour: int) -> float:
 
 def _around(counts: list[float], week_hour: int) -> float:
     """The hour with its neighbours, and the same hour of the other days of its kind: five weeks are few."""
-    near = sum(weight * counts[(week_hour + step) % HOURS] for step, weight in zip((-1, 0, 1), SMOOTH, strict=True))
+    before, own, after = SMOOTH
+    near = before * counts[week_hour - 1] + own * counts[week_hour] + after * counts[(week_hour + 1) % HOURS]
     day, hour = divmod(week_hour, DAY_H)
-    days = range(5) if day < 5 else range(5, 7)
-    alike = sum(counts[other * DAY_H + hour] for other in days) / len(days)
-    return (near + alike) / 2
+    alike = counts[hour:WEEKEND_H:DAY_H] if day < 5 else counts[WEEKEND_H + hour :: DAY_H]
+    return (near + sum(alike) / len(alike)) / 2
 
 
 def _office() -> list[float]:

@@ -93,6 +93,8 @@ class Incidents:
     def __init__(self) -> None:
         self._by_id: dict[str, Incident] = {}
         self._by_source: dict[str, dict[str, Incident]] = {}
+        self._areas: dict[str, frozenset[str]] = {}
+        """Areas that the suspects of each go to, by its id."""
 
     def __iter__(self) -> Iterator[Incident]:
         return iter(self._by_id.values())
@@ -106,9 +108,11 @@ class Incidents:
         mine = self.of_source(attempt.source or "", now)
         if not mine:
             return None
-        area = area_of(digits) if digits else ""
-        same = (one for one in mine if area and any(area_of(s.digits) == area for s in one.suspects))
-        return next((one for one in mine if attempt.extension in one.extensions), None) or next(same, None)
+        own = next((one for one in mine if attempt.extension in one.extensions), None)
+        if own is not None or not digits:
+            return own
+        area = area_of(digits)
+        return next((one for one in mine if area in self._areas[one.id]), None)
 
     def decided(self, fact: Decided, digits: str, level: int) -> Incident | None:
         """Take note of a call that belongs to one; gives the incident if it is new. `level`: what refuses."""
@@ -146,9 +150,11 @@ class Incidents:
     def _keep(self, incident: Incident) -> None:
         self._by_id[incident.id] = incident
         self._by_source.setdefault(incident.source, {})[incident.id] = incident
+        self._areas[incident.id] = _areas(incident)
 
     def _forget(self, incident: Incident) -> None:
         del self._by_id[incident.id]
+        del self._areas[incident.id]
         mine = self._by_source[incident.source]
         del mine[incident.id]
         if not mine:
@@ -158,6 +164,7 @@ class Incidents:
         incident.last = suspect.at
         incident.weight = max(incident.weight, suspect.weight)
         incident.suspects = [*incident.suspects[1 - MAX_SUSPECTS :], suspect]
+        self._areas[incident.id] = _areas(incident)
         if suspect.extension not in incident.extensions and len(incident.extensions) < MAX_EXTENSIONS:
             incident.extensions.append(suspect.extension)
 
@@ -214,9 +221,13 @@ class Incidents:
 
     def load(self, state: Any) -> None:
         """Take over what `dump` gave."""
-        self._by_id, self._by_source = {}, {}
+        self._by_id, self._by_source, self._areas = {}, {}, {}
         for one in msgspec.convert(state, list[Incident]):
             self._keep(one)
+
+
+def _areas(incident: Incident) -> frozenset[str]:
+    return frozenset(area_of(suspect.digits) for suspect in incident.suspects if suspect.digits)
 
 
 def _suspect(fact: Decided, digits: str, weight: int, level: int) -> Suspect:

@@ -1,15 +1,21 @@
-"""One attempt abroad beside what is remembered: the numbers that the behaviour rules weigh."""
+"""One attempt abroad beside what is remembered: the numbers that the behaviour rules weigh.
+
+Most calls abroad go where the extension has called before. For them little is worked out; the rest only where
+something is new, since no rule looks at it elsewhere.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ringfence.engine import lately as late
 from ringfence.engine.destinations import digits_of
-from ringfence.engine.habits import Habits, Trace, settled
+from ringfence.engine.habits import Habits, Trace
 from ringfence.engine.inbound import Inbound
-from ringfence.engine.lately import DAY_US, HOUR_US, Lately
-from ringfence.engine.marks import area_of, block_of, network_of
+from ringfence.engine.lately import DAY_US, HOUR_US, Lately, Try
+from ringfence.engine.marks import TIERS, area_of, block_of, network_of
 from ringfence.engine.registrations import Guessed
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.time import SECOND, Instant
@@ -39,7 +45,8 @@ class Look:
         self.week_hour = week_hour
         self.digits = digits_of(destination.number)
         behaviour = state.policy.behaviour
-        self.settle_h, self.memory_h, self.hour = behaviour.settle_h, behaviour.memory_days * 24, now // HOUR_US
+        hour = now // HOUR_US
+        self.settled_by, self.remembered_from = hour - behaviour.settle_h, hour - behaviour.memory_days * 24
         self.extension = state.habits.get(names.extension) or Habits()
         self.source = state.habits.get(names.source) or Habits()
         empty = Lately()
@@ -48,22 +55,17 @@ class Look:
 
     def traits(self, channels: int, usual_channels: int) -> Traits:
         """All of them."""
-        block, mine, day_ago = block_of(self.digits), self.attempt.id, self.now - DAY_US
+        block, mine = block_of(self.digits), self.attempt.id
         hour = list(self.own.since(self.now - HOUR_US, mine))
-        near = self.all.to_block(block, day_ago, mine)
+        near = self.all.to_block(block, self.now - DAY_US, mine)
         new_number = self._number()
-        news = {entry.digits for entry in hour if not entry.known} | ({self.digits} if new_number else set())
-        regions = {entry.region for entry in hour} | {self.destination.number.region}
-        ends = [end for end in self.own.ends if end.at > day_ago]
-        new_ends = [end for end in ends if not end.known]
-        uniform, uniform_s = late.equal_lengths(ends)
+        news = {entry.digits for entry in hour if not entry.known}
+        if new_number:
+            news.add(self.digits)
         live, new = self.state.live, self.attempt.id not in self.state.open
         price = self.destination.price
         price_tier = tier(price.price_micros_per_min) if price is not None else -1
-        inbound = self._inbound()
-        guessed = self._guessed()
-        rings = self.state.rings.of_block(self.attempt.source or "", block, self.now)
-        return Traits(
+        traits = Traits(
             foreign=True,
             channels=channels,
             usual_channels=usual_channels,
@@ -77,18 +79,31 @@ class Look:
             hour_share=self.source.hour_share(self.week_hour),
             foreign_hour_share=self.source.foreign_hour_share(self.week_hour),
             calls_hour=len(hour) + 1,
-            usual_calls_hour=self.extension.usual("calls_hour"),
             numbers_hour=len(news),
-            usual_numbers_hour=self.extension.usual("numbers_hour"),
-            regions_hour=len(regions),
-            usual_regions_hour=self.extension.usual("regions_hour"),
-            block_numbers=len({entry.digits for entry in near} | {self.digits}),
+            regions_hour=len({entry.region for entry in hour} | {self.destination.number.region}),
             forms=len({entry.form for entry in near if entry.digits == self.digits} | {self.attempt.dialled}),
-            run=late.run_length(self.digits, self.own.since(day_ago, mine)),
             parallel=live(self.names.extension) + new,
-            usual_parallel=self.extension.usual("parallel"),
             same_number=live(f"{self.names.source}>{self.digits}") + new,
             usual_same_number=self.source.usual("same_number"),
+        )
+        return self._further(traits, block, hour, near) if traits.new else traits
+
+    def _further(self, traits: Traits, block: str, hour: list[Try], near: list[Try]) -> Traits:
+        """With what is looked at where something is new."""
+        day_ago = self.now - DAY_US
+        ends = [end for end in self.own.ends if end.at > day_ago]
+        new_ends = [end for end in ends if not end.known]
+        uniform, uniform_s = late.equal_lengths(ends)
+        inbound, guessed = self._inbound(), self._guessed()
+        rings = self.state.rings.of_block(self.attempt.source or "", block, self.now)
+        return msgspec.structs.replace(
+            traits,
+            usual_calls_hour=self.extension.usual("calls_hour"),
+            usual_numbers_hour=self.extension.usual("numbers_hour"),
+            usual_regions_hour=self.extension.usual("regions_hour"),
+            usual_parallel=self.extension.usual("parallel"),
+            block_numbers=len({entry.digits for entry in near} | {self.digits}),
+            run=late.run_length(self.digits, self.own.since(day_ago, self.attempt.id)),
             tests=self._tests(),
             nights=sum(night != self.now // DAY_US for night in self.source.nights),
             uniform=uniform,
@@ -114,7 +129,8 @@ class Look:
         return self._old(habits.seen.get(key))
 
     def _old(self, trace: Trace | None) -> bool:
-        return settled(trace, self.hour, self.settle_h, self.memory_h)
+        """Whether this is nothing new."""
+        return trace is not None and trace.first <= self.settled_by and trace.last >= self.remembered_from
 
     def _new(self, key: str) -> Whose:
         """The widest entity for which it is new."""
@@ -139,9 +155,9 @@ class Look:
 
     def _new_tier(self, price_tier: int) -> Whose:
         """Whether nothing as dear was ever called."""
-        if price_tier < 0 or any(self._settled(self.extension, f"p:{t}") for t in range(price_tier, 5)):
+        if price_tier < 0 or any(self._settled(self.extension, mark) for mark in TIERS[price_tier:]):
             return ""
-        return "extension" if any(self._settled(self.source, f"p:{t}") for t in range(price_tier, 5)) else "source"
+        return "extension" if any(self._settled(self.source, mark) for mark in TIERS[price_tier:]) else "source"
 
     def _unseen(self, kind: str, what: str) -> str:
         """What the extension, known for a while, never used; empty where nothing is known or claimed."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ringfence.model.attempt import Destination
 from ringfence.numbers import calling_code
-from ringfence.rules.traits import tier
+from ringfence.rules.traits import TIER_SHARES, tier
 
 ABROAD = ("international", "special")
 """Classes of destination that money is lost to: abroad, of a special kind, or unlisted abroad."""
+TIERS = tuple(f"p:{number}" for number in range(len(TIER_SHARES)))
+"""Under which price classes are remembered, the cheapest first."""
 
 
 def is_foreign(destination: Destination) -> bool:
@@ -36,7 +38,7 @@ def marks(digits: str, region: str, price_micros_per_min: int, *, narrow: bool) 
     """What is seen in a call abroad; `narrow` with number and block. A negative price isn't known."""
     found = [f"c:{region}", f"a:{area_of(digits)}"]
     if price_micros_per_min >= 0:
-        found.append(f"p:{tier(price_micros_per_min)}")
+        found.append(TIERS[tier(price_micros_per_min)])
     if narrow:
         found += [f"n:{digits}", f"b:{block_of(digits)}"]
     return found

@@ -27,7 +27,11 @@ QUIET = 0.15
 
 
 class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Of one attempt. Everything from `new_region` on is worked out for calls abroad or to special kinds only."""
+    """Of one attempt.
+
+    From `new_region` on all is worked out for calls abroad or to special kinds only, and from `usual_calls_hour` on for
+    those among them to something `new`.
+    """
 
     foreign: bool
     """Abroad or of a special kind."""
@@ -56,25 +60,26 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The same of calls abroad."""
     calls_hour: int = 0
     """Calls abroad of the extension within an hour, refused ones too, with this one."""
-    usual_calls_hour: int = 0
     numbers_hour: int = 0
     """New numbers among them."""
-    usual_numbers_hour: int = 0
     regions_hour: int = 0
     """Countries among them."""
-    usual_regions_hour: int = 0
-    block_numbers: int = 0
-    """Numbers of the block that the source called within 24 hours, with this one."""
     forms: int = 0
     """Ways in which this number was dialled at the source within 24 hours, with this one."""
-    run: int = 0
-    """Calls of the extension in a row to numbers next to each other, with this one."""
     parallel: int = 0
     """Calls abroad of the extension that are up, with this one."""
-    usual_parallel: int = 0
     same_number: int = 0
     """Calls of the source to this number that are up, with this one."""
     usual_same_number: int = 0
+
+    usual_calls_hour: int = 0
+    usual_numbers_hour: int = 0
+    usual_regions_hour: int = 0
+    block_numbers: int = 0
+    """Numbers of the block that the source called within 24 hours, with this one."""
+    run: int = 0
+    """Calls of the extension in a row to numbers next to each other, with this one."""
+    usual_parallel: int = 0
     tests: int = 0
     """Short calls of the source to new numbers of this area within a day before."""
     nights: int = 0
@@ -113,6 +118,11 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Missed calls from this number or its block within two days."""
     rung: int = 0
     """Numbers of ours that they rang."""
+
+    @property
+    def new(self) -> bool:
+        """Whether the extension never called the number, its area or its country, or the source its block."""
+        return bool(self.new_number or self.new_block or self.new_area or self.new_region)
 
     @property
     def new_destination(self) -> bool:
