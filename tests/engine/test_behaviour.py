@@ -106,7 +106,8 @@ def test_what_is_seen_is_bounded_and_settles_by_its_first_hour(calls: list[tuple
         habits.see(str(key), hour, 100)
     for trace in habits.seen.values():
         assert trace.first <= trace.last and trace.calls >= 1
-        assert settled(trace, trace.first + 24, 24, 100) == (trace.first + 24 - trace.last <= 100)
+        assert settled(trace, trace.first, 0) and not settled(trace, trace.first - 1, 0)
+        assert settled(trace, trace.first, trace.last) and not settled(trace, trace.first, trace.last + 1)
 
 
 def test_the_latest_stay_when_there_is_no_more_room() -> None:

@@ -134,6 +134,11 @@ class Habits(msgspec.Struct):
         return _share(self.foreign_hours, week_hour)
 
 
+def settled(trace: Trace | None, by: int, since: int) -> bool:
+    """Whether this is nothing new: seen first by an hour, and again since another."""
+    return trace is not None and trace.first <= by and trace.last >= since
+
+
 def _seen(table: dict[str, Trace], key: str, hour: int, memory_h: int, room: int) -> dict[str, Trace]:
     trace = table.get(key)
     if trace is not None and hour - trace.last <= memory_h:

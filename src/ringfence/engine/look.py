@@ -12,7 +12,7 @@ import msgspec
 
 from ringfence.engine import lately as late
 from ringfence.engine.destinations import digits_of
-from ringfence.engine.habits import Habits, Trace
+from ringfence.engine.habits import Habits, Trace, settled
 from ringfence.engine.inbound import Inbound
 from ringfence.engine.lately import DAY_US, HOUR_US, Lately, Try
 from ringfence.engine.marks import TIERS, area_of, block_of, network_of
@@ -126,11 +126,10 @@ class Look:
         )
 
     def _settled(self, habits: Habits, key: str) -> bool:
-        return self._old(habits.seen.get(key))
+        return settled(habits.seen.get(key), self.settled_by, self.remembered_from)
 
     def _old(self, trace: Trace | None) -> bool:
-        """Whether this is nothing new."""
-        return trace is not None and trace.first <= self.settled_by and trace.last >= self.remembered_from
+        return settled(trace, self.settled_by, self.remembered_from)
 
     def _new(self, key: str) -> Whose:
         """The widest entity for which it is new."""
