@@ -11,7 +11,7 @@ from ringfence.engine.engine import Engine
 from ringfence.engine.incidents import MAX_INCIDENTS, MAX_SUSPECTS, Incident
 from ringfence.engine.snapshot import dump, load
 from ringfence.engine.steps import OWNER
-from ringfence.model import SECOND, Accepted, Alert, Answered, Contain, Contained, Cut, Fact, Released, Tick
+from ringfence.model import SECOND, Accepted, Alert, Answered, Contain, Contained, Cut, Ended, Fact, Released, Tick
 from ringfence.testing.trial import Trial
 
 PERMITTED = '[trunk.carrier]\npermit = ["US", "GB", "LV"]\n'
@@ -306,6 +306,41 @@ def test_who_is_slowed_down_gets_one_call_in_half_a_minute(trial: Trial) -> None
         trial.now += 10 * SECOND
     assert came == ["allow", *["slowed-down"] * 3, "allow", *["slowed-down"] * 2]
     assert trial.call("12125550123") == "allow"
+
+
+# --- what an attack leaves behind -----------------------------------------------------------------------------------
+
+
+def taught(trial: Trial) -> dict[str, set[str]]:
+    """What everybody is used to, or will be."""
+    return {name: {*habits.seen, *habits.ways} for name, habits in trial.engine.behaviour.habits.items()}
+
+
+def test_an_attack_teaches_nothing_not_even_by_its_calls_that_were_up(trial: Trial) -> None:
+    before = taught(trial)
+    came = attack(trial, 12)
+    assert came[0] == "allow" and came[-1] == "contained", "its first call was let out, and cut"
+    assert not trial.engine.calls
+    assert taught(trial) == before
+    assert not trial.engine.behaviour.habits["caller:pbx/101"].today
+    trial.now += 2 * DAY
+    trial.happens(Tick(at=trial.now))
+    trial.call(latvian(100))
+    assert "country new" in next(hit.text for hit in trial.hits if hit.rule == "first-ever-destination")
+
+
+@pytest.mark.parametrize("ends", ["by a containment", "by itself"])
+def test_a_call_that_a_person_cuts_does_not_teach(trial: Trial, ends: str) -> None:
+    before = taught(trial)
+    attempt = trial.attempt("011441214960018")
+    assert trial.decide(attempt).verdict.outcome == "allow"
+    trial.happens(Answered(at=trial.now, id=attempt.id, leg="t"))
+    if ends == "by itself":
+        trial.happens(Ended(at=trial.now + SECOND, id=attempt.id, cause="bye-caller"))
+    else:
+        trial.contain("caller", "pbx/101", cut="all")
+    assert not trial.engine.calls
+    assert (taught(trial) == before) == (ends == "by a containment")
 
 
 # --- undoing --------------------------------------------------------------------------------------------------------

@@ -253,13 +253,16 @@ class Behaviour:
         if inbound is not None:
             self.rings.add(inbound, fact.at)
 
-    def closed(self, call_id: str, at: Instant) -> None:
-        """An allowed call has no leg left."""
+    def closed(self, call_id: str, at: Instant, *, clean: bool = True) -> None:
+        """An allowed call has no leg left; it wasn't clean if it was cut for what spoke against it."""
         self._last = None
         call = self._close(call_id)
         if call is None:
             return
         names = self._names(call.attempt)
+        if not clean:
+            call.clean = False
+            self._spoil(names, call.foreign)
         duration_s = max(0, at - call.answered_at) // SECOND if call.answered_at else 0
         if call.foreign:
             end = End(at, area_of(call.digits), duration_s, call.new, call.known)

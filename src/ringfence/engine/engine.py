@@ -68,12 +68,15 @@ from ringfence.model import (
     Verdict,
 )
 from ringfence.model.settings import Policy
+from ringfence.rules import CONTAINED, SUSPICIOUS
 
 RETRY_WITHIN_US = 40 * SECOND
 """How long the hold of a challenged attempt waits for the caller's second INVITE."""
 ALERT_EVERY_US = 60 * SECOND
 """The same rule at the same place of the policy tells people at most once in so long."""
 SWEEP_EVERY_US = SECOND
+UNTAUGHT = (SUSPICIOUS.slug, CONTAINED.slug)
+"""A call that was cut for this doesn't teach what is usual."""
 
 
 class Engine:
@@ -275,7 +278,7 @@ class Engine:
             live.legs.remove(leg)
         if not fact.leg or (not live.legs and self.meters.held(fact.id) is None):
             self.meters.settle(fact.id, now=now)
-            self.behaviour.closed(fact.id, fact.at)
+            self.behaviour.closed(fact.id, fact.at, clean=fact.cause not in UNTAUGHT)
             del self.calls[fact.id]
             self._agenda.put(fact.id, None)
         return tuple(self._response.ended(fact, live))
