@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from ringfence.engine.engine import Engine
 from ringfence.engine.incidents import MAX_INCIDENTS, MAX_SUSPECTS, Incident
 from ringfence.engine.snapshot import dump, load
 from ringfence.engine.steps import OWNER
-from ringfence.model import SECOND, Accepted, Alert, Answered, Contain, Contained, Cut, Ended, Fact, Released, Tick
+from ringfence.model import SECOND, Accepted, Alert, Answered, Contain, Contained, Cut, Ended, Fact, Hit, Released, Tick
 from ringfence.testing.trial import Trial
 
 PERMITTED = '[trunk.carrier]\npermit = ["US", "GB", "LV"]\n'
@@ -362,6 +364,75 @@ def test_after_a_release_it_counts_anew(trial: Trial) -> None:
     assert made(trial)[-1][2] == "slow"
 
 
+NEW = [f"0114412{number}4960018" for number in range(1, 8)]
+"""Numbers that nobody called so far."""
+
+
+def looks(trial: Trial, extension: str) -> list[tuple[Hit, ...]]:
+    """How calls of an extension would be judged now."""
+    attempts = (trial.attempt(number, extension=extension) for number in (LONDON, *NEW, latvian(1), "12125550143"))
+    return [trial.engine.judge(attempt, now=trial.now).hits for attempt in attempts]
+
+
+def kept(trial: Trial) -> Any:
+    """A snapshot without stories, which restrict nobody, and what passes with the day: tries and counts."""
+    state = msgspec.msgpack.decode(dump(trial.engine))
+    del state["incidents"], state["behaviour"]["lately"]
+    for habits in state["behaviour"]["habits"].values():
+        del habits["today"]
+    return state
+
+
+@pytest.mark.parametrize(
+    ("entity", "name", "changes"),
+    [
+        ("caller", "pbx/102", {"klass": "new"}),
+        ("caller", "pbx/102", {}),
+        ("source", "pbx", {"klass": "abroad"}),
+        ("trunk", "carrier", {"klass": "new"}),
+        ("prefix", "+44", {"within": "pbx"}),
+        ("region", "GB", {}),
+        ("address", "127.0.0.2", {}),
+    ],
+)
+def test_after_a_release_the_state_is_what_it_was(
+    entity: str, name: str, changes: dict[str, str], trial: Trial
+) -> None:
+    before, looked = kept(trial), looks(trial, "102")
+    trial.contain(entity, name, **changes)
+    assert {trial.call(number, extension="102") for number in NEW} == {"contained"}
+    assert looks(trial, "102") != looked
+    release(trial)
+    trial.now -= SECOND
+    assert kept(trial) == before
+    assert looks(trial, "102") == looked
+    assert not any(list(incident.proved(0)) for incident in trial.engine.incidents)
+
+
+def test_what_was_let_out_slowly_still_counts_after_a_release(trial: Trial, tmp_path: Path) -> None:
+    twin = used(tmp_path, ENFORCED)
+    trial.contain("caller", "pbx/102", "slow", klass="abroad")
+    assert twin.call(NEW[0], extension="102", seconds=0) == "allow"
+    assert [trial.call(number, extension="102", seconds=0) for number in NEW[:4]] == ["allow", *["slowed-down"] * 3]
+    release(trial)
+    twin.now = trial.now
+    assert looks(trial, "102") == looks(twin, "102")
+
+
+def test_who_was_held_with_an_attack_is_as_before_once_it_is_undone(tmp_path: Path) -> None:
+    looked = []
+    for tried in ([], NEW):
+        trial = used(tmp_path, ENFORCED)
+        for extension, start in (("101", 100), ("102", 200), ("103", 300)):
+            attack(trial, 4, extension, start=start)
+        assert ("source", "pbx", "refuse") in made(trial)
+        assert all(trial.call(number, extension="104") == "contained" for number in tried)
+        release(trial)
+        assert not any(incident.held for incident in trial.engine.incidents)
+        looked.append(looks(trial, "104"))
+    assert looked[0] == looked[1]
+
+
 def test_what_is_accepted_is_free_weighed_no_more_and_learned(trial: Trial) -> None:
     attacked(trial)
     accepted = Accepted(
@@ -399,7 +470,20 @@ def test_an_acceptance_can_be_undone(trial: Trial) -> None:
     trial.happens(fact)
     assert attack(trial, 3, start=400) == ["allow"] * 3
     trial.happens(Released(at=trial.now, id="o1", owner="noc"))
-    assert "suspicious-call" in attack(trial, 6, start=500)
+    assert set(attack(trial, 6, start=500)) == {"contained"}
+
+
+def test_what_was_contained_is_so_again_when_an_acceptance_is_undone(trial: Trial) -> None:
+    attacked(trial)
+    held = {(fact.entity, fact.name, fact.action, fact.until - fact.at) for fact in trial.engine.containments}
+    fields = {"source": "pbx", "prefixes": ("371",), "owner": "o", "why": "w", "until": trial.now + DAY}
+    trial.happens(Accepted(at=trial.now, id="o1", incident=story(trial).id, **fields))
+    assert not list(trial.engine.containments) and story(trial).state == "accepted"
+    trial.happens(Released(at=trial.now, id="o1", owner="noc"))
+    assert story(trial).state == "open"
+    again = {(fact.entity, fact.name, fact.action, fact.until - fact.at) for fact in trial.engine.containments}
+    assert again >= {one for one in held if one[2] == "refuse"}
+    assert trial.call(latvian(900)) == "contained"
 
 
 # --- coming back ----------------------------------------------------------------------------------------------------

@@ -25,9 +25,9 @@ class Acceptances:
         """One more."""
         self._by_id[fact.id] = fact
 
-    def release(self, acceptance_id: str) -> None:
-        """Undo one."""
-        self._by_id.pop(acceptance_id, None)
+    def release(self, acceptance_id: str) -> Accepted | None:
+        """Undo one; gives it back."""
+        return self._by_id.pop(acceptance_id, None)
 
     def expire(self, now: Instant) -> None:
         """Forget what has come to its end."""

@@ -29,11 +29,13 @@ from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
 from ringfence.numbers import PlanSettings
-from ringfence.rules import words
+from ringfence.rules import CONTAINED, SLOWED, words
 from ringfence.rules.traits import QUIET, Traits
 
 MAX_ENTITIES = 20_000
 MAX_TOLL_FREE = 200
+HELD = (CONTAINED.slug, SLOWED.slug)
+"""Reasons of what a containment refused."""
 
 
 class Entities(NamedTuple):
@@ -180,7 +182,8 @@ class Behaviour:
             self._toll_free(names.extension, fact.at)
         if traits is not None:
             known = traits.new_number in ("", "extension")
-            entry = Try(attempt.id, fact.at, digits, destination.number.region, known, attempt.dialled, allowed)
+            held = verdict.reason in HELD
+            entry = Try(attempt.id, fact.at, digits, destination.number.region, known, attempt.dialled, allowed, held)
             self._recent(names.extension).tried(entry)
             self._recent(names.source).tried(entry)
         if not clean:

@@ -144,7 +144,7 @@ class Engine:
             case Contained():
                 return tuple(self._response.contained(fact))
             case Released():
-                self._response.released(fact)
+                return tuple(self._response.released(fact))
             case Accepted():
                 self._response.accepted(fact)
             case Tick():

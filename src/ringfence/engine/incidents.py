@@ -189,26 +189,35 @@ class Incidents:
         """A containment was made for one."""
         incident = self._by_id.get(fact.incident)
         if incident is not None:
-            incident.held = [*incident.held[1 - MAX_HELD :], key_of(fact.entity, fact.name, slow=fact.action == "slow")]
+            incident.held = [*incident.held[1 - MAX_HELD :], _key_of(fact)]
 
     def tell(self, incident: Incident, fact: Contained) -> bool:
         """Whether observe mode hasn't told of this step yet; it has now."""
-        key = key_of(fact.entity, fact.name, slow=fact.action == "slow")
+        key = _key_of(fact)
         new = key not in incident.held
         incident.held = [*incident.held[1 - MAX_HELD :], key] if new else incident.held
         return new
 
-    def released(self, fact: Released, of: str) -> None:
-        """A containment of the incident `of` was undone by somebody: it begins to count anew."""
-        incident = self._by_id.get(of)
+    def released(self, fact: Released, undone: Contained) -> None:
+        """A containment was undone by somebody: its incident begins to count anew, also how often it was made."""
+        incident = self._by_id.get(undone.incident)
         if incident is not None:
             incident.since = fact.at
+            incident.held = [key for key in incident.held if key != _key_of(undone)]
 
     def accepted(self, fact: Accepted) -> None:
         """One turned out to be business."""
         incident = self._by_id.get(fact.incident)
         if incident is not None:
             incident.state = "accepted"
+            incident.held = []
+
+    def reopened(self, undone: Accepted) -> Incident | None:
+        """It wasn't business after all."""
+        incident = self._by_id.get(undone.incident)
+        if incident is not None:
+            incident.state = "open"
+        return incident
 
     def expire(self, now: Instant) -> None:
         """Forget what was over long ago."""
@@ -266,6 +275,10 @@ def opened_by(attempt_id: str) -> str:
 def key_of(entity: str, name: str, *, slow: bool) -> str:
     """By what the same step is known again: `extension:pbx/101`."""
     return f"{words.ENTITIES.get(entity, entity)}:{name}{':slow' if slow else ''}"
+
+
+def _key_of(fact: Contained) -> str:
+    return key_of(fact.entity, fact.name, slow=fact.action == "slow")
 
 
 def _count(counts: dict[str, int], keys: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ class Try(msgspec.Struct, gc=False, array_like=True):
     form: str
     """What was dialled."""
     allowed: bool
+    held: bool = False
+    """Whether a containment refused it."""
 
 
 class End(msgspec.Struct, gc=False, array_like=True):
@@ -85,6 +88,14 @@ class Lately:
     def ended(self, end: End) -> None:
         """A call that was allowed is over."""
         self.ends.append(end)
+
+    def held(self) -> set[str]:
+        """The attempts that containments refused."""
+        return {entry.id for entry in self.tries if entry.held}
+
+    def without(self, ids: AbstractSet[str]) -> Lately:
+        """The same, but for some attempts."""
+        return Lately([entry for entry in self.tries if entry.id not in ids], self.ends)
 
     def since(self, instant: Instant, but: str) -> Iterator[Try]:
         """Attempts from then on, the latest first, without one."""

@@ -16,6 +16,7 @@ from ringfence.engine.incidents import Incident, Suspect, opened_by, refused_by_
 from ringfence.engine.judging import Judge, Memory
 from ringfence.engine.live import Live, cut_call
 from ringfence.engine.marks import ABROAD
+from ringfence.engine.pardon import pardon
 from ringfence.engine.steps import Steps
 from ringfence.engine.verdicts import suspicion
 from ringfence.model import Accepted, Alert, Command, Contain, Contained, Decided, Ended, Hit, Instant, Released
@@ -85,12 +86,15 @@ class Response:
             self._incidents.contained(fact)
         return self._cuts(fact)
 
-    def released(self, fact: Released) -> None:
-        """A containment or acceptance was undone."""
-        self._acceptances.release(fact.id)
+    def released(self, fact: Released) -> list[Command]:
+        """A containment was undone; or an acceptance, and then its incident goes on where it was."""
         undone = self._containments.release(fact.id)
-        if undone is not None and undone.incident:
-            self._incidents.released(fact, undone.incident)
+        if undone is not None:
+            pardon(self._behaviour, undone)
+            self._incidents.released(fact, undone)
+        accepted = self._acceptances.release(fact.id)
+        incident = self._incidents.reopened(accepted) if accepted is not None else None
+        return self._next(incident, fact.at) if incident is not None else []
 
     def accepted(self, fact: Accepted) -> None:
         """An incident is business: what was contained for it is free again."""
@@ -98,6 +102,7 @@ class Response:
         self._incidents.accepted(fact)
         for contained in self._containments.of(fact.incident):
             self._containments.release(contained.id)
+            pardon(self._behaviour, contained)
 
     def rearm(self, now: Instant) -> list[Command]:
         """After recovery: what should have been done, had the process lived."""
