@@ -15,6 +15,10 @@ NOW = 1_798_761_600_000_000  # 2027-01-01
 SOURCE_B = (
     "\n[source.b]\nprofile='office'\nzone='vendor'\nlisten='inside'\naddresses=['10.0.0.1']\ntrunks=['carrier']\n"
 )
+DIGEST = (
+    "\n[digest]\nrealm='x'\n[source.d]\nprofile='office'\nlisten='inside'\nauth='digest'\naccounts=['d']\ndigest_algorithms=['MD5']\n"
+    "zone='internal'\ntrunks=['carrier']\nnetworks=['0.0.0.0/0']\n"
+)
 TRUNK_B = (
     "\n[trunk.b]\nlisten='outside'\ncarrier_addresses=['192.0.2.1']\nsend_to=['sip:192.0.2.1']\n"
     "concurrent={block=1}\nspend={total={per_day=1}}\nmax_price_per_min=1\nmax_call_s=60\nbilling={rates='rates.csv'}\n"
@@ -153,6 +157,12 @@ CASES: list[tuple[str, str, str, str]] = [
         TEXT + SOURCE_B + "caller_ids=['+12125550100']\ncaller_id='+12125550100'",
         "source.b.directions",
         "is a vendor and may place calls",
+    ),
+    (
+        "md5-digest",
+        edit('bind = "127.0.0.1:5060"', 'digest=true\nbind = "127.0.0.1:5060"') + DIGEST,
+        "source.d.digest_algorithms",
+        "may prove its passwords by MD5",
     ),
     ("observe-mode", edit(LINE, LINE + 'mode = "observe"\n'), "source.pbx.mode", "nothing is refused to source pbx"),
     ("observe-mode", TEXT + "\n[rules.spend]\nmode = 'off'", "rules.spend.mode", "rule spend is off"),

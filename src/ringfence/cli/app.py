@@ -18,6 +18,7 @@ from ringfence.cli.number import number
 from ringfence.cli.policy import policy_app
 from ringfence.cli.reconcile import reconcile
 from ringfence.cli.replay import replay
+from ringfence.cli.secret import secret_app
 from ringfence.cli.serve import serve
 from ringfence.cli.simulate import simulate
 from ringfence.errors import RingfenceError
@@ -38,6 +39,7 @@ _ABOUT = Group.create_ordered("About this program")
 
 app.command(serve, name="serve", group=_RUN)
 app.command(reload, name="reload", group=_RUN)
+app.command(secret_app(_RUN))
 app.command(status, name="status", group=_ASK)
 app.command(calls_app(_ASK))
 for command in (incidents, containments, contain, release, accept):

@@ -12,11 +12,10 @@ import tomlkit
 from cyclopts import App
 
 from ringfence.cli.options import CONTROL, Control, Several
-from ringfence.cli.tables import note
+from ringfence.cli.tell import tell
 from ringfence.errors import RingfenceError
 from ringfence.policy import Loader, PolicyErrors
 from ringfence.rules import BEHAVIOUR_RULES
-from ringfence.server.control import ControlError, ask
 
 Mode = Literal["enforce", "observe"]
 SLUGS = tuple(rule.slug for rule in BEHAVIOUR_RULES)
@@ -76,7 +75,8 @@ def _write(file: Path, mode: Mode, rules: tuple[str, ...], control: Path) -> int
         _replace(file, after)
         shown = difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(file), lineterm="", n=1)
         print("\n".join(shown))
-    return _reload(control)
+    tell(control)
+    return 0
 
 
 def changed(text: str, mode: Mode, rules: tuple[str, ...] = ()) -> str:
@@ -111,11 +111,3 @@ def _replace(file: Path, text: str) -> None:
         raise ModeError(f"{file} can't be written: {error.strerror}; is it yours?") from error
     finally:
         trial.unlink(missing_ok=True)
-
-
-def _reload(control: Path) -> int:
-    try:
-        print(ask(control, "reload"))
-    except ControlError as error:
-        note(f"no guard was told: {error}")
-    return 0

@@ -88,4 +88,5 @@ def _trunk(trunk: Trunk) -> str:
 
 
 def _source(source: Source) -> str:
-    return f"{source.name}: from {', '.join(source.addresses)} on {source.listen}, over {', '.join(source.trunks)}"
+    who = f"{len(source.accounts)} accounts" if source.accounts else f"from {', '.join(source.addresses)}"
+    return f"{source.name}: {who} on {source.listen}, over {', '.join(source.trunks)}"

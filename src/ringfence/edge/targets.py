@@ -150,7 +150,9 @@ def _trunk_hops(policy: Policy, trunk: Trunk) -> list[Hop]:
 
 
 def _source_hops(policy: Policy, source: Source) -> list[Hop]:
-    """What `deliver_to` says, else the only address of the source."""
+    """What `deliver_to` says, else the only address of the source; a digest source has none but what registers."""
+    if source.auth == "digest":
+        return []
     networks = _networks(source.addresses)
     if source.deliver_to is not None:
         host, _, port = source.deliver_to.rpartition(":")

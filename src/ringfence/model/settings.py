@@ -14,6 +14,7 @@ from ringfence.numbers.blocklist import BlockList
 from ringfence.numbers.deck import RateDeck
 from ringfence.numbers.risk import RiskTable
 from ringfence.numbers.settings import PlanSettings
+from ringfence.sip.digest import Algorithm
 from ringfence.sip.hop import Transport
 
 Mode = Literal["enforce", "observe", "off"]
@@ -125,13 +126,31 @@ class Trunk(Settings, frozen=True, kw_only=True):
     """Session-Expires inserted where the far side supports RFC 4028; 0 = never."""
 
 
+class Registrations(Settings, frozen=True, kw_only=True):
+    """What the accounts of a digest source may register."""
+
+    contacts: int = 1
+    min_expires_s: int = 60
+    max_expires_s: int = 3600
+    called_as: Literal["contact", "number"] = "contact"
+    """What the Request-URI of an inbound call names."""
+
+
 class Source(Settings, frozen=True, kw_only=True):
     """A party that may originate."""
 
     name: str
     zone: Zone
     listen: str
-    addresses: tuple[str, ...]
+    auth: Literal["address", "digest"] = "address"
+    addresses: tuple[str, ...] = ()
+    """Where a source without digest sends from."""
+    accounts: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    """Of a digest source: account to the E.164 digits of its inbound numbers."""
+    networks: tuple[str, ...] = ()
+    """Where its accounts may send from, in CIDR form."""
+    digest_algorithms: tuple[Algorithm, ...] = ("SHA-256",)
+    registrations: Registrations = Registrations()
     directions: frozenset[Literal["out", "in"]] = frozenset({"out"})
     trunks: tuple[str, ...] = ()
     plan: PlanSettings
@@ -170,6 +189,8 @@ class Listen(Settings, frozen=True, kw_only=True):
     advertise_host: str
     advertise_port: int
     transport: Transport = "udp"
+    digest: bool = False
+    """Whether strangers are challenged here, so that digest sources can prove who they are."""
 
 
 class PermitException(Settings, frozen=True, kw_only=True):
@@ -248,6 +269,15 @@ class Ledger(Settings, frozen=True, kw_only=True):
     stranger_rows_per_10s: int = 100
 
 
+class Digest(Settings, frozen=True, kw_only=True):
+    """How sources without a fixed address prove who they are."""
+
+    realm: str
+    secrets: str = "state/secrets"
+    """Path of the file of secrets."""
+    nonce_s: int = 300
+
+
 class Policy(Settings, frozen=True, kw_only=True):
     """Everything, resolved; `version` is a digest over the policy and every file it names."""
 
@@ -260,6 +290,8 @@ class Policy(Settings, frozen=True, kw_only=True):
     """ISO dates on which opening hours are closed."""
     risks: RiskTable | None = None
     """The operator's own scores over the shipped ones; None: only those."""
+    digest: Digest | None = None
+    """None where every source has an address."""
     listens: dict[str, Listen]
     trunks: dict[str, Trunk]
     sources: dict[str, Source]

@@ -7,12 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ringfence.model.settings import (
+    PRIVATE,
     AddressException,
     Behaviour,
     Bounds,
     CallWindows,
     Caps,
     Containment,
+    Digest,
     Ledger,
     Levels,
     Listen,
@@ -64,6 +66,8 @@ def _optional(document: Document, site: Values) -> Values:
         values["behaviour"] = Behaviour(**document.single["behaviour"].values)
     if "containment" in document.single:
         values["containment"] = Containment(**document.single["containment"].values)
+    if "digest" in document.single:
+        values["digest"] = Digest(**document.single["digest"].values)
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:
@@ -81,7 +85,7 @@ def _listen(name: str, values: Values) -> Listen:
         port=port,
         advertise_host=advertised,
         advertise_port=port if advertised_port is None else advertised_port,
-        **_only(values, "transport"),
+        **_only(values, "transport", "digest"),
     )
 
 
@@ -106,17 +110,33 @@ def _trunk(name: str, values: Values, site: Values, tariffs: Tariffs) -> Trunk:
 def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant]) -> Source:
     tenant = tenants.get(values.get("tenant", ""))
     home = values.get("home_country") or (tenant.home_country if tenant else site["home_country"])
+    accounts = _accounts(values.get("accounts", ()))
     return Source(
         name=name,
         plan=PlanSettings(home=home, **values.get("plan", {})),
         directions=frozenset(values.get("directions", ("out",))),
         bounds=_bounds(values, home),
         per_caller=_caps(values.get("per_caller", {})),
-        dids=frozenset(number for first, last in values.get("dids", ()) for number in _numbers(first, last)),
+        dids=_all_numbers(values.get("dids", ())) | frozenset().union(*accounts.values()),
         deliver_to=_deliver_to(values),
+        accounts=accounts,
+        networks=_reach(values, site) if accounts else (),
         **_only(values, "zone", "listen", "addresses", "trunks", "caller_ids", "caller_id_policy"),
-        **_only(values, "caller_id", "tenant", "mode"),
+        **_only(values, "caller_id", "tenant", "mode", "auth", "digest_algorithms", "registrations"),
     )
+
+
+def _reach(values: Values, site: Values) -> tuple[str, ...]:
+    """Where accounts may send from."""
+    found: tuple[str, ...] = {"networks": site.get("vpn", PRIVATE), **values}["networks"]
+    return found
+
+
+def _accounts(given: Any) -> dict[str, frozenset[str]]:
+    """Account to its inbound numbers, of a list of names or a table."""
+    if isinstance(given, dict):
+        return {account: _all_numbers(ranges) for account, ranges in given.items()}
+    return dict.fromkeys(given, frozenset())
 
 
 def _tenant(name: str, values: Values, site: Values) -> Tenant:
@@ -187,8 +207,8 @@ def instant(moment: date | datetime, time_zone: str) -> Instant:
     return int(moment.timestamp()) * SECOND
 
 
-def _numbers(first: str, last: str) -> list[str]:
-    return [str(number) for number in range(int(first), int(last) + 1)]
+def _all_numbers(ranges: tuple[tuple[str, str], ...]) -> frozenset[str]:
+    return frozenset(str(number) for first, last in ranges for number in range(int(first), int(last) + 1))
 
 
 def _deliver_to(values: Values) -> str | None:

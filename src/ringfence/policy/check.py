@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from itertools import pairwise
 
+from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
@@ -29,6 +30,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
     for entry in document.named["source"].values():
         yield from _source(entry)
     yield from wrong_addresses(document)
+    yield from wrong_accounts(document)
     yield from _inbound(document)
 
 
@@ -129,9 +131,9 @@ def _source(entry: Entry) -> Iterator[PolicyError]:
                 yield entry.at(key).error(
                     "only matters to inbound calls, and directions has none", 'write directions = ["in"]'
                 )
-    for index, (first, last) in enumerate(values.get("dids", ())):
+    for (first, last), node in inbound_numbers(entry):
         if int(last) - int(first) >= MAX_DIDS:
-            yield entry.at("dids").value[index].error(f"holds more than {MAX_DIDS:,} numbers", "write smaller ranges")
+            yield node.error(f"holds more than {MAX_DIDS:,} numbers", "write smaller ranges")
 
 
 def _is_one_host(addresses: tuple[str, ...]) -> bool:
@@ -144,10 +146,10 @@ def _inbound(document: Document) -> Iterator[PolicyError]:
     for name, entry in document.named["source"].items():
         if "in" not in entry.values.get("directions", ()):
             continue
-        everything = (("0", "9" * 15),)
-        for first, last in entry.values.get("dids", everything):
+        everything = ("0", "9" * 15)
+        for (first, last), node in inbound_numbers(entry) or [(everything, entry.at("dids"))]:
             for trunk in entry.values.get("trunks", ()):
-                takers.setdefault(trunk, []).append((int(first), int(last), name, entry.at("dids")))
+                takers.setdefault(trunk, []).append((int(first), int(last), name, node))
     for trunk, ranges in takers.items():
         ranges.sort(key=lambda r: r[:3])
         for (_, end, owner, _), (start, _, name, node) in pairwise(ranges):

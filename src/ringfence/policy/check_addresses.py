@@ -56,7 +56,7 @@ def _remote(document: Document) -> Iterator[PolicyError]:
         if entry.values.get("zone") != "remote":
             continue
         allowed = [*vpn, *(cidr for cidr, _ in _excepted(document, name))]
-        for cidr, node in _addresses(entry):
+        for cidr, node in _own(entry):
             if not _inside(cidr, allowed):
                 text = f"{_short(cidr)} isn't in site.vpn, and a remote source sends from elsewhere by exception only"
                 hint = 'write [[address_exception]] with source, addresses, owner, why and until, or zone = "internal"'
@@ -76,12 +76,18 @@ def _vpn(document: Document) -> tuple[str, ...] | None:
 
 def _not_its_own(document: Document) -> Iterator[PolicyError]:
     for name, entry in document.named["source"].items():
-        own = [cidr for cidr, _ in _addresses(entry)]
+        own = [cidr for cidr, _ in _own(entry)]
         for cidr, node in _excepted(document, name):
-            if "addresses" in entry.values and not any(_inside(each, [cidr]) for each in own):
+            if own and not any(_inside(each, [cidr]) for each in own):
+                key = "addresses" if "addresses" in entry.values else "networks"
                 yield node.error(
-                    f"{_short(cidr)} holds no address of source.{name}", "write it into the source's addresses too"
+                    f"{_short(cidr)} holds no address of source.{name}", f"write it into the source's {key} too"
                 )
+
+
+def _own(entry: Entry) -> list[tuple[str, Node]]:
+    """Where a source may send from."""
+    return _addresses(entry) + _addresses(entry, "networks")
 
 
 def _excepted(document: Document, source: str) -> list[tuple[str, Node]]:

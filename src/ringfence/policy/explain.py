@@ -127,14 +127,14 @@ def source_of(loaded: Loaded, name: str) -> Source:
 
 
 def _attempt(source: Source, dialled: str, trunk: str, caller: str) -> Attempt:
-    address = source.addresses[0].partition("/")[0]
+    address = (source.addresses or source.networks)[0].partition("/")[0]
     return Attempt(
         id="explain",
         call_id="explain",
         listener=source.listen,
         peer=f"[{address}]:5060" if ":" in address else f"{address}:5060",
         source=source.name,
-        verified="address",
+        verified=source.auth,
         caller=caller,
         extension=caller.removeprefix("+"),
         dialled=dialled,

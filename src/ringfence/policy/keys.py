@@ -7,6 +7,7 @@ the settings structs (`model/settings.py`).
 from __future__ import annotations
 
 from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
+from ringfence.policy.keys_accounts import DIGEST
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT
 from ringfence.policy.kinds import Either, Key, ListOf, Table
@@ -66,6 +67,12 @@ LISTEN = Table(
             default="the address of `bind`",
         ),
         Key(name="transport", kind=choice("udp"), doc="How SIP is carried."),
+        Key(
+            name="digest",
+            kind=flag(),
+            doc='Strangers who send REGISTER or INVITE here are challenged, so that sources with `auth = "digest"` can '
+            "prove who they are. Without it strangers get no answer.",
+        ),
     ),
     defaults=Listen,
 )
@@ -314,6 +321,7 @@ SINGLE: dict[str, Table] = {
     "containment": CONTAINMENT,
     "ledger": LEDGER,
     "control": CONTROL,
+    "digest": DIGEST,
 }
 """Sections that are there once, in the main file."""
 

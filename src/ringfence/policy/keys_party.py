@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ringfence.model.settings import Source
 from ringfence.numbers.settings import PlanSettings
+from ringfence.policy.keys_accounts import AUTH, DIGEST_KEYS
 from ringfence.policy.keys_limits import BOUNDS, PER_CALLER
 from ringfence.policy.kinds import Key, ListOf, Table
 from ringfence.policy.leaves import NAME, choice, flag, integer, pattern, text
@@ -80,15 +81,18 @@ PARTY = (
         kind=choice("enforce", "observe"),
         doc="observe: everything is judged and recorded, nothing refused.",
     ),
+    *DIGEST_KEYS,
 )
 SOURCE = Table(
-    doc="A party that may originate calls, by name; known by the address it comes from.",
+    doc="A party that may originate calls, by name; known by the address it comes from, or by its accounts.",
     keys=(
+        *AUTH,
         Key(
             name="addresses",
             kind=ListOf(NETWORK, least=1),
-            doc="Where it sends from; no two sources or carriers of one `[listen]` overlap.",
-            required=True,
+            doc="Where it sends from; no two sources or carriers of one `[listen]` overlap. Required unless it has "
+            "accounts.",
+            default="none",
         ),
         Key(
             name="profile",
@@ -101,7 +105,7 @@ SOURCE = Table(
             name="deliver_to",
             kind=address(names=True),
             doc="Where inbound calls go, host and port (5060 without one); an address is among `addresses`.",
-            default="its only address",
+            default="its only address; of a digest source the registered contact",
         ),
         Key(
             name="dids",

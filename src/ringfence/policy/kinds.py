@@ -117,6 +117,49 @@ class Either(msgspec.Struct, frozen=True):
         return {"anyOf": [self.plain.schema(), self.container.schema()]}
 
 
+class TableOf(msgspec.Struct, frozen=True):
+    """A table whose keys are names that nobody knows beforehand; reads as a dict."""
+
+    key: Leaf
+    called: str
+    """What a key stands for in the reference."""
+    item: Kind
+
+    @property
+    def says(self) -> str:
+        return f"a table by {self.called}, each {self.item.says}"
+
+    def read(self, node: Node, problems: Problems) -> Any:
+        values = {
+            name: self.item.read(child, problems)
+            for name, child in node.value.items()
+            if self.key.read(msgspec.structs.replace(child, value=name), problems) is not MISSING
+        }
+        return {name: value for name, value in values.items() if value is not MISSING}
+
+    def schema(self) -> Schema:
+        names = {key: value for key, value in self.key.json.items() if key == "pattern"}
+        return {"type": "object", "propertyNames": names, "additionalProperties": self.item.schema()}
+
+
+class ListOrTable(msgspec.Struct, frozen=True):
+    """A list of names, or a table by them; reads as a tuple or a dict."""
+
+    names: ListOf
+    table: TableOf
+
+    @property
+    def says(self) -> str:
+        return f"{self.names.says}, or {self.table.says}"
+
+    def read(self, node: Node, problems: Problems) -> Any:
+        kind: Kind = self.table if isinstance(node.value, dict) else self.names
+        return kind.read(node, problems)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [self.names.schema(), self.table.schema()]}
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """One key of a table."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, RULE_SLUGS, SINGLE
+from ringfence.policy.keys_accounts import REGISTRATIONS
 from ringfence.policy.keys_limits import BOUNDS, CALL_RATE, CLASS_CAPS, LEVELS, PER_CALLER, SPEND
 from ringfence.policy.keys_party import PLAN
 from ringfence.policy.kinds import Either, Key, Kind, MapOf, Table, listing
@@ -45,6 +46,7 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
     ("call-rate", "Calls per second", CALL_RATE),
     ("money", "Money", SPEND),
     ("plan", "Dial plan", PLAN),
+    ("registrations", "Registrations", REGISTRATIONS),
     ("billing", "Billing", BILLING),
 )
 """Tables that stand inside others: anchor, title, keys."""
@@ -53,8 +55,14 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
 _CONTROLS = (
     ("A1", "signalling from named addresses only", "`source.addresses`, `trunk.carrier_addresses`"),
     ("A4", "a range that grows is noticed", "lint `broader-than-before`"),
+    (
+        "A6",
+        "digest where there is no fixed address",
+        "`auth`, `accounts`, `digest_algorithms`, `[digest]`, `listen.digest`",
+    ),
     ("A9", "only owned caller IDs", "`caller_ids`, `caller_id_policy`, `caller_id`"),
     ("A10", "each source within its zone", "`zone`, `directions`, `trunks`, `permit`, `dids`"),
+    ("A11", "registrations from permitted networks, few contacts", "`networks`, `registrations`"),
     (
         "A12",
         "remote users through the VPN; anything else has an owner and an end",

@@ -71,7 +71,7 @@ class UnverifiedSource:
 
     def find_ended(self, policy: Policy, attempt: Attempt, now: Instant) -> Finding | None:
         """That the address of a known source was its own as an exception, which has ended (control A12)."""
-        if not policy.address_exceptions or attempt.verified != "address":
+        if not policy.address_exceptions or attempt.verified not in ("address", "digest"):
             return None
         found = [
             (index, exception)

@@ -20,13 +20,14 @@ def _networks(policy: Policy) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Dotted key of the holder, its key, its networks."""
     yield from ((f"trunk.{name}", "carrier_addresses", t.carrier_addresses) for name, t in policy.trunks.items())
     yield from ((f"source.{name}", "addresses", s.addresses) for name, s in policy.sources.items())
+    yield from ((f"source.{name}", "networks", s.networks) for name, s in policy.sources.items())
     yield "site", "vpn", policy.vpn
 
 
 def _broad_addresses(subject: Subject) -> Iterator[Found]:
     for holder, key, cidrs in _networks(subject.policy):
         broad = [str(network) for network in map(ip_network, cidrs) if _is_broad(key, network)]
-        if broad:
+        if broad and key != "networks":  # A password has to be right there as well.
             text = f"{'a remote user' if holder == 'site' else holder} is anybody in {', '.join(broad)}"
             yield Found(f"{holder}.{key}", text, "name the addresses that really send")
 
@@ -41,10 +42,10 @@ def _is_broad(key: str, network: Network) -> bool:
 def _broader_than_before(subject: Subject) -> Iterator[Found]:
     if subject.before is None:
         return
-    before = {holder: cidrs for holder, _, cidrs in _networks(subject.before)}
+    before = {(holder, key): cidrs for holder, key, cidrs in _networks(subject.before)}
     for holder, key, cidrs in _networks(subject.policy):
-        if holder in before:
-            new = [network for network in map(ip_network, cidrs) if not _inside(network, before[holder])]
+        if before.get((holder, key)):
+            new = [network for network in map(ip_network, cidrs) if not _inside(network, before[holder, key])]
             if new:
                 who = "site.vpn" if holder == "site" else holder
                 text = f"{who} takes in more than before: {', '.join(map(str, new))}"
@@ -96,6 +97,14 @@ def _vendor_originates(subject: Subject) -> Iterator[Found]:
             yield Found(f"source.{source.name}.directions", text, 'write directions = ["in"] unless it must call')
 
 
+def _md5(subject: Subject) -> Iterator[Found]:
+    for source in subject.policy.sources.values():
+        if source.accounts and "MD5" in source.digest_algorithms:
+            text = f"source {source.name} may prove its passwords by MD5"
+            hint = 'write digest_algorithms = ["SHA-256"] once its phones and PBXs know it'
+            yield Found(f"source.{source.name}.digest_algorithms", text, hint)
+
+
 LINTS = (
     Lint(
         code="POL-301",
@@ -138,5 +147,11 @@ LINTS = (
         slug="vendor-originates",
         why="A vendor that needs inbound numbers doesn't need to place calls (A10).",
         find=_vendor_originates,
+    ),
+    Lint(
+        code="POL-308",
+        slug="md5-digest",
+        why="Who overhears an answer by MD5 tries passwords on it at many billions a second (A6).",
+        find=_md5,
     ),
 )
