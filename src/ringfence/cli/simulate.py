@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 
 from ringfence.cli.options import Flag, Several
-from ringfence.cli.simulate_live import SimulateError, play
+from ringfence.cli.simulate_live import Manner, SimulateError, play
 from ringfence.cli.tables import console, counted, money, note, show
 from ringfence.testing.simulate import attacks, kinds, negatives
 from ringfence.testing.simulate.customer import Customer
@@ -40,6 +40,7 @@ def simulate(
     live: Flag = False,
     policy: Path | None = None,
     permissive: Flag = False,
+    enforce: Flag = False,
     everyday: Flag = False,
     speed: float = 60.0,
     most: int = 300,
@@ -82,19 +83,21 @@ def simulate(
         Live: the policy file of a guard that runs on loopback, as `make run` starts it.
     permissive
         Live: the guard that is started permits every country at every hour.
+    enforce
+        Live: the guard that is started lets its behaviour rules refuse.
     everyday
         Live: with the customer's everyday calls of the same hours.
     speed
         Live: how many times faster than in life; pauses are cut short.
     most
-        Live: the most calls that are played.
+        Live: the most calls and other requests that are played.
     """
     if listed:
         return _list()
     run = _run(seed, first, weeks)
     if live:
         chosen = (_chosen(kind, kinds.BY_NAME, "--kind"), _chosen(attack, attacks.BY_KIND, "--attack"))
-        return play(run, *chosen, policy=policy, permissive=permissive, everyday=everyday, speed=speed, most=most)
+        return play(run, *chosen, Manner(policy, permissive, enforce, everyday, speed, most))
     if out is None:
         raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --live, or --list")
     return _write(out, run, customers, kind, attack, attacks_each, negatives_each, jobs)
@@ -128,7 +131,7 @@ def _write(
         run.seed,
         owners,
         run.first + timedelta(weeks=run.weeks - 1),
-        attacks=(_chosen(attack, attacks.BY_KIND, "--attack") or attacks.ATTACKS) if attacks_each else (),
+        attacks=(_recorded(_chosen(attack, attacks.BY_KIND, "--attack")) or attacks.ATTACKS) if attacks_each else (),
         attacks_each=attacks_each,
         negatives_each=negatives_each,
         weeks=run.weeks,
@@ -170,9 +173,18 @@ def _chosen(names: Sequence[str], known: dict[str, T], option: str) -> tuple[T, 
     return tuple(known[name] for name in names)
 
 
+def _recorded(chosen: tuple[attacks.Attack, ...]) -> tuple[attacks.Attack, ...]:
+    """The same; raises SimulateError for one that leaves no call record."""
+    for attack in chosen:
+        if attack in attacks.KNOCKS:
+            raise SimulateError(f"--attack {attack.kind} isn't in call records: play it with --live")
+    return chosen
+
+
 def _list() -> int:
     rows = [("customer", kind.name, f"{kind.extensions[0]} to {kind.extensions[1]} extensions") for kind in kinds.KINDS]
     rows += [("attack", attack.kind, attack.what) for attack in attacks.ATTACKS]
+    rows += [("attack, live", attack.kind, attack.what) for attack in attacks.KNOCKS]
     rows += [("hard negative", negative.kind, negative.what) for negative in negatives.NEGATIVES]
     show(("what", "name", "meaning"), rows, sentences=("meaning",))
     return 0

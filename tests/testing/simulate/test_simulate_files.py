@@ -66,7 +66,10 @@ def test_every_row_has_one_label(run: Path) -> None:
 def test_labels_say_what_they_must(run: Path) -> None:
     for folder in customers_of(run):
         labels = rows(folder / "labels.csv")
-        kinds = {"fraud": set(attacks.BY_KIND), "honest": {"", *(negative.kind for negative in NEGATIVES)}}
+        kinds = {
+            "fraud": {attack.kind for attack in attacks.ATTACKS},
+            "honest": {"", *(negative.kind for negative in NEGATIVES)},
+        }
         assert {row["label"] for row in labels} == {"fraud", "honest"}
         assert all(row["kind"] in kinds[row["label"]] for row in labels)
         assert all(bool(row["kind"]) == bool(row["campaign"]) for row in labels)
@@ -133,7 +136,7 @@ def test_every_attack_and_hard_negative_happens_to_somebody() -> None:
     owners = customers(1, 10)
     plan = planned(1, owners, FIRST + timedelta(weeks=5))
     found = {one.what.kind for campaigns in plan.values() for one in campaigns}
-    assert found == {*attacks.BY_KIND, *(negative.kind for negative in NEGATIVES)}
+    assert found == {one.kind for one in (*attacks.ATTACKS, *NEGATIVES)}
 
 
 def test_an_attack_changes_no_other_call() -> None:
@@ -209,6 +212,7 @@ def test_calls_that_last_beyond_a_day_are_held_and_no_others(tmp_path: Path) -> 
         (("--jobs", "0", "--out", "x"), "at least 1"),
         (("--kind", "bank", "--out", "x"), "there are office"),
         (("--attack", "magic", "--out", "x"), "there are weekend-burst"),
+        (("--attack", "register-slow", "--out", "x"), "isn't in call records: play it with --live"),
     ],
 )
 def test_what_cannot_be_meant_is_said(options: tuple[str, ...], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from ringfence.testing.simulate.attacks import BY_KIND
 from ringfence.testing.simulate.call import ANSWERED, BUSY, NO_ANSWER, Call
 from ringfence.testing.simulate.customer import customer
 from ringfence.testing.simulate.kinds import BY_NAME
-from ringfence.testing.simulate.live import Stage, calls_of, own_guard, running_guard
+from ringfence.testing.simulate.live import Stage, own_guard, running_guard, scripts_of
 from ringfence.testing.simulate.player import Played
 
 MONDAY = date(2026, 11, 9)
@@ -64,14 +65,14 @@ def test_calls_go_as_their_script_says(stage: Stage) -> None:
 
 
 def test_a_campaign_is_played_whole(stage: Stage) -> None:
-    calls = calls_of(4, OWNER, MONDAY, [BY_KIND["sequential-numbers"]], everyday=False)[:12]
+    calls = scripts_of(4, OWNER, MONDAY, [BY_KIND["sequential-numbers"]], everyday=False)[:12]
     found: dict[int, Played] = {id(played): played for played in stage.player.play(calls)}
     assert len(found) == 12
     assert not any(played.refused for played in found.values())
 
 
 def test_everyday_calls_are_among_those_of_the_attack() -> None:
-    calls = calls_of(4, OWNER, MONDAY, [BY_KIND["stolen-extension"]], everyday=True)
+    calls = scripts_of(4, OWNER, MONDAY, [BY_KIND["stolen-extension"]], everyday=True)
     assert {call.mark.label for call in calls} == {"fraud", "honest"}
     assert calls == sorted(calls, key=lambda call: call.start_ms)
     assert calls[0].mark.label == calls[-1].mark.label == "fraud"
@@ -94,14 +95,33 @@ def test_a_running_guard_is_played_with_its_own_numbers(tmp_path: Path) -> None:
     with guard, running_guard(guard.policy, BY_NAME["office"], 4, 600) as stage:
         assert stage.owner.home == "US"
         assert all("12125550100" <= phone.did <= "12125550199" for phone in stage.owner.phones)
-        calls = calls_of(4, stage.owner, MONDAY, [BY_KIND["caribbean"]], everyday=False)[:3]
+        calls = scripts_of(4, stage.owner, MONDAY, [BY_KIND["caribbean"]], everyday=False)[:3]
         assert [played.answer for played in stage.player.play(calls)] == ["603 Destination Not Allowed"] * 3
+
+
+def test_strangers_are_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--seed", "4", "--attack", "register-and-invite", "--attack", "options-scan", "--most", "40")
+    assert app(["simulate", "--live", *options, "--speed", "3000"]) == 0
+    said = capsys.readouterr().out
+    assert "0 calls and 40 requests that are none" in said
+    assert "40 requests of strangers from 1 address: none answered, none sent on to the carrier." in said
+
+
+def test_a_guessed_password_becomes_an_incident(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--kind", "office", "--seed", "4", "--attack", "guessed-password", "--permissive", "--enforce")
+    app(["simulate", "--live", *options, "--speed", "3000"])
+    said = capsys.readouterr().out
+    assert said.count("wrong password  401 Unauthorized") >= 6
+    assert said.count("right password  200 OK") == 1
+    assert re.search(r"The first refused one was call [1-4],", said), said
+    assert "\nincident i-" in said and "is slowed down for calls abroad to new numbers" in said
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ((), "needs --attack"),
+        (("--attack", "wangiri", "--policy", "p.toml", "--enforce"), "are for a guard that is started"),
         (("--attack", "wangiri", "--speed", "0"), "must be over 0"),
         (("--attack", "wangiri", "--most", "0"), "at least 1"),
         (("--attack", "dialler-hijack", "--kind", "office"), "take --kind dialler"),

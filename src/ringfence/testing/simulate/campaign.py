@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
+from typing import Any
 
 from ringfence.testing.simulate.call import ANSWERED, Call, Mark
 from ringfence.testing.simulate.customer import Customer, Phone
 from ringfence.testing.simulate.days import at_ms
 from ringfence.testing.simulate.draws import Weighted, generator
 from ringfence.testing.simulate.honest import forwarded, inbound, outbound, ringing
+from ringfence.testing.simulate.knock import Knock, Method
 from ringfence.testing.simulate.parameters import section
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
@@ -26,6 +28,7 @@ class Campaign:
     rng: Random
     mark: Mark
     calls: list[Call] = field(default_factory=list)
+    knocks: list[Knock] = field(default_factory=list)
 
     def at(self, day: int, hour: float) -> int:
         """The instant of a local hour of the week's n-th day (0: Monday)."""
@@ -77,6 +80,11 @@ class Campaign:
         call = forwarded(self.rng, self.owner, phone, leg, e164, self.mark, round(talk_s * 1000))
         self.calls.append(call)
         return call
+
+    def knock(self, at: int, method: Method, account: str, agent: str, **rest: Any) -> None:
+        """A request that is no call of the customer's."""
+        made = Knock(start_ms=at, method=method, account=account, user_agent=agent, mark=self.mark, **rest)
+        self.knocks.append(made)
 
     def done(self) -> list[Call]:
         """The calls in order of their start."""

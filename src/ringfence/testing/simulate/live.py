@@ -32,10 +32,14 @@ from ringfence.testing.simulate.days import ZONES, days_from
 from ringfence.testing.simulate.deck import deck_text
 from ringfence.testing.simulate.honest import Day
 from ringfence.testing.simulate.kinds import Kind
+from ringfence.testing.simulate.knock import Knock
+from ringfence.testing.simulate.knocking import Strangers
 from ringfence.testing.simulate.plan import FRAUD, Planned
 from ringfence.testing.simulate.player import Player
 from ringfence.testing.simulate.policies import Places, policy_text
 from ringfence.testing.wire import Address, host_port
+
+ENFORCED = '\n[behaviour]\nmode = "enforce"\n'
 
 
 class LiveError(RingfenceError):
@@ -47,11 +51,16 @@ class Stage(NamedTuple):
 
     owner: Customer
     player: Player
+    control: Path
+    """The guard's control socket."""
 
 
 @contextlib.contextmanager
-def own_guard(owner: Customer, speed: float, *, everything: bool) -> Iterator[Stage]:
-    """A guard with the customer's policy, on free ports of loopback, with state in a directory that is removed."""
+def own_guard(owner: Customer, speed: float, *, everything: bool, enforce: bool = False) -> Iterator[Stage]:
+    """A guard with the customer's policy, on free ports of loopback, with state in a directory that is removed.
+
+    `enforce` lets its behaviour rules refuse.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringfence-live-")))
         pbx, carrier = stack.enter_context(Peer(PBX, name="pbx")), stack.enter_context(Peer(CARRIER, name="carrier"))
@@ -61,11 +70,13 @@ def own_guard(owner: Customer, speed: float, *, everything: bool) -> Iterator[St
         )
         today = date(2026, 1, 1)  # Holidays are left out: the play is at any time.
         (folder / "rates.csv").write_text(deck_text(owner.home))
-        (folder / "policy.toml").write_text(policy_text(owner, today, today, everything=everything, places=places))
+        policy = policy_text(owner, today, today, everything=everything, places=places)
+        (folder / "policy.toml").write_text(policy + (ENFORCED if enforce else ""))
         command = (sys.executable, "-m", "ringfence", "serve", "--policy", folder / "policy.toml")
         guard = stack.enter_context(Process(command, folder, "guard"))
         guard.until(lambda: READY in guard.said(), "readiness line", timeout_s=30.0)
-        yield Stage(owner, Player(pbx, carrier, inside, outside, speed))
+        player = Player(pbx, carrier, inside, outside, speed, stack.enter_context(Strangers()))
+        yield Stage(owner, player, folder / Loader(str(folder / "policy.toml")).load().policy.control)
 
 
 @contextlib.contextmanager
@@ -77,9 +88,10 @@ def running_guard(policy_file: Path, kind: Kind, seed: int, speed: float) -> Ite
     sockets = ask(Path(policy.control), "status")["sockets"]
     carrier = parse_uri(trunk.send_to[0].encode())
     at_pbx, at_carrier = _delivery(source), (carrier.host, carrier.port or 5060)
-    with _peer(at_pbx, "pbx") as pbx, _peer(at_carrier, "carrier") as peer:
+    with _peer(at_pbx, "pbx") as pbx, _peer(at_carrier, "carrier") as peer, Strangers() as strangers:
         inside, outside = (_address(sockets[name]["address"]) for name in (source.listen, trunk.listen))
-        yield Stage(_as_source(policy, source, kind, seed), Player(pbx, peer, inside, outside, speed))
+        player = Player(pbx, peer, inside, outside, speed, strangers)
+        yield Stage(_as_source(policy, source, kind, seed), player, Path(policy.control))
 
 
 def _delivery(source: Source) -> Address:
@@ -118,18 +130,18 @@ def _as_source(policy: Policy, source: Source, kind: Kind, seed: int) -> Custome
     return replace(found, phones=phones, dids=(first, last), dialling=dialling, owners=owners)
 
 
-def calls_of(seed: int, owner: Customer, monday: date, attacks: Sequence[Attack], *, everyday: bool) -> list[Call]:
-    """The calls of these attacks, in order of start; with everyday ones of the same hours among them."""
-    found = [
-        call
-        for attack in attacks
-        for call in Planned(monday, FRAUD, attack, f"{owner.name}/{attack.kind}").calls(seed, owner)
-    ]
-    found.sort(key=lambda call: call.start_ms)
+def scripts_of(
+    seed: int, owner: Customer, monday: date, attacks: Sequence[Attack], *, everyday: bool
+) -> list[Call | Knock]:
+    """The calls and knocks of these attacks, in order of start; with everyday calls of the same hours among them."""
+    runs = [Planned(monday, FRAUD, attack, f"{owner.name}/{attack.kind}").made(seed, owner) for attack in attacks]
+    found: list[Call | Knock] = [knock for run in runs for knock in run.knocks]
+    found += [call for run in runs for call in run.calls]
+    found.sort(key=lambda one: one.start_ms)
     if everyday and found:
         first, last = found[0].start_ms, found[-1].start_ms
         day = Day(seed, owner)
         beside = [call for when in days_from(monday, 8) for call in day.calls(when)]
         found += [call for call in beside if first <= call.start_ms <= last]
-        found.sort(key=lambda call: call.start_ms)
+        found.sort(key=lambda one: one.start_ms)
     return found

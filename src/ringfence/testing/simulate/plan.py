@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ringfence.testing.simulate.attacks import ATTACKS, Attack
 from ringfence.testing.simulate.call import Call
-from ringfence.testing.simulate.campaign import campaign
+from ringfence.testing.simulate.campaign import Campaign, campaign
 from ringfence.testing.simulate.customer import Customer, customer
 from ringfence.testing.simulate.draws import generator
 from ringfence.testing.simulate.kinds import KINDS, Kind
@@ -27,11 +27,15 @@ class Planned(NamedTuple):
     what: Attack | Negative
     name: str
 
-    def calls(self, seed: int, owner: Customer) -> list[Call]:
-        """Its calls, in order of start."""
+    def made(self, seed: int, owner: Customer) -> Campaign:
+        """It with all that happens in it."""
         run = campaign(seed, owner, self.monday, self.label, self.what.kind, self.name)
         self.what.make(run)
-        return run.done()
+        return run
+
+    def calls(self, seed: int, owner: Customer) -> list[Call]:
+        """Its calls, in order of start."""
+        return self.made(seed, owner).done()
 
 
 def customers(seed: int, count: int, kinds: Sequence[Kind] = KINDS) -> list[Customer]:

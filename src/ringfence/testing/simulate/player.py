@@ -4,8 +4,8 @@ Time is compressed by a factor, and a pause in which nothing happens is cut shor
 carrier rings, answers, refuses or lets it ring; who called hangs up. What the guard does otherwise (a refusal, a call
 that it ends) is what is shown.
 
-    due actions (place, answer, hang up)  ─┐
-    datagrams at PBX and carrier          ─┴─► one loop, one heap, no thread
+    due actions (place, answer, hang up)     ─┐
+    datagrams at PBX, carrier and strangers  ─┴─► one loop, one heap, no thread
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ringfence.testing import wire
 from ringfence.testing.peer import Call as Dialled
 from ringfence.testing.peer import Dialog, Leg, Peer, answer_ok, call, leg
 from ringfence.testing.simulate.call import ANSWERED, BUSY, FAILED, Call
+from ringfence.testing.simulate.knock import Knock
+from ringfence.testing.simulate.knocking import Knocked, Knocking, Strangers
 from ringfence.testing.wire import Address, Sip
 
 PAUSE_S = 2.0
@@ -49,12 +51,15 @@ class Played:
 
 
 class Player:
-    """A play of calls that are in order of start."""
+    """A play of calls and knocks that are in order of start."""
 
-    def __init__(self, pbx: Peer, carrier: Peer, inside: Address, outside: Address, speed: float) -> None:
+    def __init__(
+        self, pbx: Peer, carrier: Peer, inside: Address, outside: Address, speed: float, strangers: Strangers
+    ) -> None:
         self._pbx, self._carrier = pbx, carrier
         self._inside, self._outside = inside, outside
         self._speed = speed
+        self._knocking = Knocking(pbx, carrier, inside, outside, strangers)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._ties = count()
         self._began = time.monotonic()
@@ -64,11 +69,15 @@ class Player:
         self._up: dict[str, Dialog] = {}
         self._answered_at: dict[str, float] = {}
         self._done: list[Played] = []
+        self._knocked: list[Knocked] = []
 
-    def play(self, calls: Sequence[Call]) -> Iterator[Played]:
-        """Place them all; each is given when its first final answer is there, and again where the guard cuts it."""
+    def play(self, scripts: Sequence[Call | Knock]) -> Iterator[Played | Knocked]:
+        """Place them all; each is given when its first final answer is there, and again where the guard cuts it.
+
+        Knocks are given where they are answered or reach the carrier, and at the end those of which nothing was heard.
+        """
         at = before = 0.0
-        for script in calls:
+        for script in scripts:
             start = script.start_ms / 1000 / self._speed
             at += min(PAUSE_S, start - before) if before else 0.0
             before = start
@@ -78,13 +87,16 @@ class Player:
             until = self._now + GRACE_S if self._due else until
             self._step()
             yield from self._done
+            yield from self._knocking.done
             self._done.clear()
+            self._knocking.done.clear()
         yield from (played for played in self._played.values() if not played.status)
+        yield from (knocked for knocked in self._knocked if not knocked.status and not knocked.passed)
 
     @property
     def _open(self) -> bool:
-        """Whether somebody still waits for an answer."""
-        return any(not played.status for played in self._played.values())
+        """Whether somebody still waits for an answer, or a stranger might get one."""
+        return bool(self._knocked) or any(not played.status for played in self._played.values())
 
     @property
     def _now(self) -> float:
@@ -102,9 +114,13 @@ class Player:
             self._take(self._pbx, message)
         for message in self._carrier.arrived(0.0):
             self._take(self._carrier, message)
+        self._knocking.poll()
 
-    def _place(self, script: Call) -> None:
+    def _place(self, script: Call | Knock) -> None:
         """Send the INVITE: from the PBX, or from the carrier for an inbound call."""
+        if isinstance(script, Knock):
+            self._knocked.append(self._knocking.place(script))
+            return
         out = script.direction == "out"
         peer, via = (self._pbx, self._inside) if out else (self._carrier, self._outside)
         headers = (("User-Agent", script.user_agent),) * bool(script.user_agent)
@@ -126,6 +142,8 @@ class Player:
 
     def _take(self, peer: Peer, message: Sip) -> None:
         """One message that arrived."""
+        if self._knocking.take(peer, message):
+            return
         if message.status:
             if message.method == "INVITE" and message.status >= 200:
                 self._answered(message)
