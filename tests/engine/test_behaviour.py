@@ -14,6 +14,7 @@ from ringfence.engine.lately import MAX_TRIES, Lately, Try, run_length
 from ringfence.engine.marks import area_of, network_of
 from ringfence.engine.snapshot import dump, load
 from ringfence.model import SECOND
+from ringfence.rules.traits import NOVEL
 from ringfence.testing.trial import Trial
 
 GB = '[trunk.carrier]\npermit = ["US", "GB", "LV"]\n'
@@ -181,3 +182,45 @@ def test_networks(peer: str, network: str) -> None:
 )
 def test_areas(digits: str, area: str) -> None:
     assert area_of(digits) == area
+
+
+def ventures(places: list[str], *, days: int = 1) -> Habits:
+    """Of a source that calls so many places in a country each day."""
+    habits = Habits()
+    for day in range(days):
+        habits.turn(day + 1)
+        for place in places:
+            key = f"a:44{place}" if days == 1 else f"a:44{place}{day}"
+            habits.ventured("44", key)
+            habits.see(key, day * 24, 8760)
+    habits.turn(days + 1)
+    return habits
+
+
+def test_whoever_calls_the_same_places_is_hardly_expected_at_a_new_one() -> None:
+    assert ventures(["20", "121"] * 200).novelty("44") < 0.01
+
+
+def test_whoever_calls_new_places_each_day_is_expected_at_new_ones() -> None:
+    assert ventures(["20", "121", "141", "113"], days=30).novelty("44") > 0.7
+
+
+def test_what_is_believed_of_an_unknown_source_and_an_unknown_country() -> None:
+    assert Habits().novelty("44") == ventures(["20"]).novelty("371") == NOVEL
+
+
+def test_ventures_of_today_count_from_tomorrow() -> None:
+    habits = Habits(day=1)
+    habits.ventured("44", "a:4420")
+    assert habits.novelty("44") == NOVEL
+    habits.turn(2)
+    assert habits.novelty("44") > NOVEL
+
+
+def test_a_new_area_weighs_less_for_who_calls_new_areas_all_the_time(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, GB)
+    for area in (*range(740, 760), *range(770, 800)):
+        trial.call(f"01144{area}0960018", seconds=60)
+        trial.now += DAY
+    assert evidence(trial)["first-ever-destination"] < 15
+    assert any("area new, as in " in hit.text and hit.text.endswith("% of its calls there") for hit in trial.hits)

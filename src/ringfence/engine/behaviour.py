@@ -28,7 +28,7 @@ from ringfence.model.fact import Answered, Arrived, AuthFailed, Decided, Ended, 
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
-from ringfence.numbers import PlanSettings
+from ringfence.numbers import PlanSettings, calling_code
 from ringfence.rules import CONTAINED, SLOWED, words
 from ringfence.rules.traits import QUIET, Traits
 
@@ -305,6 +305,9 @@ class Behaviour:
             self.habits_of(name, call.at).called(week_hour, call.foreign)
         if not call.foreign:
             return
+        source = self.habits_of(names.source, call.at)
+        source.ventured("", f"c:{call.region}")
+        source.ventured(calling_code(call.digits), f"a:{area_of(call.digits)}")
         for name in names:
             narrow = name in (names.extension, names.source)
             for key in marks(call.digits, call.region, call.price, narrow=narrow):

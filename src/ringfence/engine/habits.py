@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ringfence.rules.traits import OFFICE_CALLS
+from ringfence.rules.traits import NOVEL, OFFICE_CALLS
 
 HOURS = 168
 DAY_H = 24
@@ -26,6 +26,8 @@ FADE = 0.975
 MAX_SEEN, MAX_WAYS = 10_000, 100
 KEPT = 0.9
 """How much of what is seen is kept when there is no more room: the latest."""
+NOVEL_CALLS = 20
+"""What is believed of ventures before anything is known weighs as much as so many calls."""
 SMOOTH = (0.25, 0.5, 0.25)
 
 
@@ -53,10 +55,25 @@ class Habits(msgspec.Struct):
     today_channels: dict[int, int] = {}
     nights: list[int] = []
     """Days on which a new area was called in an hour where nobody calls."""
+    ventures: dict[str, tuple[float, float]] = {}
+    """Calls abroad, and how many places of them were called once only: areas by calling code, countries by ""."""
+    today_ventures: dict[str, tuple[float, float]] = {}
 
     def see(self, key: str, hour: int, memory_h: int) -> None:
         """It was called in a clean call."""
         self.seen = _seen(self.seen, key, hour, memory_h, MAX_SEEN)
+
+    def ventured(self, group: str, key: str) -> None:
+        """It is called in a clean call, before it is seen: one of a group of places."""
+        calls, once = self.today_ventures.get(group, (0.0, 0.0))
+        trace = self.seen.get(key)
+        step = 1 if trace is None else -1 if trace.calls == 1 else 0
+        self.today_ventures[group] = (calls + 1, once + step)
+
+    def novelty(self, group: str) -> float:
+        """How probable it is that the next call of a group goes to a new place (Good and Turing: what was met once)."""
+        calls, once = self.ventures.get(group, (0.0, 0.0))
+        return (once + NOVEL * NOVEL_CALLS) / (calls + NOVEL_CALLS)
 
     def come(self, key: str, hour: int, memory_h: int) -> None:
         """A clean call came that way."""
@@ -96,17 +113,21 @@ class Habits(msgspec.Struct):
         faded = FADE ** min(day - self.day, 365) if self.day else 1.0
         self.hours = [count * faded for count in self.hours]
         self.foreign_hours = [count * faded for count in self.foreign_hours]
+        self.ventures = {group: (calls * faded, once * faded) for group, (calls, once) in self.ventures.items()}
+        for group, (calls, once) in self.today_ventures.items():
+            before = self.ventures.get(group, (0.0, 0.0))
+            self.ventures[group] = (before[0] + calls, max(0.0, before[1] + once))
         for name, value in self.today.items():
             self.peaks[name] = max(self.peaks.get(name, 0), value)
         for hour, most in self.today_channels.items():
             if self.channels:
                 self.channels[hour] = max(self.channels[hour] * 0.9, float(most))
-        self.today, self.today_channels, self.day = {}, {}, day
+        self.today, self.today_channels, self.today_ventures, self.day = {}, {}, {}, day
         self.nights = [night for night in self.nights if day - night <= 14]
 
     def spoil(self) -> None:
         """Something spoke against a call of today: the day's counts don't teach."""
-        self.today, self.today_channels = {}, {}
+        self.today, self.today_channels, self.today_ventures = {}, {}, {}
 
     def join(self, other: Habits, day: int) -> None:
         """What is known of the same entity from elsewhere, as it stands on a day.
@@ -122,6 +143,8 @@ class Habits(msgspec.Struct):
         self.channels = _highest(self.channels, other.channels)
         self.calls = max(self.calls, other.calls)
         self.nights = sorted({*self.nights, *other.nights})
+        for group, counts in other.ventures.items():
+            self.ventures[group] = max(counts, self.ventures.get(group, counts))
         for name, value in other.peaks.items():
             self.peaks[name] = max(self.peaks.get(name, 0), value)
 

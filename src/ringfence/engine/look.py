@@ -19,6 +19,7 @@ from ringfence.engine.marks import TIERS, area_of, block_of, network_of
 from ringfence.engine.registrations import Guessed
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.time import SECOND, Instant
+from ringfence.numbers import calling_code
 from ringfence.rules.traits import Traits, Whose, tier
 
 if TYPE_CHECKING:
@@ -96,8 +97,10 @@ class Look:
         uniform, uniform_s = late.equal_lengths(ends)
         inbound, guessed = self._inbound(), self._guessed()
         rings = self.state.rings.of_block(self.attempt.source or "", block, self.now)
+        venture = "" if traits.new_region not in ("", "extension") else calling_code(self.digits)
         return msgspec.structs.replace(
             traits,
+            novelty=self.source.novelty(venture),
             usual_calls_hour=self.extension.usual("calls_hour"),
             usual_numbers_hour=self.extension.usual("numbers_hour"),
             usual_regions_hour=self.extension.usual("regions_hour"),

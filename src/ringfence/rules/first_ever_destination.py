@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log
 from typing import ClassVar
 
 from ringfence.numbers import calling_code
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, WHOSE, abroad, weighs
 from ringfence.rules.permits import digits_of
-from ringfence.rules.traits import Traits
+from ringfence.rules.traits import NOVEL, Traits
 
 WEIGHTS = {
     ("country", "trunk"): 45,
@@ -38,7 +39,9 @@ class FirstEverDestination:
     Who breaks into a PBX calls numbers that its owner never called: this holds for every attack that was ever
     published, while lists of bad countries decay within months. Widest first: new for the whole trunk weighs more than
     new for one extension of it. What was called once stays new for `settle_h` hours, so that an evening's fraud doesn't
-    make itself at home. It weighs something and refuses nothing alone: honest people have first calls too.
+    make itself at home. It weighs something and refuses nothing alone: honest people have first calls too. A travel
+    agency calls somewhere new every hour, so there it weighs less: by how often the source's calls go to a new country,
+    or within a country to a new area.
 
     *Before*
 
@@ -78,13 +81,25 @@ class FirstEverDestination:
         weight = WEIGHTS.get((what, whose), 0)
         if not weight:
             return
+        often = ""
+        if what != "number" and whose != "extension" and traits.novelty > NOVEL:
+            weight = round(weight * surprise(traits.novelty))
+            often = f", as in {traits.novelty:.0%} of its calls {'abroad' if what == 'country' else 'there'}"
         number, digits = case.destination.number, digits_of(case.destination.number)
         named = {"country": number.region or "this country", "area": f"+{area(digits)}", "number": f"+{digits}"}[what]
         if what == "area" and traits.new_region == "extension":
             weight += FIRST_OF_EXTENSION
         if case.destination.risk >= RISKY and what != "number":
             weight += RISK
-        yield weighs(weight, f"first call of {WHOSE[whose]} to {named}, {what} new", whose)
+        yield weighs(weight, f"first call of {WHOSE[whose]} to {named}, {what} new{often}", whose)
+
+
+def surprise(probability: float) -> float:
+    """How much of a weight counts by how probable it is that something is new: all of it where that is rare.
+
+    The logarithm is what such evidence adds to the odds: in an attack nearly every place is new.
+    """
+    return min(1.0, log(probability) / log(NOVEL))
 
 
 def _new(traits: Traits) -> tuple[str, str]:

@@ -21,7 +21,8 @@ class InternationalBurst:
 
     A pump has to place calls: 111 in 16 minutes in a published attack on a clinic. Counted are the calls abroad of one
     extension within an hour, and the new numbers among them, refused calls too; both are held against the most that
-    this extension ever had in an hour of a clean day. Calls to numbers it always calls don't count as new.
+    this extension ever had in an hour of a clean day, and what is further over it weighs. Calls to numbers it always
+    calls don't count as new.
 
     *Before*
 
@@ -52,17 +53,22 @@ class InternationalBurst:
     spoofable: ClassVar[bool] = False
 
     def find(self, case: Case) -> Iterator[Finding]:
-        """Each count that is over what is usual."""
+        """The count that is furthest over what is usual."""
         traits = abroad(case)
         if traits is None:
             return
-        calls, usual = traits.calls_hour, traits.usual_calls_hour
-        weight = step(calls / max(usual, LEAST_CALLS), (1.5, 20), (2.5, 40), (4, 60))
-        if weight and traits.new_number and traits.numbers_hour > 1:
-            text = f"{calls} calls abroad of this extension within an hour, at most {usual} before"
-            yield weighs(weight, text, calls, usual, 3600)
+        if not traits.new_number:
+            return
         numbers, usual = traits.numbers_hour, traits.usual_numbers_hour
-        weight = step(numbers / max(usual, LEAST_NUMBERS), (1.5, 20), (2.5, 40), (4, 60)) if traits.new_number else 0
+        weight, what = _over(numbers, max(usual, LEAST_NUMBERS)), f"{numbers} new numbers abroad"
+        calls, usual_calls = traits.calls_hour, traits.usual_calls_hour
+        by_calls = _over(calls, max(usual_calls, LEAST_CALLS)) if numbers > 1 else 0
+        if by_calls > weight:
+            weight, what, numbers, usual = by_calls, f"{calls} calls abroad", calls, usual_calls
         if weight:
-            text = f"{numbers} new numbers abroad of this extension within an hour, at most {usual} before"
+            text = f"{what} of this extension within an hour, at most {usual} before"
             yield weighs(weight, text, numbers, usual, 3600)
+
+
+def _over(count: int, usual: int) -> int:
+    return step(count / usual, (1.5, 20), (2.5, 40), (4, 60))

@@ -22,6 +22,8 @@ TIER_SHARES = (0.25, 0.7, 1.0, 1.0, 1.0)
 """How much of a rule's weight counts for a call of each tier: cheap calls lose little, and fraud is seldom there."""
 OFFICE_CALLS = 30
 """An office's hours are assumed of a source, and weigh as much as so many calls of its own."""
+NOVEL = 0.05
+"""Share of calls abroad to a new country, and of calls to a country that go to a new area, where little is known."""
 QUIET = 0.15
 """Share of the mean hour under which an hour is one where hardly anybody calls."""
 
@@ -46,6 +48,8 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     new_region: Whose = ""
     new_area: Whose = ""
     """Calling code and the next three digits."""
+    novelty: float = NOVEL
+    """Share of the source's calls that go to a new country, or for a known country to a new area of it."""
     new_number: Whose = ""
     new_block: bool = False
     """Whether the thousand numbers around it are new for the source."""
