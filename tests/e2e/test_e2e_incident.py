@@ -90,7 +90,8 @@ def test_the_story_is_told(stage):
     listed = cli(stage, "incidents", "--control", control, code=1)
     assert incident["id"] in listed and THIEF in listed
     story = cli(stage, "incidents", incident["id"][:-1], "--control", control, code=1)
-    for text in (f"incident {incident['id']}, open", "country new", latvian(102), f"accept {incident['id']}"):
+    held = f"in force    extension pbx/{THIEF} is contained for calls abroad to new numbers until"
+    for text in (f"incident {incident['id']}, open", "country new", latvian(102), held, f"accept {incident['id']}"):
         assert text in story, story
     log = [json.loads(line) for line in cli(stage, "log", "--incident", incident["id"], "--json").splitlines()]
     assert {call["reason"] for call in log} >= {"suspicious-call", "contained"}

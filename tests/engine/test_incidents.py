@@ -257,7 +257,7 @@ def test_a_call_that_is_cut_for_its_evidence_is_part_of_the_story(trial: Trial) 
         trial.happens(Tick(at=trial.now))
     assert cuts(trial) == {call: "suspicious-call"}
     (suspect,) = story(trial).suspects
-    assert (suspect.call, suspect.refused) == (call, True)
+    assert (suspect.call, suspect.refused, suspect.outcome) == (call, True, "cut")
     assert suspect.text.startswith("evidence of ") and "it is up for " in suspect.text
     assert [step[0] for step in made(trial)] == ["prefix", "caller"]
 
@@ -308,6 +308,12 @@ def test_who_is_slowed_down_gets_one_call_in_half_a_minute(trial: Trial) -> None
         trial.now += 10 * SECOND
     assert came == ["allow", *["slowed-down"] * 3, "allow", *["slowed-down"] * 2]
     assert trial.call("12125550123") == "allow"
+
+
+def test_the_story_says_what_became_of_each_call(trial: Trial) -> None:
+    assert attack(trial, 6) == ["allow"] * 2 + ["suspicious-call"] * 2 + ["contained"] * 2
+    outcomes = [suspect.outcome for suspect in story(trial).suspects]
+    assert outcomes == ["", "suspicious-call", "suspicious-call", "cut", "cut", "contained", "contained"]
 
 
 # --- what an attack leaves behind -----------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def _story(one: dict[str, Any]) -> None:
     weighed = ", ".join(f"{rule} {count}" for rule, count in rules) or "none yet"
     print(f"evidence    {weighed}; at most {one['weight']} against a call")
     for fact in one["contained"]:
-        print(f"in force    {fact['id']}: {fact['entity']} {fact['name']} until {instant(fact['until'])[:-4]}")
+        print(f"in force    {fact['what']} until {instant(fact['until'])[:-4]}: {fact['id']}")
     print()
     rows = [
         (
@@ -105,13 +105,13 @@ def _story(one: dict[str, Any]) -> None:
             suspect["extension"],
             f"+{suspect['digits']}",
             suspect["weight"],
-            "refused" if suspect["refused"] else "told",
+            suspect["outcome"] or "let out",
             suspect["text"],
         )
         for suspect in one["suspects"]
     ]
     against = "what spoke against it"
-    headers = ("time", "call", "extension", "number", "evidence", "", against)
+    headers = ("time", "call", "extension", "number", "evidence", "outcome", against)
     show(headers, rows, right=("evidence",), sentences=(against,))
     if one["state"] == "open":
         print()

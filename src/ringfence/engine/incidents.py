@@ -32,6 +32,8 @@ MAX_EXTENSIONS = 50
 MAX_HELD = 50
 SHOWN = 400
 """Characters of a story's sentence."""
+CUT = "cut"
+"""What became of a call that was let out and hung up later."""
 
 
 class Suspect(msgspec.Struct, gc=False, array_like=True):
@@ -51,6 +53,8 @@ class Suspect(msgspec.Struct, gc=False, array_like=True):
     abroad: bool
     """Whether it goes abroad: what is done about an incident only keeps from calling there."""
     text: str
+    outcome: str = ""
+    """For what it was refused, or CUT; empty where it was let out."""
 
 
 class Incident(msgspec.Struct, gc=False):
@@ -253,6 +257,7 @@ def _suspect(fact: Decided, digits: str, weight: int, level: int) -> Suspect:
         refused=refused_by_evidence(verdict, level),
         abroad=is_foreign(verdict.destination),
         text=story(verdict)[:SHOWN],
+        outcome=verdict.reason if verdict.outcome != "allow" else "",
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from ringfence.engine.containments import Subject, covers
 from ringfence.engine.destinations import digits_of
-from ringfence.engine.incidents import Incident, Suspect, opened_by, refused_by_evidence
+from ringfence.engine.incidents import CUT, Incident, Suspect, opened_by, refused_by_evidence
 from ringfence.engine.judging import Judge, Memory
 from ringfence.engine.live import Live, cut_call
 from ringfence.engine.marks import ABROAD
@@ -73,6 +73,7 @@ class Response:
             refused=True,
             abroad=live.klass in ABROAD,
             text=fact.why,
+            outcome=CUT,
         )
         joined = self._incidents.of(attempt, live.e164, fact.at)
         name = joined.id if joined is not None else opened_by(attempt.id)

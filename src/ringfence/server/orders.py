@@ -54,7 +54,7 @@ class Orders:
 
     def _shown(self, incident: Incident) -> dict[str, Any]:
         state = incident.state if incident.state != "open" or incident.open(self._now()) else "over"
-        contained = [msgspec.to_builtins(fact) for fact in self._engine.containments.of(incident.id)]
+        contained = [_contained(fact) for fact in self._engine.containments.of(incident.id)]
         shown: dict[str, Any] = msgspec.to_builtins(incident)
         suspects = [msgspec.structs.asdict(suspect) for suspect in incident.suspects]
         return {**shown, "state": state, "suspects": suspects, "contained": contained}
@@ -62,7 +62,7 @@ class Orders:
     def containments(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         """What is in force, and what is accepted."""
         engine = self._engine
-        contained = [{**msgspec.to_builtins(fact), "what": words.contained(fact)} for fact in engine.containments]
+        contained = [_contained(fact) for fact in engine.containments]
         accepted = [{**msgspec.to_builtins(fact), "what": _accepted(fact)} for fact in engine.acceptances]
         return sorted([*contained, *accepted], key=lambda row: (row["at"], row["id"]))
 
@@ -97,7 +97,7 @@ class Orders:
             until=now + _length(arguments),
         )
         self._guard.order(fact)
-        return {**msgspec.to_builtins(fact), "what": words.contained(fact)}
+        return _contained(fact)
 
     def release(self, arguments: dict[str, Any]) -> list[str]:
         """Undo a containment or an acceptance, or all containments of an incident."""
@@ -172,6 +172,10 @@ class Orders:
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f'did you mean "{near[0]}"?' if near else f"there is {', '.join(sorted(names)) or 'none'}"
         raise ControlError(f'there is no {what} "{name}"; {hint}')
+
+
+def _contained(fact: Contained) -> dict[str, Any]:
+    return {**msgspec.to_builtins(fact), "what": words.contained(fact)}
 
 
 def _entity(arguments: dict[str, Any]) -> Entity:
