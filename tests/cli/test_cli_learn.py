@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -71,6 +71,49 @@ def test_what_is_in_the_draft() -> None:
     assert spend.per_day == 2_000_000  # One call to LV a day: 1.05, half more, rounded up.
     caps = trunk.bounds.caps.concurrent
     assert caps.alert is not None and caps.block is not None and 1 <= caps.alert < caps.block
+
+
+def busy(weeks: Iterable[int]) -> Iterator[str]:
+    """So many calls at once on the Tuesday at ten of each week, and one at three."""
+    ids = itertools.count(1)
+    for week, many in enumerate(weeks):
+        tuesday = MONDAY + timedelta(weeks=week, days=1)
+        for number in range(many):
+            yield line(next(ids), tuesday + timedelta(hours=10, seconds=number), "12125551000", 600)
+        yield line(next(ids), tuesday + timedelta(hours=15), "12125551000", 60)
+
+
+def test_peaks_are_expected_by_hour_of_the_week() -> None:
+    Path("calls.csv").write_text(HEADER + "\n".join(busy([8, 8, 16, 8])) + "\n")
+    learn()
+    text = Path("made.toml").read_text()
+    assert "concurrent = { expected = 10, alert = 13, block = 19 }   # at most 16 at once" in text
+    tuesday = next(row.split()[2:] for row in text.splitlines() if row.startswith("# Tue"))
+    assert tuesday == ["10" if hour == 10 else "1" if hour == 15 else "." for hour in range(24)]
+    monday = next(row.split()[2:] for row in text.splitlines() if row.startswith("# Mon"))
+    assert set(monday) == {"."}
+
+
+@pytest.mark.parametrize(("weeks", "levels"), [([1], (1, 2, 3)), ([16], (16, 18, 19)), ([100], (100, 114, 115))])
+def test_the_alert_is_over_what_is_expected_and_under_the_block(weeks: list[int], levels: tuple[int, int, int]) -> None:
+    Path("calls.csv").write_text(HEADER + "\n".join(busy(weeks)) + "\n")
+    learn()
+    (trunk,) = Loader("made.toml").load().policy.trunks.values()
+    found = trunk.bounds.caps.concurrent
+    assert (found.expected, found.alert, found.block) == levels
+
+
+def test_hours_are_proposed_where_there_are_any() -> None:
+    learn()
+    assert '# international = "Mon-Fri ' not in Path("made.toml").read_text(), "35 calls are few"
+    calls = [line(n, MONDAY + timedelta(days=n % 30, hours=9 + n % 9), FOREIGN[0], 60) for n in range(90)]
+    Path("calls.csv").write_text(HEADER + "\n".join(calls) + "\n")
+    learn()
+    assert '# international = "Mon-Fri 09:00-18:00"' in Path("made.toml").read_text()
+    calls = [line(n, MONDAY + timedelta(days=n % 30, hours=n % 24), FOREIGN[0], 60) for n in range(90)]
+    Path("calls.csv").write_text(HEADER + "\n".join(calls) + "\n")
+    learn()
+    assert '# international = "Mon-Fri ' not in Path("made.toml").read_text()
 
 
 def test_a_country_of_one_day_is_named_but_not_permitted() -> None:

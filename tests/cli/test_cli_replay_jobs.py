@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_few_calls_are_not_worth_a_process(
 @pytest.mark.parametrize(
     ("parties", "jobs", "used", "text"),
     [
-        (1, "2", 1, "judged in one process: sources of one trunk, of one tenant, or of none share caps or habits"),
+        (1, "2", 1, "judged in one process: the policy has one source"),
         (2, "9", 2, "judged in 2 processes: sources of"),
         (1, "1", 1, ""),
     ],
@@ -114,6 +115,26 @@ def test_where_it_cannot_be_spread_it_says_so(
     Path("policy.toml").write_text(HEAD + "".join(PARTY.format(number) for number in range(1, parties + 1)))
     found, err = told(["--jobs", jobs], capsys)
     assert found["jobs"] == used
+    assert (text in err) if text else ("judged in" not in err)
+
+
+@pytest.mark.parametrize(
+    ("parties", "few", "text"),
+    [
+        (1, 1000, "judged in one process: the policy has one source"),
+        (3, 1000, "judged in one process: sources of one trunk, of one tenant, or of none share caps or habits"),
+        (1, 20_000, ""),
+    ],
+)
+def test_of_many_calls_it_says_why_one_core_judges_them(
+    parties: int, few: int, text: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(replay_jobs, "FEW", few)
+    ways = "".join(PARTY.format(number) for number in range(1, parties + 1))
+    Path("policy.toml").write_text(HEAD + re.sub(r"(?m)^\[?tenant.*\n", "", ways))
+    found, err = told([], capsys)
+    assert found["jobs"] == 1
     assert (text in err) if text else ("judged in" not in err)
 
 

@@ -59,11 +59,12 @@ def judged_in(
     asked: Asked, player: Replay, calls: Iterator[Cdr], out: Path | None, jobs: int
 ) -> tuple[Summary, int, int]:
     """Sums over all calls, how many belong to no source, and how many processes judged; raises RingfenceError."""
-    many = processes(player.engine.policy, jobs)
+    policy = player.engine.policy
+    first = [] if jobs else list(itertools.islice(calls, FEW))
+    many = processes(policy, jobs) if jobs or len(first) == FEW else 1
     with Decisions(out) as decisions:
-        first = list(itertools.islice(calls, FEW)) if many > 1 and not jobs else []
-        if many == 1 or (not jobs and len(first) < FEW):
-            summary = asked.summary(player.engine.policy)
+        if many == 1:
+            summary = asked.summary(policy)
             return _alone(player, itertools.chain(first, calls), decisions, summary), player.unplaced, 1
         kept = decisions if out is not None else None
         summary, unplaced = _apart(asked, player.placing, itertools.chain(first, calls), kept, many)
@@ -71,14 +72,15 @@ def judged_in(
 
 
 def processes(policy: Policy, jobs: int) -> int:
-    """How many are of use; where fewer than were asked for, it is said why."""
+    """How many are of use; where fewer than were asked for, or than there are cores, it is said why."""
     if jobs < 0:
         raise RingfenceError(f"--jobs {jobs}: write how many processes, 1 or more")
     found = len(set(groups(policy).values()))
     wanted = jobs or len(os.sched_getaffinity(0))
-    if found < wanted and (jobs or len(policy.sources) > 1):
+    if found < wanted:
         many = "one process" if found == 1 else f"{found} processes"
-        note(f"judged in {many}: sources of one trunk, of one tenant, or of none share caps or habits")
+        shared = "sources of one trunk, of one tenant, or of none share caps or habits"
+        note(f"judged in {many}: {shared if len(policy.sources) > 1 else 'the policy has one source'}")
     return min(wanted, found)
 
 

@@ -1,4 +1,7 @@
-"""A commented policy from what was learned (D6): block 15 % over the highest that ever was, alert under it."""
+"""A commented policy from what was learned (D6).
+
+Block 15 % over the highest that ever was; alert under it, 25 % over what is expected at the busiest hour of the week.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from ringfence.history.learned import Learning, Way
 from ringfence.model import SECOND, Instant
 from ringfence.rules.base import money
 
-BLOCK, ALERT = 1.15, 1.05
+BLOCK, ALERT = 1.15, 1.25
 OFTEN_DAYS = 2
 """A country is permitted if it was called on so many days."""
 MOST_IDS = 200
+DAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
 SHORT_MAX_S = 3600
 
 HEAD = """\
@@ -51,7 +55,7 @@ def draft(learning: Learning, home: str, zone: str, outside: Sequence[str], rate
             mode="enforce" if enforce else "observe",
         )
     ]
-    parts += [_trunk(name, way, home, rates) for name, way in learning.ways.items()]
+    parts += [_trunk(name, way, home, rates, learning.weeks) for name, way in learning.ways.items()]
     parts += [_source(names, learning, outside) for names in learning.sources()]
     return "\n".join(parts)
 
@@ -71,7 +75,7 @@ def permitted(way: Way) -> list[str]:
     return sorted(name for name, country in way.countries.items() if len(country.days) >= OFTEN_DAYS and name.isalpha())
 
 
-def _trunk(name: str, way: Way, home: str, rates: str) -> str:
+def _trunk(name: str, way: Way, home: str, rates: str, weeks: int) -> str:
     permit = sorted({home, *permitted(way)})
     seldom = [f"{c} ({found.calls})" for c, found in sorted(way.countries.items()) if c not in permit]
     lines = [
@@ -86,27 +90,43 @@ def _trunk(name: str, way: Way, home: str, rates: str) -> str:
     if way.special:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in way.special.most_common())
         lines.append(f"# special numbers were called, and stay refused: {kinds}")
-    lines += _caps(way)
+    lines += _caps(way, weeks)
     if rates:
-        lines.append(f'billing = {{ rates = "{rates}" }}')
+        lines.append(f'billing = {{ rates = "{rates}", currency = "USD" }}   # CHECK: the currency')
+    if way.dearest:
+        ceiling = math.ceil(way.dearest * 1.25 / 10_000) / 100
+        lines.append(f"# max_price_per_min = {ceiling:.2f}   # the dearest call was at {money(way.dearest)}")
     lines += ["", *_longest(name, way), *_spend(name, way), *_hours(name, way)]
     return "\n".join(lines)
 
 
-def _caps(way: Way) -> list[str]:
-    lines = []
-    if way.peak:
-        lines.append(f"concurrent = {_levels(way.peak)}   # at most {way.peak} at once")
-        lines.append(f"calls_per_hour = {{ alert = {math.ceil(way.peak_hour * 1.25)} }}   # at most {way.peak_hour}")
-        burst = max(2, math.ceil(way.peak_second * BLOCK))
-        rate = max(2, math.ceil(way.peak_second * BLOCK))
-        lines.append(f"calls_per_second = {{ block = {rate}, burst = {2 * burst} }}   # at most {way.peak_second}")
-    return lines
+def _caps(way: Way, weeks: int) -> list[str]:
+    if not way.peak:
+        return []
+    expected = {hour: math.ceil(total / weeks) for hour, total in way.hour_peaks.items()}
+    burst = max(2, math.ceil(way.peak_second * BLOCK))
+    return [
+        f"concurrent = {_levels(way.peak, max(expected.values()))}   # at most {way.peak} at once",
+        *_by_hour(expected, weeks),
+        f"calls_per_hour = {{ alert = {math.ceil(way.peak_hour * 1.25)} }}   # at most {way.peak_hour}",
+        f"calls_per_second = {{ block = {burst}, burst = {2 * burst} }}   # at most {way.peak_second}",
+    ]
 
 
-def _levels(peak: int) -> str:
+def _levels(peak: int, expected: int) -> str:
     block = max(peak + 2, math.ceil(peak * BLOCK))
-    return f"{{ alert = {min(block - 1, max(1, math.ceil(peak * ALERT)))}, block = {block} }}"
+    alert = min(block - 1, max(1, math.ceil(expected * ALERT)))
+    return f"{{ expected = {expected}, alert = {alert}, block = {block} }}"
+
+
+def _by_hour(expected: dict[int, int], weeks: int) -> list[str]:
+    """What is expected in each hour of the week, as a table to read: a replay or guard has it from --baseline."""
+    rows = [
+        f"# {day}" + "".join(f"{expected.get(24 * n + hour, 0) or '.':>4}" for hour in range(24)) for n, day in DAYS
+    ]
+    span = f"the mean of {weeks} weeks' peaks" if weeks > 1 else "the peaks of one week"
+    head = "#    " + "".join(f"{hour:>4}" for hour in range(24))
+    return [f"# expected at once by hour of the week, {span}; --baseline keeps them:", head, *rows]
 
 
 def _longest(name: str, way: Way) -> list[str]:
@@ -138,12 +158,12 @@ def _hours(name: str, way: Way) -> list[str]:
         if hour < 5 * 24:
             weekday[hour % 24] += count
     open_hours = [hour for hour in range(24) if weekday[hour] >= total * 0.002]
-    if not open_hours:
+    if not open_hours or open_hours[-1] - open_hours[0] == 23:
         return []
     outside = total - sum(weekday[hour] for hour in range(open_hours[0], open_hours[-1] + 1))
     return [
         f"# [trunk.{key(name)}.hours]   # {outside} of {total} calls abroad were outside of these",
-        f'# international = "Mon-Fri {open_hours[0]:02d}:00-{(open_hours[-1] + 1) % 24:02d}:00"',
+        f'# international = "Mon-Fri {open_hours[0]:02d}:00-{open_hours[-1] + 1:02d}:00"',
         "",
     ]
 

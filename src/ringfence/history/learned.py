@@ -41,6 +41,8 @@ class Way(msgspec.Struct):
     inbound: int = 0
     peak: int = 0
     """Most calls at once."""
+    hour_peaks: Counter[int] = msgspec.field(default_factory=Counter)
+    """By hour of the week: most calls at once, summed over its weeks."""
     peak_abroad: int = 0
     peak_second: int = 0
     """Most that began within a second."""
@@ -49,6 +51,8 @@ class Way(msgspec.Struct):
     spend_abroad_day: int = 0
     """Most money in a day for calls abroad, micro-units; 0 without a deck."""
     spend_day: int = 0
+    dearest: int = 0
+    """Highest price per minute of an answered call, micro-units; 0 without a deck."""
     longest_s: dict[str, int] = {}
     """Longest answered call by class."""
     countries: dict[str, Country] = {}
@@ -75,6 +79,8 @@ class Learning:
         self._up: dict[str, list[Instant]] = {}
         self._abroad: dict[str, list[Instant]] = {}
         self._counts: dict[tuple[str, str], tuple[int, int]] = {}
+        self._hours: dict[str, tuple[int, int]] = {}
+        """By trunk: the hour that is counted, and most calls at once in it."""
 
     def take(self, calls: Iterable[Cdr]) -> None:
         """All of them."""
@@ -99,7 +105,7 @@ class Learning:
         if call.answer:
             way.answered += 1
             way.longest_s[klass] = max(way.longest_s.get(klass, 0), call.duration_s)
-        way.peak = max(way.peak, _at_once(self._up.setdefault(name, []), call))
+        self._peaks(call, way, name)
         way.peak_second = max(way.peak_second, self._count(name, "second", call.start // SECOND, 1))
         way.peak_hour = max(way.peak_hour, self._count(name, "hour", call.start // HOUR_US, 1))
         self._money(call, number, klass, way, name)
@@ -108,6 +114,25 @@ class Learning:
         elif klass == "international":
             self._foreign(call, number, way, name)
 
+    def _peaks(self, call: Cdr, way: Way, name: str) -> None:
+        now = _at_once(self._up.setdefault(name, []), call)
+        way.peak = max(way.peak, now)
+        hour, most = self._hours.get(name, (0, 0))
+        this = call.start // HOUR_US
+        most = most if hour == this else 0
+        if now > most:
+            way.hour_peaks[self._week_hour(call)] += now - most
+        self._hours[name] = this, max(now, most)
+
+    def _week_hour(self, call: Cdr) -> int:
+        local = words.local(self._zone, call.start // (60 * SECOND))
+        return local.weekday() * 24 + local.hour
+
+    @property
+    def weeks(self) -> int:
+        """Weeks that are begun."""
+        return max(1, -(-(self.last - self.first) // (7 * DAY_US)))
+
     def _foreign(self, call: Cdr, number: Number, way: Way, name: str) -> None:
         day = call.start // DAY_US
         country = way.countries.setdefault(number.region or "?", Country())
@@ -115,8 +140,7 @@ class Learning:
         country.days.add(day)
         if len(country.extensions) < MAX_ADDRESSES:
             country.extensions.add(call.extension)
-        local = words.local(self._zone, call.start // (60 * SECOND))
-        way.hours[local.weekday() * 24 + local.hour] += 1
+        way.hours[self._week_hour(call)] += 1
         way.peak_abroad = max(way.peak_abroad, _at_once(self._abroad.setdefault(name, []), call))
         way.peak_abroad_day = max(way.peak_abroad_day, self._count(name, "abroad", day, 1))
 
@@ -124,6 +148,7 @@ class Learning:
         rate = self._deck.rate(digits_of(number), call.start) if self._deck is not None and call.answer else None
         if rate is None or number.status == "short":
             return
+        way.dearest = max(way.dearest, rate.price_micros_per_min)
         cost, day = rate.cost_micros(call.duration_s), call.start // DAY_US
         way.spend_day = max(way.spend_day, self._count(name, "spend", day, cost))
         if klass == "international":
