@@ -19,6 +19,7 @@ from ringfence.cli.tables import note
 from ringfence.errors import RingfenceError
 from ringfence.history import baseline as habits
 from ringfence.history.cdr import Tally
+from ringfence.history.database import is_database
 from ringfence.history.draft import draft
 from ringfence.history.learned import Learning, guessed_outside, zone_for
 from ringfence.history.placing import Placing
@@ -60,7 +61,7 @@ def learn(
     Parameters
     ----------
     cdr
-        Files or directories with call records; may be given several times.
+        Files or directories with call records, or mysql://user@host/asteriskcdrdb; may be given several times.
     home
         Country in which the calls begin, such as US.
     out
@@ -157,7 +158,10 @@ def _zone(cdr: tuple[Path, ...], home: str, form: str | Read) -> str:
 def _first_offset(cdr: tuple[Path, ...], form: str | Read) -> tuple[int | None, int]:
     """The offset that the first time bears, and when that is."""
     first = next(iter(read(cdr[:1], UTC, form, Tally())), None)
-    with opened(next(files(cdr[:1]))) as file:
+    path = next(files(cdr[:1]))
+    if is_database(path):  # A DATETIME has none.
+        return None, first.start if first is not None else 0
+    with opened(path) as file:
         found = next((m for line in itertools.islice(file, 100) if (m := _OFFSET.search(line))), None)
     if found is None or first is None:
         return None, first.start if first is not None else 0

@@ -65,7 +65,7 @@ def replay(
     versus
         Another policy: show what it does otherwise, instead of what the first one does.
     cdr
-        Files or directories with call records; may be given several times.
+        Files or directories with call records, or mysql://user@host/asteriskcdrdb; may be given several times.
     format
         What wrote them: generic, asterisk, freepbx, freeswitch or kamailio; recognised unless given.
     columns

@@ -1,4 +1,4 @@
-"""FreePBX: a dump of the table cdr of asteriskcdrdb (`mysqldump asteriskcdrdb cdr`), in Asterisk's columns."""
+"""FreePBX: the table cdr of asteriskcdrdb, from its server or a dump of it (`mysqldump asteriskcdrdb cdr`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from pathlib import Path
 
+from ringfence.history import database
 from ringfence.history.asterisk import asterisk
 from ringfence.history.cdr import Broken, Cdr
 from ringfence.history.sqldump import Found, rows
@@ -15,8 +16,8 @@ TABLES = ("cdr",)
 
 
 def read_freepbx(path: Path, zone: tzinfo) -> Iterator[Cdr | Broken]:
-    """Rows of the dump; raises CdrError."""
-    for found in rows(path, TABLES):
+    """Rows of the table or dump; raises CdrError."""
+    for found in database.rows(path) if database.is_database(path) else rows(path, TABLES):
         yield found if isinstance(found, Broken) else _record(found, zone)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from ringfence.history import asterisk, freepbx, freeswitch, kamailio
 from ringfence.history.asterisk import read_asterisk
 from ringfence.history.cdr import Broken, Cdr, CdrError, Tally
+from ringfence.history.database import is_database
 from ringfence.history.freepbx import read_freepbx
 from ringfence.history.freeswitch import read_freeswitch
 from ringfence.history.kamailio import read_kamailio
@@ -53,6 +54,8 @@ class UnknownFileError(CdrError):
 
 def recognise(path: Path) -> str:
     """What wrote a file, by its beginning; raises CdrError."""
+    if is_database(path):
+        return "freepbx"
     if is_parquet(path):
         return "generic"
     with reading(path), opened(path) as file:
