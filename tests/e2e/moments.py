@@ -12,11 +12,11 @@ import sys
 from typing import Any
 
 from ringfence.cli.app import main
+from ringfence.edge.effects import Send
 from ringfence.ledger.ledger import Ledger
 from ringfence.model import Answered, Decided
 from ringfence.server.guard import Guard
 from ringfence.server.serve import Server
-from ringfence.sip.hop import NextHop
 
 FATAL = "+12125550999"
 
@@ -70,10 +70,11 @@ def confirmed() -> None:
 def _after_sending(listener: str, start: bytes, method: bytes) -> None:
     transmit = Server._transmit
 
-    def dying(self: Server, hop: NextHop, data: bytes) -> None:
-        transmit(self, hop, data)
+    def dying(self: Server, send: Send) -> None:
+        transmit(self, send)
+        data = send.data
         of_call = FATAL.encode() in data and b" " + method + b"\r\n" in data
-        if hop.listener == listener and data.startswith(start) and of_call:
+        if send.hop.listener == listener and data.startswith(start) and of_call:
             die()
 
     Server._transmit = dying  # type: ignore[method-assign]

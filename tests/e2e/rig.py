@@ -112,15 +112,26 @@ def _read(rows: list[dict[str, Any]], quantity: str, window_s: int, klass: str) 
 
 @contextlib.contextmanager
 def site(
-    directory: Path, *more: Peer, pbx_host: str = PBX, carrier_host: str = CARRIER, start: bool = True, **policy: str
+    directory: Path,
+    *more: Peer,
+    pbx_host: str = PBX,
+    carrier_host: str = CARRIER,
+    inside: type[Peer] = Peer,
+    outside: type[Peer] = Peer,
+    start: bool = True,
+    **policy: str,
 ) -> Iterator[Site]:
     """A site, running unless it is to be started apart.
 
-    `more`: further addresses of the carrier; `policy`: lines for `Guard`: trunk, source, ledger.
+    `more`: further addresses of the carrier; `inside`, `outside`: what peers speak there; `policy`: lines for `Guard`:
+    trunk, source, ledger.
     """
+    for name, kind in (("listen_inside", inside), ("listen_outside", outside)):
+        if kind.protocol != "UDP":
+            policy[name] = f'transport = "{kind.protocol.lower()}"\n{policy.get(name, "")}'
     with (
-        Peer(pbx_host, name="pbx") as pbx,
-        Peer(carrier_host, name="carrier") as carrier,
+        inside(pbx_host, name="pbx") as pbx,
+        outside(carrier_host, name="carrier") as carrier,
         contextlib.ExitStack() as end,
     ):
         guard = Guard(directory, pbx.address, carrier.address, *(peer.address for peer in more), **policy)

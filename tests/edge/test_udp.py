@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ringfence.edge.udp import BATCH, ListenError, UdpSocket, bind
+from ringfence.edge.bind import ListenError, bind
+from ringfence.edge.udp import BATCH, UdpSocket
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def dial(tmp_path: Path, dialled: str) -> SimpleNamespace:
     policy = Loader(str(tmp_path / "policy.toml")).load().policy
     ledger, sent, clock = Kept(), [], Clock()
     guard = Guard(Engine(policy, "n1"), EdgeCore(policy, "n1", bytes(32)), cast(Any, ledger), clock)
-    guard.transmit = lambda hop, data: sent.append((hop.host, data.partition(b"\r\n")[0].decode()))
+    guard.transmit = lambda send: sent.append((send.hop.host, send.data.partition(b"\r\n")[0].decode()))
     guard.engine.judge = broken  # type: ignore[method-assign]
 
     async def one_call() -> None:

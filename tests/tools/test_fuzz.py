@@ -79,7 +79,7 @@ def test_another_number_than_the_judged(fuzz: ModuleType, tmp_path: Path, monkey
 def test_an_answer_to_a_stranger(fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = state.Edge.transmit
     monkeypatch.setattr(
-        state.Edge, "transmit", lambda edge, hop, data: honest(edge, hop._replace(host="192.0.2.1"), data)
+        state.Edge, "transmit", lambda edge, hop, *rest: honest(edge, hop._replace(host="192.0.2.1"), *rest)
     )
     assert "a stranger is sent something" in found(fuzz, tmp_path)
 

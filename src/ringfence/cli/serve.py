@@ -66,7 +66,7 @@ def summary(policy: Policy, server: Server) -> list[str]:
     """What a person wants to know at the start."""
     lines = ["Ringfence decides calls now."]
     for name, socket in server.sockets.items():
-        lines.append(f"  listens    {name}: UDP {socket.shown}")
+        lines.append(f"  listens    {name}: {policy.listens[name].transport.upper()} {socket.shown}")
     lines += [f"  trunk      {_trunk(trunk)}" for trunk in policy.trunks.values()]
     lines += [f"  source     {_source(source)}" for source in policy.sources.values()]
     lines.append(f"  ledger     {server.ledger.path}")

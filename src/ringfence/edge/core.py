@@ -1,6 +1,8 @@
 """The proxy without I/O and without a clock: datagrams and verdicts in, effects out.
 
     edge.receive(data, host, port, listener, now)      one datagram
+    edge.opened(flow, ...), edge.take(flow, data, now), edge.closed(flow, now)     a connection, and one message on it
+    edge.unsent(key, now)                              a request of ours can't be sent
     edge.decided(attempt_id, verdict, now)             the answer to an `Ask`
     edge.cut(attempt_id, leg, cause, now)              an order to end a call
     edge.tick(now)                                     at `due()` or later
@@ -16,13 +18,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringfence.edge import arrivals, inside, invites, late, passwords, relay, sending
+from ringfence.edge import arrivals, flows, invites, late, passwords, relay, sending
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
-from ringfence.edge.ending import bye_is_over, end
+from ringfence.edge.ending import end
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server
 from ringfence.edge.state import MAX_ORIGINS, Edge
+from ringfence.edge.strangers import kind_of
 from ringfence.edge.targets import Address, Name
 from ringfence.model.fact import Fact
 from ringfence.model.settings import Policy
@@ -53,8 +56,40 @@ class EdgeCore:
         edge = self._edge
         origin = edge.origins.get((listener, host, port)) or self._origin(listener, host, port)
         if origin is None:
-            edge.strangers.count(listener, plain_host(host), data, now)
-            return
+            edge.strangers.count(listener, plain_host(host), kind_of(data), now)
+        else:
+            self._received(data, origin, now)
+
+    def admits(self, listener: str, host: str, now: int) -> bool:
+        """Whether a connection from this address may be opened."""
+        return flows.admits(self._edge, listener, host, now)
+
+    def opened(self, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
+        """A connection with this number is open, by us (`dialled`) or to us; False where it has to be closed."""
+        return flows.opened(self._edge, flow, listener, host, port, dialled=dialled)
+
+    def take(self, flow: int, data: bytes, now: int) -> None:
+        """One message on a connection."""
+        origin = self._edge.flows.get(flow)
+        if origin is not None:
+            self._received(data, origin, now)
+
+    def broken(self, flow: int, data: bytes, error: SipParseError) -> None:
+        """A connection can't be followed any further; `data` is what the message begins with that can't be framed."""
+        origin = self._edge.flows.get(flow)
+        if origin is not None:
+            arrivals.unreadable(self._edge, data, origin, error)
+
+    def closed(self, flow: int, now: int) -> None:
+        """A connection is gone."""
+        flows.closed(self._edge, flow, now)
+
+    def unsent(self, key: str, now: int) -> None:
+        """The request of a client transaction can't be sent."""
+        flows.unsent(self._edge, key, now)
+
+    def _received(self, data: bytes, origin: Origin, now: int) -> None:
+        edge = self._edge
         edge.raw, edge.current = data, None
         try:
             if self._door.idle or not turned_away(edge, self._door, data, origin, now):
@@ -64,7 +99,7 @@ class EdgeCore:
             arrivals.stumbled(edge, error.status, error.reason, now)
         except Exception:
             edge.count("error")
-            log.exception("a message from %s:%d could not be handled", host, port)
+            log.exception("a message from %s:%d could not be handled", origin.host, origin.port)
             arrivals.stumbled(edge, 500, "Server Internal Error", now)
 
     def _take(self, data: bytes, origin: Origin, now: int) -> None:
@@ -83,15 +118,13 @@ class EdgeCore:
 
     def _origin(self, listener: str, host: str, port: int) -> Origin | None:
         """Who this is; remembered, but for strangers."""
-        edge, address, former = self._edge, plain_host(host), False
-        party = edge.peers.find(listener, address)
-        if party is None and edge.former is not None:
-            party, former = edge.former.find(listener, address), True
-        if party is None:
+        edge, address = self._edge, plain_host(host)
+        found = flows.who(edge, listener, address)
+        if found is None:
             return None
         if len(edge.origins) >= MAX_ORIGINS:
             edge.origins.clear()
-        origin = edge.origins[listener, host, port] = Origin(listener, address, port, party, former)
+        origin = edge.origins[listener, host, port] = Origin(listener, address, port, *found)
         return origin
 
     def decided(self, attempt_id: str, verdict: Verdict, now: int) -> None:
@@ -134,6 +167,7 @@ class EdgeCore:
     def use(self, policy: Policy) -> None:
         """Another policy between two messages."""
         self._edge.use(policy)
+        flows.reviewed(self._edge)
 
     def names(self) -> list[Name]:
         """What has to be looked up: host names of `send_to` and `deliver_to`."""
@@ -172,6 +206,7 @@ class EdgeCore:
             "dialogs": len(edge.dialogs),
             "waiting": len(edge.calls),
             "transactions": len(edge.servers) + len(edge.clients),
+            "connections": len(edge.flows),
             "orphans": len(edge.orphans),
             "challenged": len(edge.retries),
             "overloaded": self._door.closed,
@@ -226,16 +261,13 @@ class EdgeCore:
     def _client_due(self, client: Client, now: int) -> None:
         edge = self._edge
         action = client.fire(now)
-        if client.state == OVER:
-            edge.clients.pop(client.key, None)
-        elif client.wake:
-            edge.agenda.arm(client, client.wake, edge.clients, client.key)
+        edge.settle(client)
         if action == "repeat":
-            edge.transmit(client.hop, client.last)
+            edge.put(client)
         elif action == "cancel":
             self._rang_out(client, now)
         elif action == "fail":
-            self._silent(client, now)
+            flows.gave_up(edge, client, flows.TIMEOUT, now)
 
     def _rang_out(self, client: Client, now: int) -> None:
         """The ring limit or timer C."""
@@ -244,16 +276,3 @@ class EdgeCore:
         if call is not None and call.client is client:
             call.cancelled, call.final, call.targets = call.cancelled or "no-answer", (408, "Request Timeout"), []
         relay.send_cancel(edge, client, now)
-
-    def _silent(self, client: Client, now: int) -> None:
-        """A client transaction gave up."""
-        edge, server = self._edge, client.server
-        call = edge.calls.get(client.call)
-        if client.purpose == "begin" and call is not None and call.client is client:
-            sending.fail(edge, call, 408, now)
-        elif client.purpose == "ours" and client.dialog is not None:
-            bye_is_over(edge, client.dialog, now)
-        elif client.purpose == "inside":
-            inside.gave_up(edge, client, now)
-        elif client.purpose in ("register", "passing") and server is not None:
-            edge.forget(server)

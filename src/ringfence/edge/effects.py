@@ -12,6 +12,14 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
     hop: NextHop
     data: bytes
+    key: str = ""
+    """The client transaction that has to know (`EdgeCore.unsent`) where a connection can't be made or is lost."""
+
+
+class HangUp(msgspec.Struct, frozen=True, gc=False):
+    """Close a connection: who is at its far end isn't known any more."""
+
+    flow: int
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -40,4 +48,4 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-Effect = Send | Ask | Note | Message
+Effect = Send | HangUp | Ask | Note | Message

@@ -158,13 +158,20 @@ def _retarget(edge: Edge, leg: Leg, target: bytes) -> bool:
     return True
 
 
-def gave_up(edge: Edge, client: Client, now: int) -> None:
-    """Nobody answered a request inside a dialog (a proxy doesn't say 408 to a non-INVITE, RFC 4320 §4.1)."""
+def say_nobody(edge: Edge, server: Server, method: str, status: int, now: int) -> None:
+    """408 or 503 to a request that came to nothing; a proxy doesn't say 408 to a non-INVITE (RFC 4320 §4.1)."""
+    if status == 503:
+        edge.respond(server, 503, "Service Unavailable", now)
+    elif method == "INVITE":
+        edge.respond(server, 408, "Request Timeout", now)
+    else:
+        edge.forget(server)
+
+
+def gave_up(edge: Edge, client: Client, status: int, now: int) -> None:
+    """Nobody answered a request inside a dialog, or it can't be sent (503)."""
     server, dialog = client.server, client.dialog
     if server is not None:
-        if client.method == "INVITE":
-            edge.respond(server, 408, "Request Timeout", now)
-        else:
-            edge.forget(server)
+        say_nobody(edge, server, client.method, status, now)
     if client.method == "BYE" and dialog is not None:
         over(edge, dialog, CAUSES[client.side], now)

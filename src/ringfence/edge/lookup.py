@@ -1,10 +1,11 @@
-"""From a name to addresses and ports, for SIP over UDP (RFC 3263 §4.2).
+"""From a name to addresses and ports, for SIP over a transport that is known (RFC 3263 §4.2).
 
     a port is written     A or AAAA of the name, that port
-    none is               SRV of _sip._udp.NAME: by priority, then at random by weight (RFC 2782), each A or AAAA
-                          no SRV there: A or AAAA of the name, port 5060
+    none is               SRV of _sip._udp.NAME: by priority, then at random by weight (RFC 2782), each A or AAAA;
+                          _sip._tcp over TCP, _sips._tcp over TLS
+                          no SRV there: A or AAAA of the name, port 5060, over TLS 5061
 
-The transport is known (only UDP is spoken), so NAPTR has nothing to say (§4.1). Chance is drawn from the name and its
+The transport is the listener's, so NAPTR has nothing to say (§4.1). Chance is drawn from the name and its
 records, not anew each time: while they stay the same so does the order, because a challenge has to be answered at the
 server that made it, and a CANCEL has to find its INVITE also after a restart. Many guards still share the load by
 weight, since their nodes differ.
@@ -17,9 +18,11 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ringfence.edge.targets import PORT, Address, Name
+from ringfence.edge.targets import Address, Name
 from ringfence.errors import RingfenceError
+from ringfence.sip.hop import DEFAULT_PORT, Transport
 
+SERVICES: dict[Transport, str] = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 MAX_ADDRESSES = 16
 """Addresses of one name that are used."""
 
@@ -75,13 +78,13 @@ async def look_up(dns: Dns, name: Name, node: str) -> Found:
     """Where a name leads, at least one address; raises DnsError. `node` sets the chance among equals."""
     if name.port:
         return await _of_host(dns, name, name.host, name.port, node)
-    services = await dns.services(f"_sip._udp.{name.host}")
+    services = await dns.services(f"{SERVICES[name.transport]}.{name.host}")
     if not services.found:
-        found = await _of_host(dns, name, name.host, PORT, node)
+        found = await _of_host(dns, name, name.host, DEFAULT_PORT[name.transport], node)
         return Found(found.addresses, min(found.ttl_s, services.ttl_s))
     offered = [service for service in services.found if service.host]
     if not offered:
-        raise DnsError("its SRV record says that it doesn't offer SIP over UDP")
+        raise DnsError(f"its SRV record says that it doesn't offer SIP over {name.transport.upper()}")
     return await _of_services(dns, name, in_order(offered, node), services.ttl_s, node)
 
 

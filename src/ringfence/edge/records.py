@@ -46,6 +46,8 @@ class Origin(NamedTuple):
     """Known only to the policy before this one: may end its calls, not begin any."""
     flow: int = 0
     """The connection it came on; 0 over UDP."""
+    names: tuple[str, ...] = ()
+    """What the certificate of the far end names, lower case."""
     dialled: bool = False
     """Whether that connection was opened by us: then `port` is one that the far end listens on."""
 
@@ -68,8 +70,8 @@ class Client(Transaction):
     """A request that we sent, on behalf of a server transaction or (BYE, CANCEL) for ourselves."""
 
     __slots__ = (
-        "answered", "call", "contact", "dialog", "method", "ours", "purpose", "register", "restore", "server",
-        "session", "side",
+        "again", "answered", "call", "contact", "dialog", "method", "ours", "purpose", "register", "restore",
+        "server", "session", "side",
     )  # fmt: skip
 
     def __init__(self, key: str, now: int, method: str, hop: NextHop, limit: int = 0) -> None:
@@ -95,6 +97,8 @@ class Client(Transaction):
         self.register: Registering | None = None
         self.answered: tuple[str, ...] = ()
         """To tags of its 2xx: one that comes again is a repetition, also when its call is over already."""
+        self.again = False
+        """Whether it was sent a second time, since its connection was lost."""
 
 
 class Call:

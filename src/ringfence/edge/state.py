@@ -41,6 +41,8 @@ MAX_ORIGINS = 4_096
 MAX_RETRIES = 20_000
 """Challenged attempts whose caller may ask again."""
 
+_UNHEARD = ("ict.calling", "nict.trying")
+"""Client states in which nothing shows that the request arrived."""
 _SAID = ("ict.accepted", "nict.completed")
 """Client states in which the request is never needed again."""
 
@@ -80,8 +82,13 @@ class Edge:
         self.accounts: dict[tuple[str, str], Account] = {}
         """(source, user) of what registers through us."""
         self.counters: dict[str, int] = {}
+        self.riders: dict[int | tuple[str, str, int], dict[str, None]] = {}
+        """Requests that were sent over a connection and not heard of yet: by its number where it was asked for by that,
+        else by (listener, host, port); keys of clients."""
         self.origins: dict[tuple[str, str, int], Origin] = {}
         """Who is known at (listener, host as the socket gives it, port), so that it is found out once."""
+        self.flows: dict[int, Origin] = {}
+        """Who is at the far end of each connection."""
         self.strangers = StrangerTable(policy.ledger.stranger_rows_per_10s)
         self.former: Peers | None = None
         self.targets = Targets()
@@ -122,9 +129,11 @@ class Edge:
 
     # --- putting out --------------------------------------------------------------------------------------------
 
-    def transmit(self, hop: NextHop, data: bytes) -> None:
-        """Put bytes on the wire."""
-        self.out.append(Send(hop, data))
+    def transmit(self, hop: NextHop, data: bytes, key: str = "") -> None:
+        """Put bytes on the wire; `key` is that of a client transaction."""
+        if hop.flow and hop.flow not in self.flows:
+            hop = hop._replace(flow=0)
+        self.out.append(Send(hop, data, key))
 
     def note(self, fact: Answered | Arrived | AuthFailed | Challenged | DialogChanged | Ended | Registered) -> None:
         """Tell engine and ledger."""
@@ -223,19 +232,37 @@ class Edge:
         """Begin a client transaction."""
         client.last = data
         self.clients[client.key] = client
-        self.transmit(client.hop, data)
+        self.put(client)
         self.agenda.arm(client, client.wake, self.clients, client.key)
+
+    def put(self, client: Client) -> None:
+        """Its request on the wire, for the first time or again."""
+        hop = client.hop
+        if hop.reliable:
+            if hop.flow not in self.flows:
+                hop = client.hop = hop._replace(flow=0)
+            self.riders.setdefault(hop.flow or hop[:3], {})[client.key] = None
+        self.transmit(hop, client.last, client.key)
 
     def step(self, client: Client, event: str, now: int) -> str:
         """Take a client's event and keep its timer and its place in the table right."""
         action = client.step(event, now)
+        self.settle(client)
+        if client.state in _SAID:
+            client.last = b""
+        return action
+
+    def settle(self, client: Client) -> None:
+        """Keep it in its tables as its state asks for."""
         if client.state == OVER:
             self.clients.pop(client.key, None)
         elif client.wake:
             self.agenda.arm(client, client.wake, self.clients, client.key)
-        if client.state in _SAID:
-            client.last = b""
-        return action
+        if client.hop.reliable and client.state not in _UNHEARD:
+            ride = client.hop.flow or client.hop[:3]
+            riders = self.riders.get(ride)
+            if riders is not None and riders.pop(client.key, 0) is None and not riders:
+                del self.riders[ride]
 
     def forget(self, server: Server) -> None:
         """A server transaction is over."""

@@ -10,13 +10,15 @@ from ringfence.model.fact import Strangers
 
 PERIOD = 10_000_000
 """Microseconds that one row sums."""
+CONNECTION = "connection"
+"""A kind beside those of datagrams: it was closed before anything was read."""
 _METHODS = frozenset(
     b"INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO SUBSCRIBE NOTIFY REFER MESSAGE PUBLISH".split()
 )
 
 
 def kind_of(data: bytes) -> str:
-    """Method, `response`, `keepalive`, `other` or `malformed`, by the first bytes only."""
+    """What a datagram is: method, `response`, `keepalive`, `other` or `malformed`, by the first bytes only."""
     head = data[:64].split(b" ", 1)[0]
     if head in _METHODS:
         return head.decode("ascii")
@@ -38,8 +40,8 @@ class StrangerTable:
         self.until = 0
         """When the running period ends; 0 while nothing is counted."""
 
-    def count(self, listener: str, host: str, data: bytes, now: int) -> None:
-        """One datagram."""
+    def count(self, listener: str, host: str, kind: str, now: int) -> None:
+        """One more of a kind."""
         if not self.until:
             self.until = now + PERIOD
         key = (listener, host)
@@ -48,7 +50,6 @@ class StrangerTable:
             if len(self._counts) >= self._limit:
                 key = (listener, "")
             counts = self._counts.setdefault(key, {})
-        kind = kind_of(data)
         counts[kind] = counts.get(kind, 0) + 1
 
     def flush(self, now: int) -> list[Strangers]:

@@ -12,13 +12,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from ringfence.edge.records import Target
-from ringfence.model.settings import Policy, Source, Trunk
+from ringfence.model.settings import Listen, Policy, Source, Trunk
+from ringfence.sip.hop import DEFAULT_PORT, Transport
 from ringfence.sip.uri import parse_uri
 
 DOWN_FOR = 30_000_000
 """How long a target that failed is tried last, microseconds."""
-PORT = 5060
-
 Address = tuple[str, int]
 """Address and port."""
 
@@ -32,6 +31,8 @@ class Name(NamedTuple):
     """0 where none is written: then SRV records say which (RFC 3263 §4.2)."""
     v6: bool
     """The kind of address that the listener can send to."""
+    transport: Transport = "udp"
+    """The listener's."""
 
 
 class Hop(NamedTuple):
@@ -41,7 +42,7 @@ class Hop(NamedTuple):
     """`trunk carrier` or `source pbx`."""
     host: str
     port: int
-    v6: bool
+    listen: Listen
     networks: tuple[IPv4Network | IPv6Network, ...]
     key: str
     """The key that lists the networks."""
@@ -49,7 +50,8 @@ class Hop(NamedTuple):
     @property
     def name(self) -> Name | None:
         """What to look up; None for an address."""
-        return None if _is_address(self.host) else Name(self.host.lower(), self.port, self.v6)
+        v6, transport = ":" in self.listen.host, self.listen.transport
+        return None if _is_address(self.host) else Name(self.host.lower(), self.port, v6, transport)
 
     @property
     def written(self) -> str:
@@ -132,7 +134,9 @@ class Targets:
 
     def _found(self, hop: Hop) -> tuple[Address, ...]:
         name = hop.name
-        return ((hop.host, hop.port or PORT),) if name is None else self._addresses.get(name, ())
+        if name is None:
+            return ((hop.host, hop.port or DEFAULT_PORT[hop.listen.transport]),)
+        return self._addresses.get(name, ())
 
 
 def _of_trunk(trunk: Trunk) -> str:
@@ -145,8 +149,8 @@ def _of_source(source: Source) -> str:
 
 def _trunk_hops(policy: Policy, trunk: Trunk) -> list[Hop]:
     uris = [parse_uri(uri.encode()) for uri in trunk.send_to]
-    networks, v6 = _networks(trunk.carrier_addresses), _is_v6(policy, trunk.listen)
-    return [Hop(_of_trunk(trunk), uri.host, uri.port or 0, v6, networks, "carrier_addresses") for uri in uris]
+    networks, listen = _networks(trunk.carrier_addresses), policy.listens[trunk.listen]
+    return [Hop(_of_trunk(trunk), uri.host, uri.port or 0, listen, networks, "carrier_addresses") for uri in uris]
 
 
 def _source_hops(policy: Policy, source: Source) -> list[Hop]:
@@ -158,14 +162,10 @@ def _source_hops(policy: Policy, source: Source) -> list[Hop]:
         host, _, port = source.deliver_to.rpartition(":")
         where = (host.strip("[]"), int(port))
     elif networks[0].num_addresses == 1:
-        where = (str(networks[0].network_address), PORT)
+        where = (str(networks[0].network_address), 0)
     else:
         return []
-    return [Hop(_of_source(source), *where, _is_v6(policy, source.listen), networks, "addresses")]
-
-
-def _is_v6(policy: Policy, listener: str) -> bool:
-    return ":" in policy.listens[listener].host
+    return [Hop(_of_source(source), *where, policy.listens[source.listen], networks, "addresses")]
 
 
 def _is_address(host: str) -> bool:

@@ -9,14 +9,13 @@ lost as on any full link, and counted: SIP repeats it.
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import socket
 import struct
 import time
 from collections.abc import Callable
 
-from ringfence.errors import RingfenceError
+from ringfence.edge.bind import shown
 
 BATCH = 64
 """Datagrams read before others get their turn."""
@@ -34,41 +33,6 @@ Deliver = Callable[[Batch, int], None]
 """(datagrams, when the first of them came in: nanoseconds of the wall clock, 0 where that isn't known or lately)."""
 
 
-class ListenError(RingfenceError):
-    """A socket can't be opened; the text says which, why and what to do."""
-
-
-def bind(host: str, port: int, *, free_port: bool = False, tries: int = 50) -> socket.socket:
-    """A bound socket; with `free_port` the next port that is free. Raises ListenError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for step in range(tries if free_port and port else 1):
-        bound = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            if family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.bind((host, port + step))
-        except OSError as error:
-            bound.close()
-            if error.errno == errno.EADDRINUSE and step < tries - 1 and free_port:
-                continue
-            raise ListenError(_why(host, port + step, error)) from error
-        bound.setblocking(False)
-        _enlarge(bound)
-        return bound
-    raise ListenError(f"no free port among the {tries} from {host}:{port} on")
-
-
-def _why(host: str, port: int, error: OSError) -> str:
-    where = f"UDP {f'[{host}]' if ':' in host else host}:{port}"
-    hints = {
-        errno.EADDRINUSE: "another program has this port (a PBX, or a second guard): choose another `bind`, "
-        "or serve with --free-port; `ss -lunp` shows who",
-        errno.EACCES: "ports under 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one",
-        errno.EADDRNOTAVAIL: "this machine has no such address: `ip address` shows which it has",
-    }
-    return f"{where} can't be opened: {hints.get(error.errno or 0, error.strerror)}"
-
-
 def _enlarge(bound: socket.socket) -> None:
     for option in (SO_RCVBUFFORCE, socket.SO_RCVBUF):
         try:
@@ -83,8 +47,8 @@ class UdpSocket:
     """One socket in the event loop."""
 
     def __init__(self, bound: socket.socket) -> None:
+        _enlarge(bound)
         self._socket = bound
-        self._six = bound.family == socket.AF_INET6
         self._deliver: Deliver = lambda batch, came_ns: None
         self.port: int = bound.getsockname()[1]
         self._emptied_ns = 0
@@ -97,8 +61,7 @@ class UdpSocket:
     @property
     def shown(self) -> str:
         """`127.0.0.1:5060`."""
-        host, port = self._socket.getsockname()[:2]
-        return f"[{host}]:{port}" if self._six else f"{host}:{port}"
+        return shown(self._socket)
 
     def listen(self, deliver: Deliver) -> None:
         """Hand every batch to `deliver` from now on."""

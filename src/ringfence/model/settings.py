@@ -191,6 +191,10 @@ class Listen(Settings, frozen=True, kw_only=True):
     transport: Transport = "udp"
     digest: bool = False
     """Whether strangers are challenged here, so that digest sources can prove who they are."""
+    connections: int = 256
+    """TCP connections that one address may have open to it."""
+    idle_s: int = 1800
+    """How long a connection may be silent, keep-alives included."""
 
 
 class PermitException(Settings, frozen=True, kw_only=True):

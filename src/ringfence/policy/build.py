@@ -30,8 +30,7 @@ from ringfence.numbers.settings import PlanSettings
 from ringfence.policy.document import Document
 from ringfence.policy.keys_limits import CLASSES, TOTAL
 from ringfence.policy.tariffs import Tariffs
-
-DEFAULT_PORT = 5060
+from ringfence.sip.hop import DEFAULT_PORT, Transport
 
 Values = dict[str, Any]
 
@@ -39,15 +38,19 @@ Values = dict[str, Any]
 def build(document: Document, tariffs: Tariffs) -> Policy:
     """The policy, as yet without a version."""
     site = document.single["site"].values
+    listens = {name: _listen(name, entry.values) for name, entry in document.named["listen"].items()}
     tenants = {name: _tenant(name, entry.values, site) for name, entry in document.named["tenant"].items()}
     return Policy(
         version="",
         home_country=site["home_country"],
         time_zone=site["time_zone"],
         holidays=frozenset(day.isoformat() for day in site.get("holidays", ())),
-        listens={name: _listen(name, entry.values) for name, entry in document.named["listen"].items()},
+        listens=listens,
         trunks={name: _trunk(name, entry.values, site, tariffs) for name, entry in document.named["trunk"].items()},
-        sources={name: _source(name, entry.values, site, tenants) for name, entry in document.named["source"].items()},
+        sources={
+            name: _source(name, entry.values, site, tenants, listens)
+            for name, entry in document.named["source"].items()
+        },
         risks=next(iter(tariffs.risks), None),
         tenants=tenants,
         exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.listed["exception"]),
@@ -77,7 +80,8 @@ def _optional(document: Document, site: Values) -> Values:
 
 def _listen(name: str, values: Values) -> Listen:
     host, port = values["bind"]
-    port = DEFAULT_PORT if port is None else port
+    transport = values.get("transport", "udp")
+    port = DEFAULT_PORT[transport] if port is None else port
     advertised, advertised_port = values.get("advertise", (host, None))
     return Listen(
         name=name,
@@ -85,7 +89,8 @@ def _listen(name: str, values: Values) -> Listen:
         port=port,
         advertise_host=advertised,
         advertise_port=port if advertised_port is None else advertised_port,
-        **_only(values, "transport", "digest"),
+        transport=transport,
+        **_only(values, "digest", "connections", "idle_s"),
     )
 
 
@@ -107,7 +112,7 @@ def _trunk(name: str, values: Values, site: Values, tariffs: Tariffs) -> Trunk:
     )
 
 
-def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant]) -> Source:
+def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant], listens: dict[str, Listen]) -> Source:
     tenant = tenants.get(values.get("tenant", ""))
     home = values.get("home_country") or (tenant.home_country if tenant else site["home_country"])
     accounts = _accounts(values.get("accounts", ()))
@@ -118,7 +123,7 @@ def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant])
         bounds=_bounds(values, home),
         per_caller=_caps(values.get("per_caller", {})),
         dids=_all_numbers(values.get("dids", ())) | frozenset().union(*accounts.values()),
-        deliver_to=_deliver_to(values),
+        deliver_to=_deliver_to(values, listens[values["listen"]].transport),
         accounts=accounts,
         networks=_reach(values, site) if accounts else (),
         **_only(values, "zone", "listen", "addresses", "trunks", "caller_ids", "caller_id_policy"),
@@ -211,11 +216,12 @@ def _all_numbers(ranges: tuple[tuple[str, str], ...]) -> frozenset[str]:
     return frozenset(str(number) for first, last in ranges for number in range(int(first), int(last) + 1))
 
 
-def _deliver_to(values: Values) -> str | None:
+def _deliver_to(values: Values, transport: Transport) -> str | None:
     if "deliver_to" not in values:
         return None
     host, port = values["deliver_to"]
-    return f"[{host}]:{port or DEFAULT_PORT}" if ":" in host else f"{host}:{port or DEFAULT_PORT}"
+    port = port or DEFAULT_PORT[transport]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _timer(values: Values) -> Values:

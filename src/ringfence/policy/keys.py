@@ -66,12 +66,22 @@ LISTEN = Table(
             "when `bind` is 0.0.0.0 or [::].",
             default="the address of `bind`",
         ),
-        Key(name="transport", kind=choice("udp"), doc="How SIP is carried."),
+        Key(name="transport", kind=choice("udp", "tcp"), doc="How SIP is carried, to us and from us."),
         Key(
             name="digest",
             kind=flag(),
             doc='Strangers who send REGISTER or INVITE here are challenged, so that sources with `auth = "digest"` can '
             "prove who they are. Without it strangers get no answer.",
+        ),
+        Key(
+            name="connections",
+            kind=integer(1, 10_000, "connections"),
+            doc="Connections that one address may have open to us; more are refused.",
+        ),
+        Key(
+            name="idle_s",
+            kind=integer(60, 86_400, "seconds"),
+            doc="How long a connection may be silent before it is closed, seconds; a keep-alive (CRLF) counts.",
         ),
     ),
     defaults=Listen,

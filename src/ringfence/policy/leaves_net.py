@@ -9,6 +9,7 @@ from typing import Any
 from ringfence.policy.kinds import Leaf, Wrong
 from ringfence.policy.leaves import as_text, shown
 from ringfence.sip.errors import SipParseError
+from ringfence.sip.hop import DEFAULT_PORT
 from ringfence.sip.uri import Uri, parse_uri
 
 Address = tuple[str, int | None]
@@ -84,9 +85,14 @@ def _send_to(value: Any) -> str:
     uri = _uri(as_text(value, _SEND_TO))
     if uri is None or uri.scheme not in ("sip", "sips") or uri.user is not None or uri.headers:
         raise Wrong(f"must be {_SEND_TO}, not {shown(value)}", _send_to_hint(value, uri))
-    if uri.scheme == "sips" or (uri.params.get("transport") or "udp").lower() != "udp":
-        raise Wrong(f"only UDP is spoken toward carriers so far, not {shown(value)}", "leave out transport, write sip:")
+    if transport_of(uri) not in ("", *DEFAULT_PORT):
+        raise Wrong(f"names a transport that isn't spoken here: {shown(value)}", "write ;transport=tcp")
     return str(uri)
+
+
+def transport_of(uri: Uri) -> str:
+    """The transport that a URI asks for in lower case, empty where it leaves it open."""
+    return "tls" if uri.scheme == "sips" else (uri.params.get("transport") or "").lower()
 
 
 def _send_to_hint(value: str, uri: Uri | None) -> str:
@@ -102,4 +108,4 @@ def _uri(string: str) -> Uri | None:
         return None
 
 
-SEND_TO = Leaf(_SEND_TO, _send_to, {"type": "string", "pattern": "^sip:"})
+SEND_TO = Leaf(_SEND_TO, _send_to, {"type": "string", "pattern": "^sips?:"})

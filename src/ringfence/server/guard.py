@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from ringfence.edge.core import EdgeCore
-from ringfence.edge.effects import Ask, Message, Note, Send
+from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
 from ringfence.engine.judging import ANSWER_GRACE_US
@@ -53,7 +53,7 @@ from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan, numbering
 from ringfence.rules import words
 from ringfence.server.clock import Clock
-from ringfence.sip.hop import NextHop
+from ringfence.sip.errors import SipParseError
 
 log = logging.getLogger("ringfence.guard")
 
@@ -65,7 +65,7 @@ TOLD = Answered | Ended
 RELIED_ON = Contained | Released | Accepted
 """Facts that somebody was promised."""
 
-Transmit = Callable[[NextHop, bytes], None]
+Transmit = Callable[[Send], None]
 
 
 class Guard:
@@ -76,8 +76,10 @@ class Guard:
         self.edge = edge
         self.ledger = ledger
         self.clock = clock
-        self.transmit: Transmit = lambda hop, data: None
+        self.transmit: Transmit = lambda send: None
         """Set by the life cycle once the sockets are open."""
+        self.hang_up: Callable[[int], None] = lambda flow: None
+        """Likewise: closes a connection."""
         self.errors = 0
         """Attempts over which the engine stumbled."""
         self._awaited = False
@@ -96,6 +98,42 @@ class Guard:
         self.edge.waited(self.clock.since_wall_us(came_ns))
         for data, host, port in batch:
             self.edge.receive(data, host, port, listener, self.clock.now())
+            self._settle()
+        self._rest()
+
+    def admits(self, listener: str, host: str) -> bool:
+        """Whether a connection from this address may be opened."""
+        known = self.edge.admits(listener, host, self.clock.now())
+        if not known:
+            self._rest()
+        return known
+
+    def opened(self, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
+        """A connection is open; False where it has to be closed."""
+        return self.edge.opened(flow, listener, host, port, dialled=dialled)
+
+    def streamed(self, flow: int, messages: Iterable[bytes]) -> None:
+        """Messages that came on a connection."""
+        for data in messages:
+            self.edge.take(flow, data, self.clock.now())
+            self._settle()
+        self._rest()
+
+    def broken(self, flow: int, data: bytes, error: SipParseError) -> None:
+        """A connection that can't be followed, from `data` on."""
+        self.edge.broken(flow, data, error)
+        self._settle()
+
+    def closed(self, flow: int) -> None:
+        """A connection is gone."""
+        self.edge.closed(flow, self.clock.now())
+        self._settle()
+        self._rest()
+
+    def unsent(self, keys: Iterable[str]) -> None:
+        """Requests that can't be sent."""
+        for key in keys:
+            self.edge.unsent(key, self.clock.now())
             self._settle()
         self._rest()
 
@@ -142,7 +180,9 @@ class Guard:
         while effects := self.edge.effects():
             for effect in effects:
                 if isinstance(effect, Send):
-                    self.transmit(effect.hop, effect.data)
+                    self.transmit(effect)
+                elif isinstance(effect, HangUp):
+                    self.hang_up(effect.flow)
                 elif isinstance(effect, Message):
                     self._keep(effect)
                 elif isinstance(effect, Note):

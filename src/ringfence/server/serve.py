@@ -22,10 +22,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 import ringfence
+from ringfence.edge.bind import bind
 from ringfence.edge.core import EdgeCore
+from ringfence.edge.effects import Send
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
-from ringfence.edge.udp import Deliver, UdpSocket, bind
+from ringfence.edge.streams import Streams, StreamSocket
+from ringfence.edge.udp import Deliver, UdpSocket
 from ringfence.engine.destinations import plan_of
 from ringfence.engine.engine import Engine
 from ringfence.engine.forget import forget
@@ -44,7 +47,6 @@ from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
 from ringfence.server.secret import load_secret
-from ringfence.sip.hop import NextHop
 
 log = logging.getLogger("ringfence.serve")
 
@@ -76,7 +78,7 @@ class Server:
         self.loader = Loader(str(options.policy))
         self.loaded: Loaded = self.loader.load()
         self.baseline = baseline.read(options.baseline) if options.baseline is not None else None
-        self.sockets: dict[str, UdpSocket] = {}
+        self.sockets: dict[str, UdpSocket | StreamSocket] = {}
         self.started = self.clock.now()
         self._stop = asyncio.Event()
         self._snapshot_at = self.started + SNAPSHOT_EVERY_US
@@ -121,9 +123,10 @@ class Server:
         """Open the sockets; gives the policy with the ports that were really taken."""
         listens: dict[str, Listen] = {}
         for name, listen in policy.listens.items():
-            socket = bind(listen.host, listen.port, free_port=self.options.free_port)
-            self.sockets[name] = UdpSocket(socket)
-            listens[name] = _with_port(listen, self.sockets[name].port)
+            socket = bind(listen.host, listen.port, listen.transport, free_port=self.options.free_port)
+            found = UdpSocket(socket) if listen.transport == "udp" else StreamSocket(socket, listen)
+            self.sockets[name] = found
+            listens[name] = _with_port(listen, found.port)
         return msgspec.structs.replace(policy, listens=listens)
 
     def _start(self, policy: Policy) -> None:
@@ -134,7 +137,8 @@ class Server:
         edge = EdgeCore(policy, self.options.node, secret)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
-        self.guard.transmit = self._transmit
+        self.streams = Streams(self.guard, first_flow=now)
+        self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
         self.guard.obey(found.engine.reconcile(now=now))
         _prepare(policy)
         log.info("recovered %d calls in progress, %d facts after the snapshot", len(found.engine.calls), found.tail)
@@ -159,15 +163,21 @@ class Server:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.collector = Collector(self.clock.now())
         for name, socket in self.sockets.items():
-            socket.listen(self._deliver(name))
+            if isinstance(socket, UdpSocket):
+                socket.listen(self._deliver(name))
+            else:
+                self.streams.add(socket)
 
     def _deliver(self, listener: str) -> Deliver:
         return lambda batch, came_ns: self.guard.received(listener, batch, came_ns)
 
-    def _transmit(self, hop: NextHop, data: bytes) -> None:
+    def _transmit(self, send: Send) -> None:
+        hop = send.hop
         socket = self.sockets.get(hop.listener)
-        if socket is not None:
-            socket.send(data, hop.host, hop.port)
+        if isinstance(socket, UdpSocket):
+            socket.send(send.data, hop.host, hop.port)
+        elif socket is not None:
+            self.streams.transmit(send)
 
     def _signals(self, loop: asyncio.AbstractEventLoop) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -226,7 +236,9 @@ class Server:
             )
         self.loaded = loaded
         _prepare(loaded.policy)
-        self.guard.use(msgspec.structs.replace(loaded.policy, listens=old.listens), by)
+        listens = {name: _with_port(new, old.listens[name].port) for name, new in loaded.policy.listens.items()}
+        self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), by)
+        self.streams.use(listens)
         self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
         return f"policy {loaded.policy.version[:12]} is in force{kept}"
@@ -241,7 +253,11 @@ class Server:
             return "the set of [listen] tables"
         for name, listen in new.listens.items():
             before = old.listens[name]
-            if (listen.host, listen.advertise_host) != (before.host, before.advertise_host):
+            if (listen.host, listen.advertise_host, listen.transport) != (
+                before.host,
+                before.advertise_host,
+                before.transport,
+            ):
                 return f"listen.{name}"
             if listen.port not in (0, before.port) and not self.options.free_port:
                 return f"listen.{name}"
@@ -275,6 +291,7 @@ class Server:
             "edge": self.guard.edge.status(),
             "names": self.resolver.status(),
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
+            "streams": self.streams.status(),
         }
 
     def _order(self, name: str, arguments: dict[str, Any]) -> Any:
@@ -307,6 +324,7 @@ class Server:
         log.info("stopping; calls in progress go on")
         if hasattr(self, "resolver"):
             await self.resolver.close()
+            await self.streams.close()
         self._hear_nobody()
         if hasattr(self, "guard"):
             self.guard.stop()

@@ -28,16 +28,25 @@ def is_keepalive(datagram: bytes) -> bool:
 class Framer:
     """Feed bytes, get whole messages (for `message.parse`) and PING frames, in order."""
 
-    __slots__ = ("_buffer", "_length", "_scanned", "error")
+    __slots__ = ("_buffer", "_length", "_scanned", "error", "rest")
 
     error: SipParseError | None
     "Set when the stream can't be followed any more: handle the frames given, then close the connection."
+    rest: bytes
+    "Then: what the stream goes on with, as far as it is known."
 
     def __init__(self) -> None:
         self.error = None
+        self.rest = b""
         self._buffer = bytearray()
         self._scanned = 0
         self._length = 0
+
+    @property
+    def partial(self) -> int:
+        """Bytes of a message that isn't whole yet."""
+        length = len(self._buffer)
+        return length if length >= len(PING) or self._buffer.strip(PONG) else 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Whole frames completed by these bytes; nothing once `error` is set. Never raises."""
@@ -48,7 +57,7 @@ class Framer:
                 while (frame := self._next()) is not None:
                     frames.append(frame)
             except SipParseError as error:
-                self.error = error
+                self.error, self.rest = error, bytes(self._buffer)
                 self._buffer.clear()
         return frames
 

@@ -196,9 +196,17 @@ class Transaction:
         """The time that `wake` named has come; gives the action."""
         if now >= self._give_up:
             return self.step("expire", now)
-        self._interval = min(self._interval * 2, CLOCKS[self.state].cap)
-        self.wake = min(now + self._interval, self._give_up)
+        self._interval = min(self._interval * 2, (RELIABLE if self.hop.reliable else CLOCKS)[self.state].cap)
+        self._wait(now)
         return self.step("retry", now)
+
+    def lost(self, now: int) -> None:
+        """What was sent over a reliable transport never arrived: it is to be repeated once, in a while."""
+        self._interval = T2
+        self._wait(now)
+
+    def _wait(self, now: int) -> None:
+        self.wake = min(now + self._interval, self._give_up) if self._interval else self._give_up
 
     def _enter(self, state: str, now: int) -> None:
         retry, _, expire, bounded = (RELIABLE if self.hop.reliable else CLOCKS)[state]
@@ -211,4 +219,4 @@ class Transaction:
             self._give_up = now + expire if expire else 0
         if bounded and self.limit:
             self._give_up = max(now, min(self._give_up, self.limit))
-        self.wake = min(now + retry, self._give_up) if retry else self._give_up
+        self._wait(now)

@@ -30,9 +30,11 @@ time_zone = "America/New_York"
 
 [listen.inside]
 bind = "{inside}"
+{listen_inside}
 
 [listen.outside]
 bind = "{outside}"
+{listen_outside}
 
 [trunk.carrier]
 listen = "outside"
@@ -67,10 +69,13 @@ RATES = """prefix,name,connect_fee,price_per_min,first_increment_s,next_incremen
 """
 
 
-def _listeners(pbx: str, carrier: str) -> tuple[Address, Address]:
+def _listeners(pbx: str, carrier: str, *, tcp: bool) -> tuple[Address, Address]:
     """Where the PBX and where the carrier sends: two free ports, each at an address of the peer's kind."""
     inside, outside = (GUARD6 if ":" in peer else GUARD for peer in (pbx, carrier))
-    ports = free_ports(2, inside) if inside == outside else [*free_ports(1, inside), *free_ports(1, outside)]
+    if inside == outside:
+        ports = free_ports(2, inside, tcp=tcp)
+    else:
+        ports = [*free_ports(1, inside, tcp=tcp), *free_ports(1, outside, tcp=tcp)]
     return (inside, ports[0]), (outside, ports[1])
 
 
@@ -83,8 +88,10 @@ def policy_text(
     trunk: str = "",
     source: str = "",
     ledger: str = "",
+    listen_inside: str = "",
+    listen_outside: str = "",
 ) -> str:
-    """The policy of a small site; `trunk`, `source` and `ledger` are further TOML lines of those tables."""
+    """The policy of a small site; `trunk`, `source`, `ledger`, `listen_…` are further TOML lines of those tables."""
     return _POLICY.format(
         inside=host_port(inside),
         outside=host_port(outside),
@@ -95,6 +102,8 @@ def policy_text(
         trunk=trunk,
         source=source,
         ledger=ledger,
+        listen_inside=listen_inside,
+        listen_outside=listen_outside,
     )
 
 
@@ -106,16 +115,15 @@ class Guard:
         directory: Path,
         pbx: Address,
         *carriers: Address,
-        trunk: str = "",
-        source: str = "",
-        ledger: str = "",
+        **more: str,
     ) -> None:
+        """`more`: further lines for `policy_text`."""
         self.directory = directory
-        self.inside, self.outside = _listeners(pbx[0], carriers[0][0])
+        tcp = "transport" in more.get("listen_inside", "") + more.get("listen_outside", "")
+        self.inside, self.outside = _listeners(pbx[0], carriers[0][0], tcp=tcp)
         self.policy = directory / "policy.toml"
         self.control = directory / "control.sock"
-        text = policy_text(self.inside, self.outside, pbx, carriers, trunk=trunk, source=source, ledger=ledger)
-        self.policy.write_text(text)
+        self.policy.write_text(policy_text(self.inside, self.outside, pbx, carriers, **more))
         (directory / "rates.csv").write_text(RATES)
         self._process: Process | None = None
         self._starts = 0

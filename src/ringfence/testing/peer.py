@@ -1,9 +1,9 @@
-"""A scripted SIP peer on UDP: it does what the test says, in that order, and nothing by itself.
+"""A scripted SIP peer: it does what the test says, in that order, and nothing by itself.
 
-`Peer` is a socket with an inbox. `Call` is a call it makes, `Leg` a call it was offered; both keep what RFC 3261 §12
-keeps of a dialog (tags, route set, remote target, CSeq), so that a test can also send what is wrong on purpose: the
-message is built, changed with `having`, and sent from whichever peer. Repeats of a datagram and 100s are skipped unless
-asked for.
+`Peer` is a UDP socket with an inbox; `stream_peer` has one for TCP. `Call` is a call it makes, `Leg` a call it was
+offered; both keep what RFC 3261 §12 keeps of a dialog (tags, route set, remote target, CSeq), so that a test can also
+send what is wrong on purpose: the message is built, changed with `having`, and sent from whichever peer. Repeats of a
+message and 100s are skipped unless asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Unexpected(Exception):
 class Peer:
     """One UDP socket with a name for transcripts. A context manager: the socket is closed at the end."""
 
+    protocol = "UDP"
+
     def __init__(self, host: str = "127.0.0.1", port: int = 0, name: str = "peer") -> None:
         self.name = name
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -43,7 +45,8 @@ class Peer:
 
     @property
     def contact(self) -> str:
-        return f"<sip:{self.name}@{wire.host_port(self.address)}>"
+        transport = "" if self.protocol == "UDP" else f";transport={self.protocol.lower()}"
+        return f"<sip:{self.name}@{wire.host_port(self.address)}{transport}>"
 
     def send(self, message: Sip, to: Address) -> None:
         """Send a message as it stands."""
@@ -87,12 +90,15 @@ class Peer:
         if not select.select([self.socket], [], [], timeout_s)[0]:
             return False
         data, origin = self.socket.recvfrom(65535)
-        message = wire.parse(data, origin[:2])
+        self._take(data, origin[:2], repeats)
+        return True
+
+    def _take(self, data: bytes, origin: Address, repeats: bool) -> None:
+        message = wire.parse(data, origin)
         self.transcript.append(f"<- {wire.host_port(message.origin)} {message.start}")
         if repeats or (data not in self._seen and message.status != 100):
             self._inbox.append(message)
         self._seen.add(data)
-        return True
 
 
 def _fits(message: Sip, wanted: tuple[str | int, ...], call_id: str, method: str) -> bool:
@@ -123,7 +129,7 @@ class Dialog:
         if cseq is None:
             self.cseq += 1
         fields = (
-            ("Via", f"SIP/2.0/UDP {wire.host_port(self.peer.address)};branch={wire.new_branch()};rport"),
+            _via(self.peer),
             ("Max-Forwards", "70"),
             *(("Route", route) for route in self.routes),
             ("From", self.local),
@@ -285,4 +291,4 @@ _COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
 
 
 def _via(peer: Peer) -> tuple[str, str]:
-    return "Via", f"SIP/2.0/UDP {wire.host_port(peer.address)};branch={wire.new_branch()};rport"
+    return "Via", f"SIP/2.0/{peer.protocol} {wire.host_port(peer.address)};branch={wire.new_branch()};rport"

@@ -147,9 +147,10 @@ def _cpu_s(pid: int) -> float:
         return 0.0
 
 
-def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether somebody has the UDP port: nothing is sent, since a SIP peer would take it for a message."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def listens(port: int, host: str = "127.0.0.1", *, tcp: bool = False) -> bool:
+    """Whether somebody has the port: nothing is sent, since a SIP peer would take it for a message."""
+    kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
         try:
             probe.bind((host, port))
         except OSError:
@@ -157,11 +158,12 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
     return False
 
 
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """UDP ports that are free now; all are held while they are looked for, so that they differ."""
+def free_ports(count: int, host: str = "127.0.0.1", *, tcp: bool = False) -> list[int]:
+    """Ports that are free now; all are held while they are looked for, so that they differ."""
     family_ = socket.AF_INET6 if ":" in host else socket.AF_INET
+    kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket(family_, socket.SOCK_DGRAM)) for _ in range(count)]
+        sockets = [held.enter_context(socket.socket(family_, kind)) for _ in range(count)]
         for one in sockets:
             one.bind((host, 0))
         return [one.getsockname()[1] for one in sockets]

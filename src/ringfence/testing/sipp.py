@@ -50,7 +50,8 @@ class Sipp:
         if shutil.which("sipp") is None:
             raise ProcessError("SIPp is missing; run tools/install_peers.sh as root")
         self.directory, self.name = directory, name
-        self.port = port or free_ports(1, host)[0]
+        self.tcp = "t1" in arguments or "tn" in arguments
+        self.port = port or free_ports(1, host, tcp=self.tcp)[0]
         self.host = host
         scenario = directory / f"{name}.xml"
         scenario.write_text(xml)
@@ -133,7 +134,7 @@ def callee(
 ) -> Sipp:
     """Start a called side, on a free port or this one, and wait until it has it."""
     sipp = Sipp(xml, directory, name, "-aa", *arguments, host=host, port=port, pin=pin)
-    sipp.process.until(lambda: listens(sipp.port, host), "listening")
+    sipp.process.until(lambda: listens(sipp.port, host, tcp=sipp.tcp), "listening")
     return sipp
 
 

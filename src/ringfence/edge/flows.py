@@ -1,0 +1,116 @@
+"""Connections as the core knows them, and what becomes of requests that can't be sent (RFC 3261 §16.9, §18.4).
+
+Theory. A shell opens and closes connections and numbers them; no number comes twice, also not after a restart. Who is
+at the far end is found out when it opens. A response goes back over the connection that its request came on while that
+is open (§18.2.2), a request inside a dialog over the one that its receiver spoke on last; otherwise to an address, for
+which the shell has a connection or makes one.
+
+What was written to a connection that breaks may have arrived or not. A request of which nothing was heard since is sent
+once more over another connection: whoever has it already knows it by its branch. One that can't be sent at all counts
+as answered with 503 (§16.9), but for BYE, which is tried again until timer F: a call that isn't hung up costs money.
+"""
+
+from __future__ import annotations
+
+from ringfence.edge import inside, sending
+from ringfence.edge.effects import HangUp
+from ringfence.edge.ending import bye_is_over
+from ringfence.edge.peers import Party, plain_host
+from ringfence.edge.records import Client, Origin
+from ringfence.edge.state import Edge
+from ringfence.edge.strangers import CONNECTION
+
+TIMEOUT, UNREACHABLE = 408, 503
+
+
+# --- who is there ---------------------------------------------------------------------------------------------------
+
+
+def who(edge: Edge, listener: str, address: str) -> tuple[Party, bool] | None:
+    """The party at an address, and whether only the policy before this one knows it; None for a stranger."""
+    party = edge.peers.find(listener, address)
+    if party is not None:
+        return party, False
+    former = edge.former.find(listener, address) if edge.former is not None else None
+    return (former, True) if former is not None else None
+
+
+def admits(edge: Edge, listener: str, host: str, now: int) -> bool:
+    """Whether a connection from there may be opened; a stranger's is counted."""
+    address = plain_host(host)
+    known = who(edge, listener, address) is not None
+    if not known:
+        edge.strangers.count(listener, address, CONNECTION, now)
+    return known
+
+
+def opened(edge: Edge, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
+    """A connection is open; False where nobody we know is at its far end."""
+    address = plain_host(host)
+    found = who(edge, listener, address)
+    if found is not None:
+        edge.flows[flow] = Origin(listener, address, port, *found, flow=flow, dialled=dialled)
+    return found is not None
+
+
+def reviewed(edge: Edge) -> None:
+    """Another policy holds: who is at the far ends now; strangers are hung up on."""
+    for flow, origin in list(edge.flows.items()):
+        if not opened(edge, flow, origin.listener, origin.host, origin.port, dialled=origin.dialled):
+            edge.out.append(HangUp(flow))
+
+
+# --- what can't be sent ---------------------------------------------------------------------------------------------
+
+
+def closed(edge: Edge, flow: int, now: int) -> None:
+    """A connection is gone: what may have been lost with it is sent again."""
+    origin = edge.flows.pop(flow, None)
+    if origin is None:
+        return
+    keys = list(edge.riders.pop(flow, ()))
+    if origin.dialled:
+        keys += edge.riders.pop((origin.listener, origin.host, origin.port), ())
+    for key in keys:
+        _try_again(edge, edge.clients.get(key), now)
+
+
+def unsent(edge: Edge, key: str, now: int) -> None:
+    """A request can't be sent: there is no connection, and none can be made."""
+    client = edge.clients.get(key)
+    if client is not None and client.hop.flow:
+        _try_again(edge, client, now)
+    elif client is not None:
+        _lost(edge, client, now)
+
+
+def _try_again(edge: Edge, client: Client | None, now: int) -> None:
+    if client is None:
+        return
+    if client.again:
+        _lost(edge, client, now)
+        return
+    client.again = True
+    client.hop = client.hop._replace(flow=0)
+    edge.put(client)
+
+
+def _lost(edge: Edge, client: Client, now: int) -> None:
+    if client.method == "BYE":
+        client.lost(now)
+        edge.settle(client)
+    elif edge.step(client, "error", now) == "fail":
+        gave_up(edge, client, UNREACHABLE, now)
+
+
+def gave_up(edge: Edge, client: Client, status: int, now: int) -> None:
+    """A client transaction came to nothing: no answer in its time (408), or it can't be sent (503)."""
+    server, call = client.server, edge.calls.get(client.call)
+    if client.purpose == "begin" and call is not None and call.client is client:
+        sending.fail(edge, call, status, now)
+    elif client.purpose == "ours" and client.dialog is not None:
+        bye_is_over(edge, client.dialog, now)
+    elif client.purpose == "inside":
+        inside.gave_up(edge, client, status, now)
+    elif client.purpose in ("register", "passing") and server is not None:
+        inside.say_nobody(edge, server, client.method, status, now)
