@@ -113,8 +113,8 @@ def report(scores: Mapping[str, Score], by_kind: bool) -> None:
         overall = lines(score.caught)[-1]
         rows.append((name, *_leaks(overall), *_alarms(score)))
     numbers = (
-        "campaigns", "missed", "calls leaked", "money leaked", "mean of each", "first refusal", "home/10k",
-        "abroad/10k", "hard: home", "hard: abroad", "of them policy", "weeks hurt", "hard: weeks",
+        "campaigns", "missed", "calls leaked", "money leaked", "mean of each", "first refusal",
+        "home/10k", "abroad/10k", "by policy", "weeks hurt", "hard: home", "hard: abroad", "by policy ", "hard: weeks",
     )  # fmt: skip
     show(("detector", *numbers), rows, right=numbers)
     if by_kind:
@@ -144,10 +144,11 @@ def _alarms(score: Score) -> tuple[object, ...]:
     return (
         _rate(calm.domestic_refused, calm.domestic),
         _rate(calm.abroad_refused, calm.abroad),
+        calm.by_policy,
+        f"{calm.hurt_weeks}/{calm.weeks}",
         _rate(hard.domestic_refused, hard.domestic),
         _rate(hard.abroad_refused, hard.abroad),
-        _rate(hard.by_policy, hard.abroad),
-        f"{calm.hurt_weeks}/{calm.weeks}",
+        hard.by_policy,
         f"{hard.hurt_weeks}/{hard.weeks}",
     )
 

@@ -61,13 +61,14 @@ class Hurt:
 
     weeks: int = 0
     hurt_weeks: int = 0
-    """Weeks with a refusal."""
+    """Weeks with a refusal of what the policy permits."""
     domestic: int = 0
     abroad: int = 0
     domestic_refused: int = 0
     abroad_refused: int = 0
+    """Of those that the policy permits."""
     by_policy: int = 0
-    """Of the refused ones abroad: those that the policy itself doesn't permit."""
+    """Refused since the policy itself doesn't permit them."""
 
 
 @dataclass
@@ -109,21 +110,21 @@ def _until_cut(money: int, talk_s: int, cut_after_s: float | None) -> int:
 
 def _hurt(hurt: Hurt, calls: list[Seen], said: Mapping[str, Outcome]) -> None:
     """Emergency calls aren't counted, nor mistyped numbers that don't exist: nothing is lost when they are refused."""
-    refused = 0
+    before = hurt.domestic_refused + hurt.abroad_refused
     for call in calls:
         outcome = said.get(call.id, PASSED)
         if call.klass in ("emergency", "unusable"):
             continue
+        hurt.by_policy += outcome.refused and outcome.by_policy
+        beyond = outcome.refused and not outcome.by_policy
         if call.klass == "domestic":
             hurt.domestic += 1
-            hurt.domestic_refused += outcome.refused
+            hurt.domestic_refused += beyond
         else:
             hurt.abroad += 1
-            hurt.abroad_refused += outcome.refused
-            hurt.by_policy += outcome.refused and outcome.by_policy
-        refused += outcome.refused
+            hurt.abroad_refused += beyond
     hurt.weeks += 1
-    hurt.hurt_weeks += bool(refused)
+    hurt.hurt_weeks += hurt.domestic_refused + hurt.abroad_refused > before
 
 
 class Line(NamedTuple):

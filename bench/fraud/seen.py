@@ -78,7 +78,7 @@ class Reader:
     def _judged(self, dialled: str) -> tuple[str, str, str, int]:
         """Digits, country, class and price of a dialled string."""
         number = self._plan.for_call(dialled)
-        klass = classify(number, self._source.plan.home)
+        klass = "unusable" if number.rejected else classify(number, self._source.plan.home)
         rate = self._deck.rate(digits_of(number), 0) if self._deck is not None else None
         return digits_of(number) or dialled, number.region, klass, rate.price_micros_per_min if rate else 0
 

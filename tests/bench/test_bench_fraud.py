@@ -184,7 +184,7 @@ def test_honest_calls_that_are_hurt_are_counted_by_class_and_week() -> None:
     score = Score()
     score.add("hard", calls, {}, said)
     score.add("calm", calls, {}, {})
-    assert (score.hard.abroad, score.hard.abroad_refused, score.hard.by_policy) == (2, 2, 1)
+    assert (score.hard.abroad, score.hard.abroad_refused, score.hard.by_policy) == (2, 1, 1)
     assert (score.hard.domestic, score.hard.domestic_refused, score.hard.hurt_weeks) == (1, 0, 1)
     assert (score.calm.abroad_refused, score.calm.hurt_weeks, score.calm.weeks) == (0, 0, 1)
 
