@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import zipfile
 
 import pytest
 from rig import CALLER, Site, site
@@ -101,6 +102,21 @@ def test_the_story_is_told(stage):
     said = stage.guard.process.said()
     assert f"incident {incident['id']} begins with a call of pbx/{THIEF}" in said
     assert f"extension pbx/{THIEF} is contained for calls abroad to new numbers until" in said
+
+
+def test_what_to_do_and_what_proves_it(stage, tmp_path):
+    """While the guard runs: the first hour by its data, and a bundle to hand over (F3, F4)."""
+    first, _, _ = attack(stage)
+    (incident,) = asked(stage, "incidents", code=1)
+    said = cli(stage, "evidence", incident["id"], "--out", "bundle.zip", "--policy", str(stage.guard.policy))
+    for text in (f"Incident {incident['id']}, node ", "WHAT GOT THROUGH", f"change the passwords of {THIEF}"):
+        assert text in said, said
+    assert "policy.toml, chain.txt, SHA256SUMS, and the messages of 6 calls" in said
+    with zipfile.ZipFile(stage.guard.directory / "bundle.zip") as bundle:
+        letter = bundle.read("carrier.txt").decode()
+        assert first.call_id in letter and latvian(100) in letter
+        assert "ledger of node" in bundle.read("chain.txt").decode()
+        assert all(bundle.read(name) for name in bundle.namelist())
 
 
 def test_what_is_accepted_is_free(stage):

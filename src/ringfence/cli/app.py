@@ -9,6 +9,7 @@ import sys
 from cyclopts import App, CycloptsError, Group
 
 import ringfence
+from ringfence.cli.evidence import evidence
 from ringfence.cli.guard import calls_app, reload, status
 from ringfence.cli.incidents import accept, contain, containments, incidents, release
 from ringfence.cli.learn import learn
@@ -42,7 +43,7 @@ app.command(reload, name="reload", group=_RUN)
 app.command(secret_app(_RUN))
 app.command(status, name="status", group=_ASK)
 app.command(calls_app(_ASK))
-for command in (incidents, containments, contain, release, accept):
+for command in (incidents, containments, contain, release, accept, evidence):
     app.command(command, group=_ACT)
 app.command(log, name="log", group=_BACK)
 app.command(explain, name="explain", group=_BACK)

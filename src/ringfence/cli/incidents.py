@@ -115,6 +115,7 @@ def _story(one: dict[str, Any]) -> None:
     show(headers, rows, right=("evidence",), sentences=(against,))
     if one["state"] == "open":
         print()
+        print(f"What to do in the first hour, and what proves it: ringfence evidence {one['id']}")
         print(f"Is it business? ringfence accept {one['id']} --for 90d --why '...'")
         print(f"Undo what was done about it: ringfence release {one['id']}")
 

@@ -188,25 +188,15 @@ def as_object(call: Call) -> dict[str, Any]:
         "hits": msgspec.to_builtins(verdict.hits),
         "answered": [{"leg": answered.leg, "at": answered.at} for answered in call.answered],
         "ended": [msgspec.to_builtins(ended) for ended in call.ended],
-        "cost_micros": cost(call),
+        "cost_micros": call.cost_micros,
     }
-
-
-def cost(call: Call) -> int:
-    """What its ended legs cost by the rate it was judged with, micro-units."""
-    price = call.decided.verdict.destination.price
-    if price is None:
-        return 0
-    ends = {ended.leg: ended.at for ended in call.ended if ended.leg}
-    lengths = [ends[a.leg] - a.at for a in call.answered if a.leg in ends]
-    return sum(price.cost_micros(-(-max(0, length) // 1_000_000)) for length in lengths)
 
 
 def _cells(call: Call) -> tuple[object, ...]:
     decided, verdict = call.decided, call.decided.verdict
     number = verdict.destination.number.e164 or verdict.destination.number.candidate
     shown = f"+{number}" if number and not verdict.emergency else number
-    spent = money(cost(call)) if call.answered and call.ended else ""
+    spent = money(call.cost_micros) if call.answered and call.ended else ""
     return (
         instant(decided.at),
         decided.attempt.id,

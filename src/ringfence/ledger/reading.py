@@ -65,6 +65,20 @@ class Call(NamedTuple):
     ended: tuple[Ended, ...]
     """The ends of its legs, or of the whole."""
 
+    @property
+    def lengths_us(self) -> list[int]:
+        """How long each leg that is over was up."""
+        ends = {ended.leg: ended.at for ended in self.ended if ended.leg}
+        return [ends[one.leg] - one.at for one in self.answered if one.leg in ends]
+
+    @property
+    def cost_micros(self) -> int:
+        """What its ended legs cost by the rate it was judged with."""
+        price = self.decided.verdict.destination.price
+        if price is None:
+            return 0
+        return sum(price.cost_micros(-(-max(0, length) // 1_000_000)) for length in self.lengths_us)
+
 
 class Reader:
     """A read-only view. Every method raises LedgerError where the ledger can't be read."""
