@@ -118,6 +118,7 @@ class Table:
         self.spare = Seat(self, "spare", (CARRIER[0], 5091))
         self.second = Seat(self, "second", SECOND_CARRIER)
         self.stranger = Seat(self, "stranger", STRANGER)
+        self.seats = [self.pbx, self.carrier, self.spare, self.second, self.stranger]
         self.facts: list[Fact] = []
         self.lost: set[str] = set()
         """Names of seats whose datagrams get lost on the way to them."""
@@ -125,6 +126,11 @@ class Table:
         self.held_back = False
         """Verdicts wait until `commit`."""
         self._waiting: list[Decided] = []
+
+    def seat(self, name: str, address: Address) -> Seat:
+        """One more party, at an address of its own."""
+        self.seats.append(Seat(self, name, address))
+        return self.seats[-1]
 
     # Datagrams.
 
@@ -147,7 +153,7 @@ class Table:
 
     def _sent(self, send: Send) -> None:
         origin = {"inside": INSIDE, "outside": OUTSIDE}[send.hop.listener]
-        for seat in (self.pbx, self.carrier, self.spare, self.second, self.stranger):
+        for seat in self.seats:
             if seat.address == (send.hop.host, send.hop.port) and seat.name not in self.lost:
                 seat.inbox.append(wire.parse(send.data, origin))
 

@@ -18,9 +18,16 @@ LIFE = 300 * SECOND
 HOST = "192.0.2.7"
 
 
+def began(secret: bytes) -> Nonces:
+    """Of a process that was asked something at START."""
+    nonces = Nonces(secret * 32, LIFE)
+    nonces.make(HOST, ("MD5",), START)
+    return nonces
+
+
 @pytest.fixture
 def made() -> Nonces:
-    return Nonces(b"s" * 32, START, LIFE)
+    return began(b"s")
 
 
 def test_a_nonce_is_known_again_by_its_address_alone(made: Nonces) -> None:
@@ -35,7 +42,7 @@ def test_no_two_are_the_same(made: Nonces) -> None:
 
 
 def test_one_of_another_secret_is_unknown(made: Nonces) -> None:
-    other = Nonces(b"t" * 32, START, LIFE)
+    other = began(b"t")
     assert made.standing(other.make(HOST, ("MD5",), NOW), HOST, "MD5", NOW) == "unknown"
 
 
@@ -62,7 +69,7 @@ def test_one_from_the_future_is_stale(made: Nonces) -> None:
 def test_a_restart_makes_all_before_it_stale(made: Nonces) -> None:
     nonce = made.make(HOST, ("MD5",), NOW)
     assert made.use(nonce, 1, NOW)
-    again = Nonces(b"s" * 32, NOW + SECOND, LIFE)
+    again = Nonces(b"s" * 32, LIFE)
     assert again.standing(nonce, HOST, "MD5", NOW + SECOND) == "stale"
 
 
@@ -115,7 +122,7 @@ def test_the_strongest_is_offered_first() -> None:
 
 @given(st.lists(st.integers(1, 200), max_size=60))
 def test_no_count_is_ever_taken_twice(counts: list[int]) -> None:
-    made = Nonces(b"s" * 32, START, LIFE)
+    made = began(b"s")
     nonce = made.make(HOST, ("MD5",), NOW)
     taken = [count for count in counts if made.use(nonce, count, NOW)]
     assert len(taken) == len(set(taken))
@@ -123,6 +130,6 @@ def test_no_count_is_ever_taken_twice(counts: list[int]) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=20))
 def test_any_text_is_unknown(nonce: str, host: str) -> None:
-    made = Nonces(b"s" * 32, START, LIFE)
+    made = began(b"s")
     with suppress(UnicodeEncodeError):
         assert made.standing(nonce, host, "MD5", NOW) == "unknown"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ringfence.edge import answers, inside, invites, late, registers, relay, sending, unheard
+from ringfence.edge import accounts, answers, inside, invites, late, registers, relay, sending, unheard
 from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
@@ -76,8 +76,13 @@ def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     elif server is not None:
         if server.step("request", now) == "repeat" and server.last:
             edge.transmit(server.hop, server.last)
-    else:
+    elif not origin.guest:
         _begin(edge, request, key, origin, now)
+    else:
+        _stamp(request, request.top_via, origin)
+        proven = accounts.prove(edge, request, key, origin, now)
+        if proven is not None:
+            _begin(edge, request, key, proven, now)
 
 
 def _confirmed(edge: Edge, server: Server, now: int) -> bool:
@@ -172,9 +177,9 @@ def _stamp(request: Request, via: Via, origin: Origin) -> None:
 
 
 def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError) -> None:
-    """Answer a request that doesn't parse, without state; nothing to a response, an ACK or what has no Via."""
+    """Answer a request that doesn't parse, without state; nothing to strangers, to an ACK, or to what has no Via."""
     edge.count("malformed")
-    if data.startswith(b"ACK ") or data[:4].upper() == b"SIP/":
+    if data.startswith(b"ACK ") or data[:4].upper() == b"SIP/" or not origin.party.names:
         return
     found = reflect(data)
     if found is None:

@@ -18,12 +18,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringfence.edge import arrivals, flows, invites, late, passwords, relay, sending
+from ringfence.edge import accounts, arrivals, flows, invites, late, passwords, relay, sending
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import end
+from ringfence.edge.guests import stranger
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server
+from ringfence.edge.secrets import Secrets
 from ringfence.edge.state import MAX_ORIGINS, Edge
 from ringfence.edge.strangers import kind_of
 from ringfence.edge.targets import Address, Name
@@ -45,8 +47,9 @@ _SILENT = (b"\r", b"\n", b"\x00", b"")
 class EdgeCore:
     """One proxy; `secret` signs what it gives away and has to be the same after a restart."""
 
-    def __init__(self, policy: Policy, node: str, secret: bytes) -> None:
-        self._edge = Edge(policy, secret, node)
+    def __init__(self, policy: Policy, node: str, secret: bytes, secrets: Secrets | None = None) -> None:
+        """`secrets`: of the accounts of digest sources."""
+        self._edge = Edge(policy, secret, node, secrets or Secrets())
         self._door = Door()
 
     # In.
@@ -55,10 +58,18 @@ class EdgeCore:
         """One datagram from an address."""
         edge = self._edge
         origin = edge.origins.get((listener, host, port)) or self._origin(listener, host, port)
-        if origin is None:
-            edge.strangers.count(listener, plain_host(host), kind_of(data), now)
-        else:
+        if origin is not None:
             self._received(data, origin, now)
+        elif listener in edge.digest.entrances:
+            self._knocked(data, stranger(listener, plain_host(host), port), now)
+        else:
+            edge.strangers.count(listener, plain_host(host), kind_of(data), now)
+
+    def _knocked(self, data: bytes, origin: Origin, now: int) -> None:
+        """Something from an address that the policy doesn't name, at a listener that challenges."""
+        found = accounts.arrived(self._edge, data, origin, now)
+        if found is not None:
+            self._received(data, found, now)
 
     def admits(self, listener: str, host: str, now: int) -> bool:
         """Whether a connection from this address may be opened."""
@@ -71,7 +82,9 @@ class EdgeCore:
     def take(self, flow: int, data: bytes, now: int) -> None:
         """One message on a connection."""
         origin = self._edge.flows.get(flow)
-        if origin is not None:
+        if origin is not None and origin.guest:
+            self._knocked(data, origin, now)
+        elif origin is not None:
             self._received(data, origin, now)
 
     def broken(self, flow: int, data: bytes, error: SipParseError) -> None:
@@ -169,6 +182,10 @@ class EdgeCore:
         self._edge.use(policy)
         flows.reviewed(self._edge)
 
+    def trust(self, secrets: Secrets) -> None:
+        """Other secrets of accounts: what was proved by one that is gone holds no more, but for calls in progress."""
+        accounts.trust(self._edge, secrets)
+
     def names(self) -> list[Name]:
         """What has to be looked up: host names of `send_to` and `deliver_to`."""
         return self._edge.targets.names()
@@ -207,6 +224,7 @@ class EdgeCore:
             "waiting": len(edge.calls),
             "transactions": len(edge.servers) + len(edge.clients),
             "connections": len(edge.flows),
+            "guests": len(edge.digest.guests),
             "orphans": len(edge.orphans),
             "challenged": len(edge.retries),
             "overloaded": self._door.closed,

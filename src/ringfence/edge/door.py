@@ -97,6 +97,8 @@ def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, top: bytes, orig
             return False
         door.remember(key, now)
         edge.count("overload")
+    if not origin.party.names:
+        return True  # Strangers aren't told.
     reason = (("Reason", b'SIP;cause=503;text="Overload"'),)
     refusal = reply(head, 503, "Service Unavailable", edge.tokens.tag(key), reason)
     edge.transmit(edge.hop_back(origin, parse_via(top)), refusal)
@@ -106,5 +108,8 @@ def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, top: bytes, orig
 def _is_emergency(edge: Edge, data: bytes, origin: Origin) -> bool:
     if origin.party.kind != "source":
         return False
-    raw = data[7 : data.index(b" ", 7)]
-    return edge.is_emergency(origin.party.names[0], dialled_uri(parse_uri(raw)))
+    dialled = dialled_uri(parse_uri(data[7 : data.index(b" ", 7)]))
+    if not origin.guest:
+        return edge.is_emergency(origin.party.names[0], dialled)
+    entrance = edge.digest.entrances.get(origin.listener)
+    return entrance is not None and any(edge.is_emergency(source, dialled) for source in entrance.sources)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from ringfence.edge import inside, sending
 from ringfence.edge.effects import HangUp
 from ringfence.edge.ending import bye_is_over
+from ringfence.edge.guests import stranger
 from ringfence.edge.peers import Party, plain_host
 from ringfence.edge.records import Client, Origin
 from ringfence.edge.state import Edge
@@ -38,19 +39,23 @@ def who(edge: Edge, listener: str, address: str) -> tuple[Party, bool] | None:
 def admits(edge: Edge, listener: str, host: str, now: int) -> bool:
     """Whether a connection from there may be opened; a stranger's is counted."""
     address = plain_host(host)
-    known = who(edge, listener, address) is not None
+    known = who(edge, listener, address) is not None or edge.digest.may_knock(listener, address, now)
     if not known:
         edge.strangers.count(listener, address, CONNECTION, now)
     return known
 
 
 def opened(edge: Edge, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
-    """A connection is open; False where nobody we know is at its far end."""
+    """A connection is open; False where nobody we know, or challenge, is at its far end."""
     address = plain_host(host)
     found = who(edge, listener, address)
     if found is not None:
         edge.flows[flow] = Origin(listener, address, port, *found, flow=flow, dialled=dialled)
-    return found is not None
+    elif edge.digest.is_near(listener, address):
+        edge.flows[flow] = stranger(listener, address, port)._replace(flow=flow, dialled=dialled)
+    else:
+        return False
+    return True
 
 
 def reviewed(edge: Edge) -> None:
@@ -68,6 +73,7 @@ def closed(edge: Edge, flow: int, now: int) -> None:
     origin = edge.flows.pop(flow, None)
     if origin is None:
         return
+    edge.digest.guests.left((origin.listener, origin.host, origin.port))
     keys = list(edge.riders.pop(flow, ()))
     if origin.dialled:
         keys += edge.riders.pop((origin.listener, origin.host, origin.port), ())

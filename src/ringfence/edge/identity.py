@@ -57,8 +57,8 @@ def last_digits(number: str) -> str:
 
 def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, number: str, now: int) -> Attempt:
     """The attempt that this INVITE, which dials `number`, is; raises SipParseError where it doesn't say who calls."""
-    extension = request.from_.uri.user or ""
-    caller = _asserted(request) or extension
+    shown = request.from_.uri.user or ""
+    caller = _asserted(request) or shown
     known = _known(edge, request, source.name, number, now)
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     return Attempt(
@@ -67,9 +67,11 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         listener=origin.listener,
         peer=f"{host}:{origin.port}",
         source=source.name,
-        verified="address",
+        verified="digest" if origin.account else "address",
         caller=caller,
-        extension=extension,
+        extension=origin.account or shown,
+        extension_verified=bool(origin.account),
+        from_user=shown if origin.account else None,
         dialled=number,
         trunk=known.trunk if known is not None else source.trunks[0],
         forwarded_by=_forwarder(edge, request, source.name, caller) if edge.inbound else None,

@@ -55,6 +55,7 @@ def restore(edge: Edge, facts: list[Fact], now: int) -> None:
         elif isinstance(fact, Ended):
             _forget(edge, fact)
     for dialog in list(edge.dialogs.values()):
+        edge.digest.recall(dialog.caller)
         if dialog.cause:
             end(edge, dialog, dialog.cause, now, caller_too=False)
 
@@ -64,6 +65,7 @@ def _adopt(edge: Edge, fact: Decided, now: int) -> None:
     orphan.prototype.trunk = fact.attempt.trunk
     edge.orphans[fact.attempt.id] = orphan
     edge.orphan_ids[orphan.key] = fact.attempt.id
+    edge.digest.recall(orphan.prototype.caller)
     until = now + fact.verdict.ring_limit_s * SECOND + PATIENCE
     edge.agenda.arm(orphan, until, edge.orphans, fact.attempt.id)
 
@@ -248,7 +250,7 @@ def _by_via(edge: Edge, response: Response, listener: str | None) -> None:
     if listener is None or not response.has("via"):
         return
     hop = _hop_by_via(edge, listener, response.top_via)
-    if edge.peers.find(listener, hop.host) is not None:
+    if edge.party_at(listener, hop.host) is not None:
         edge.transmit(hop, response.to_bytes())
 
 
@@ -269,7 +271,7 @@ def _listener(edge: Edge, response: Response, origin: Origin) -> str | None:
 def _facing(edge: Edge, host: str, origin: Origin) -> str | None:
     """The listener at which this address is on the other side of a call from `origin`."""
     for listener in edge.policy.listens:
-        party = edge.peers.find(listener, host)
+        party = edge.party_at(listener, host)
         if party is not None and party.kind != origin.party.kind:
             return listener
     return None

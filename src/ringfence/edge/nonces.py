@@ -56,15 +56,16 @@ class _Uses:
 
 
 class Nonces:
-    """Makes nonces and knows them again; `since` is when this process began, instants are microseconds."""
+    """Makes nonces and knows them again; instants are microseconds."""
 
     __slots__ = ("_forgotten", "_key", "_lifetime_us", "_number", "_uses")
 
-    def __init__(self, secret: bytes, since: int, lifetime_us: int) -> None:
+    def __init__(self, secret: bytes, lifetime_us: int) -> None:
         self._key = blake2b(secret, digest_size=32, person=b"nonces").digest()
         self._lifetime_us = lifetime_us
-        self._forgotten = since
-        """Nonces made up to then aren't good unless they are in the table."""
+        self._forgotten = 0
+        """Nonces made up to then aren't good unless they are in the table. 0 before anything was asked for: then the
+        process before this one made them."""
         self._uses: dict[str, _Uses] = {}
         self._number = 0
 
@@ -77,12 +78,14 @@ class Nonces:
 
     def make(self, host: str, offered: tuple[Algorithm, ...], now: int) -> str:
         """A nonce for an address, and the algorithms that it is offered with."""
+        self._begin(now)
         self._number += 1
         body = f"{now:x}.{self._number:x}.{''.join(_MARKS[algorithm] for algorithm in offered)}"
         return f"{body}.{self._sign(body, host)}"
 
     def standing(self, nonce: str, host: str, algorithm: Algorithm, now: int) -> Standing:
         """What an answer to it from an address with an algorithm is worth, but for how often it was used."""
+        self._begin(now)
         body, _, signature = nonce.rpartition(".")
         if not nonce.isascii() or not compare_digest(signature, self._sign(body, host)):
             return "unknown"
@@ -100,6 +103,10 @@ class Nonces:
             self._make_room(now)
             uses = self._uses[nonce] = _Uses(int(nonce.partition(".")[0], 16))
         return uses.take(count)
+
+    def _begin(self, now: int) -> None:
+        if not self._forgotten:
+            self._forgotten = now - 1
 
     def _make_room(self, now: int) -> None:
         while self._uses:

@@ -56,6 +56,16 @@ def answered(edge: Edge, register: Registering, response: Response, now: int) ->
             _registered(edge, account, register, now)
 
 
+def wrong(edge: Edge, register: Registering, now: int) -> None:
+    """A password that we judge ourselves was wrong."""
+    _failed(edge, _account(edge, register), register, now)
+
+
+def right(edge: Edge, register: Registering, now: int) -> None:
+    """One was right, with a REGISTER or a call."""
+    _registered(edge, _account(edge, register), register, now)
+
+
 def due(edge: Edge, account: Account, now: int) -> None:
     """Ten seconds are over: tell of what was counted."""
     if account.untold:

@@ -48,6 +48,10 @@ class Origin(NamedTuple):
     """The connection it came on; 0 over UDP."""
     names: tuple[str, ...] = ()
     """What the certificate of the far end names, lower case."""
+    guest: bool = False
+    """Not known by the address: has to prove who it is with whatever begins something."""
+    account: str = ""
+    """Whose password this request proved."""
     dialled: bool = False
     """Whether that connection was opened by us: then `port` is one that the far end listens on."""
 

@@ -81,8 +81,8 @@ def shown_from(seen: bytes, attempt: Attempt, caller: str) -> bytes:
 
     Carriers that know a registered customer by From read the caller ID from P-Asserted-Identity.
     """
-    asserted = attempt.caller != attempt.extension
-    return seen if asserted and _is_account(attempt.extension) else with_caller(seen, caller)
+    asserted = attempt.caller != attempt.shown
+    return seen if asserted and _is_account(attempt.shown) else with_caller(seen, caller)
 
 
 def _is_account(user: str) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ringfence.edge.digest import Digest
 from ringfence.edge.effects import Effect, Message, Note, Send
 from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server, Target
+from ringfence.edge.secrets import Secrets
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.tokens import Tokens
@@ -52,7 +54,7 @@ DialogKey = tuple[str, str, str]
 class Edge:
     """All tables of the edge, and what it puts out."""
 
-    def __init__(self, policy: Policy, secret: bytes, node: str) -> None:
+    def __init__(self, policy: Policy, secret: bytes, node: str, secrets: Secrets) -> None:
         self.tokens = Tokens(secret, node)
         self.agenda = Agenda()
         self.out: list[Effect] = []
@@ -92,6 +94,7 @@ class Edge:
         self.strangers = StrangerTable(policy.ledger.stranger_rows_per_10s)
         self.former: Peers | None = None
         self.targets = Targets()
+        self.digest = Digest(secret, secrets)
         self.use(policy)
 
     def use(self, policy: Policy) -> None:
@@ -112,6 +115,7 @@ class Edge:
         """Listeners that speak over connections."""
         self.keep_messages = policy.ledger.messages
         self.targets.use(policy)
+        self.digest.use(policy)
         self._plans: dict[str, DialPlan] = {}
 
     def count(self, name: str) -> None:
@@ -186,7 +190,7 @@ class Edge:
 
     def hop_back(self, origin: Origin, via: Via) -> NextHop:
         """Where responses to a request with this top Via go (§18.2.2, RFC 3581)."""
-        symmetric = "rport" in via.params and not origin.flow
+        symmetric = ("rport" in via.params or origin.guest) and not origin.flow
         port = origin.port if symmetric else via.port or self.ports[origin.listener]
         return NextHop(origin.listener, origin.host, port, origin.flow, origin.flow != 0)
 
@@ -342,7 +346,7 @@ class Edge:
     def locate(self, leg: Leg) -> None:
         """Set where a leg is written to: its next hop if that is an address of its party, else where it writes from."""
         uri = next_hop(leg)
-        if uri is None or not uri.host:
+        if uri is None or not uri.host or (leg.listener, leg.host, leg.port) in self.digest.guests:
             return
         if uri.host == leg.host:
             leg.port = uri.port or self.ports[leg.listener]
@@ -350,6 +354,10 @@ class Edge:
         party = self.peers.find(leg.listener, uri.host)
         if party is not None and is_party(party, leg.party):
             leg.host, leg.port, leg.flow = uri.host, uri.port or self.ports[leg.listener], 0
+
+    def party_at(self, listener: str, host: str) -> Party | None:
+        """Who is at an address: as the policy says, or since a password was right there."""
+        return self.peers.find(listener, host) or self.digest.guests.party_at(listener, host)
 
 
 def _transport(listen: Listen) -> bytes:

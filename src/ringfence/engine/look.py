@@ -187,5 +187,5 @@ class Look:
 
     def _inbound(self) -> Inbound | None:
         """A call to this extension that is up."""
-        names = (self.attempt.extension, self.attempt.forwarded_by or "")
+        names = (self.attempt.extension, self.attempt.shown, self.attempt.forwarded_by or "")
         return self.state.inbound.latest_to(self.attempt.source or "", names)

@@ -31,6 +31,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     extension: str
     """Who calls within the source: the From user, a claimed label, unless `extension_verified`."""
     extension_verified: bool = False
+    from_user: str | None = None
+    """The From user where who calls is known otherwise; None where it is the extension."""
     dialled: str
     """What was dialled: the Request-URI as `numbers` takes it."""
     trunk: str
@@ -39,6 +41,11 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The party that forwarded (Diversion, History-Info), where an inbound leg of it is live."""
     user_agent: str = ""
     """What the caller's device or PBX calls itself; anybody can claim anything."""
+
+    @property
+    def shown(self) -> str:
+        """The From user, whoever calls."""
+        return self.extension if self.from_user is None else self.from_user
 
 
 class Destination(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -169,7 +169,8 @@ class AuthFailed(_Fact, frozen=True, gc=False, kw_only=True, tag="auth-failed"):
 
 
 class Registered(_Fact, frozen=True, gc=False, kw_only=True, tag="registered"):
-    """An account registered: for the first time, after wrong passwords, or from elsewhere than before."""
+    """An account registered, or proved its password with a call: for the first time, after wrong passwords, or from
+    elsewhere than before."""
 
     source: str
     account: str

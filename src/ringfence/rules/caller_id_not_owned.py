@@ -93,10 +93,10 @@ def send_caller(case: Case) -> str | None:
 def _shown_as_owned(case: Case, own: str) -> bool:
     """Whether both the asserted identity and From may go as they are; a name in From, or privacy, stays."""
     attempt = case.attempt
-    if attempt.extension == ANONYMOUS:
+    if attempt.shown == ANONYMOUS:
         return True
     wanted = _outgoing(case.trunk.from_format, case.source.plan.home).digits(own)
     if attempt.caller != wanted:
         return False
-    shown = shown_number(case.source, attempt.extension)
+    shown = shown_number(case.source, attempt.shown)
     return not shown or owns(case.source, shown)

@@ -22,6 +22,7 @@ import msgspec
 
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
+from ringfence.edge.secrets import Secrets
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
 from ringfence.engine.judging import ANSWER_GRACE_US
@@ -154,10 +155,11 @@ class Guard:
         self._rest()
         return True
 
-    def use(self, policy: Policy, by: str) -> None:
-        """Swap the policy between two calls."""
+    def use(self, policy: Policy, secrets: Secrets, by: str) -> None:
+        """Swap the policy, and the secrets of its accounts, between two calls."""
         self.engine.use(policy)
         self.edge.use(policy)
+        self.edge.trust(secrets)
         self.note(PolicyChanged(at=self.clock.now(), version=policy.version, by=by))
         self._settle()
         self._rest()

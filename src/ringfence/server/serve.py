@@ -27,6 +27,7 @@ from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Send
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
+from ringfence.edge.secrets import Secrets, SecretsError
 from ringfence.edge.streams import Streams, StreamSocket
 from ringfence.edge.udp import Deliver, UdpSocket
 from ringfence.engine.destinations import plan_of
@@ -47,6 +48,7 @@ from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
 from ringfence.server.secret import load_secret
+from ringfence.server.trusted import trusted
 
 log = logging.getLogger("ringfence.serve")
 
@@ -134,7 +136,8 @@ class Server:
         secret = load_secret(Path(policy.ledger.path).with_suffix(".secret"))
         now = self.clock.now()
         self._learned(found.engine, now)
-        edge = EdgeCore(policy, self.options.node, secret)
+        self.secrets = trusted(policy, Secrets())
+        edge = EdgeCore(policy, self.options.node, secret, self.secrets)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
         self.streams = Streams(self.guard, first_flow=now)
@@ -234,10 +237,14 @@ class Server:
             raise ControlError(
                 f"{fixed} can't change while the guard runs, the policy before stays in force: restart it"
             )
-        self.loaded = loaded
+        try:
+            secrets = trusted(loaded.policy, self.secrets)
+        except SecretsError as failed:
+            raise ControlError(f"the policy before stays in force: {failed}") from failed
+        self.loaded, self.secrets = loaded, secrets
         _prepare(loaded.policy)
         listens = {name: _with_port(new, old.listens[name].port) for name, new in loaded.policy.listens.items()}
-        self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), by)
+        self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets, by)
         self.streams.use(listens)
         self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
