@@ -184,6 +184,11 @@ def test_spoilt_credentials_never_prove_anything(data: st.DataObject) -> None:
     spoilt = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
     with suppress(SipParseError):
         found = find_credentials([spoilt], REALM)
-        if found is not None and proves(ha1("SHA-256", USER, REALM, PASSWORD), found, "GET"):
-            same = (found.user, found.uri, found.nonce, found.nc, found.cnonce, found.response)
-            assert same == (USER, URI, NONCE, "00000001", CNONCE, RESPONSES["SHA-256"])
+        if found is not None and proves(ha1("SHA-256", found.user, REALM, PASSWORD), found, "GET"):
+            assert (found.user, found.uri, found.nonce, found.nc, found.cnonce) == (
+                USER,
+                URI,
+                NONCE,
+                "00000001",
+                CNONCE,
+            )
