@@ -218,7 +218,7 @@ class Table:
             self.engine.recover(fact)
         ids = [fact.attempt.id if isinstance(fact, Decided) else getattr(fact, "id", "") for fact in self.facts]
         open_now = [fact for fact, id in zip(self.facts, ids, strict=True) if id in self.engine.calls]
-        self.edge.restore(open_now, self.now)
+        self.edge.restore([*self.engine.contacts, *open_now], self.now)
         self.obey(self.engine.reconcile(now=self.now))
         self.settle()
 

@@ -76,7 +76,7 @@ def secrets() -> Secrets:
 def made(folder: Path, **changed: str) -> Table:
     values = {"zone": "internal", "algorithms": '["MD5"]', "phones": "", "more": "", **changed}
     table = Table(folder, whole=POLICY.format(**values))
-    table.edge.trust(secrets())
+    table.edge.trust(secrets(), table.now)
     return table
 
 
@@ -351,7 +351,7 @@ def test_an_old_and_wrong_answer_is_a_failure(table: Table, phone: Seat) -> None
 
 def test_another_password_is_in_force_at_once(table: Table, phone: Seat) -> None:
     owner = Owner("1001", REALM)
-    table.edge.trust(Secrets({owner: hashes_of(owner, "Another0nePlease", ALGORITHMS)}))
+    table.edge.trust(Secrets({owner: hashes_of(owner, "Another0nePlease", ALGORITHMS)}), table.now)
     log_in(phone, login())
     assert phone.expect(407)
     log_in(phone, login(password="Another0nePlease"))
@@ -359,7 +359,7 @@ def test_another_password_is_in_force_at_once(table: Table, phone: Seat) -> None
 
 
 def test_without_a_secret_nobody_is_the_account(table: Table, phone: Seat) -> None:
-    table.edge.trust(Secrets())
+    table.edge.trust(Secrets(), table.now)
     for password in (PASSWORD, ""):
         log_in(phone, login(password=password))
     log_in(phone, login("", ""))
@@ -596,7 +596,7 @@ def test_a_nonce_from_before_a_restart_is_stale(table: Table, phone: Seat) -> No
     made, answers = dial(phone), login()
     challenged(phone, made, answers)
     table.restart()
-    table.edge.trust(secrets())
+    table.edge.trust(secrets(), table.now)
     made.again(answers.answer("INVITE", made.invite.uri))
     assert params(phone.expect(407).value("Proxy-Authenticate"))["stale"] == "true"
 

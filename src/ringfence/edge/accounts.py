@@ -18,7 +18,6 @@ from ringfence.edge.guests import NOBODY
 from ringfence.edge.identity import MAX_AGENT
 from ringfence.edge.peers import Party
 from ringfence.edge.records import Origin, Registering
-from ringfence.edge.secrets import Secrets
 from ringfence.edge.state import Edge
 from ringfence.edge.strangers import kind_of
 from ringfence.model.settings import Source
@@ -207,9 +206,3 @@ def _answer(
     """A final response without state (RFC 3261 §8.2.7)."""
     data = reply(reply_head(request), status, reason, edge.tokens.tag(key), extra)
     edge.transmit(edge.hop_back(origin, request.top_via), data)
-
-
-def trust(edge: Edge, secrets: Secrets) -> None:
-    """Other secrets; guests whose password is another now have to prove the new one."""
-    for account in edge.digest.trust(secrets):
-        edge.digest.guests.drop(account)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ringfence.edge import accounts, answers, inside, invites, late, registers, relay, sending, unheard
+from ringfence.edge import accounts, answers, inside, invites, late, registers, registrar, relay, sending, unheard
 from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
@@ -130,7 +130,10 @@ def _begin_something(edge: Edge, request: Request, server: Server, origin: Origi
     if method == "INVITE":
         invites.begin(edge, request, server, origin, now)
     elif method == "REGISTER":
-        registers.forward(edge, request, server, origin, now)
+        if origin.account and not registers.is_for_carrier(edge, request, origin):
+            registrar.register(edge, request, server, origin, now)
+        else:
+            registers.forward(edge, request, server, origin, now)
     elif method == "OPTIONS":
         edge.respond(server, 200, "OK", now, (("Allow", ALLOW), ("Accept", b"application/sdp")))
     elif method in ("REFER", "MESSAGE"):

@@ -18,7 +18,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringfence.edge import accounts, arrivals, flows, invites, late, passwords, relay, sending
+from ringfence.edge import accounts, arrivals, flows, invites, late, passwords, registrar, relay, sending
+from ringfence.edge.bindings import Binding
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import end
@@ -182,9 +183,11 @@ class EdgeCore:
         self._edge.use(policy)
         flows.reviewed(self._edge)
 
-    def trust(self, secrets: Secrets) -> None:
-        """Other secrets of accounts: what was proved by one that is gone holds no more, but for calls in progress."""
-        accounts.trust(self._edge, secrets)
+    def trust(self, secrets: Secrets, now: int) -> None:
+        """Other secrets of accounts, after another policy too: what was proved before by an account that has another
+        one, or is no account any more, holds no longer but for calls in progress."""
+        registrar.trust(self._edge, secrets, now)
+        registrar.revoke(self._edge, self._edge.digest.moved(), now)
 
     def names(self) -> list[Name]:
         """What has to be looked up: host names of `send_to` and `deliver_to`."""
@@ -199,7 +202,8 @@ class EdgeCore:
         return self._edge.targets.unusable()
 
     def restore(self, facts: list[Fact], now: int) -> None:
-        """The calls of the time before a restart, by their facts in order."""
+        """The contacts and calls of the time before a restart, by their facts in order."""
+        registrar.restore(self._edge, facts, now)
         late.restore(self._edge, facts, now)
 
     # Out.
@@ -225,6 +229,7 @@ class EdgeCore:
             "transactions": len(edge.servers) + len(edge.clients),
             "connections": len(edge.flows),
             "guests": len(edge.digest.guests),
+            "registered": len(edge.digest.bindings),
             "orphans": len(edge.orphans),
             "challenged": len(edge.retries),
             "overloaded": self._door.closed,
@@ -260,6 +265,8 @@ class EdgeCore:
             sending.waited(edge, owner, now)
         elif isinstance(owner, Dialog):
             end(edge, owner, "lost", now)
+        elif isinstance(owner, Binding):
+            registrar.expired(edge, owner, now)
         elif isinstance(owner, Account):
             passwords.due(edge, owner, now)
         elif isinstance(owner, Retry):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
+from ringfence.edge.bindings import Bindings
 from ringfence.edge.guests import Guests
 from ringfence.edge.nonces import Nonces, offer
 from ringfence.edge.secrets import Hashes, Secrets
@@ -44,12 +45,13 @@ class Digest:
     """Of one edge."""
 
     __slots__ = (
-        "_dummies", "_exceptions", "_networks", "entrances", "guests", "nonces", "owners", "realm", "secrets",
-        "throttle",
+        "_dummies", "_exceptions", "_networks", "bindings", "entrances", "guests", "nonces", "owners", "realm",
+        "secrets", "throttle",
     )  # fmt: skip
 
     def __init__(self, secret: bytes, secrets: Secrets) -> None:
         self.guests = Guests()
+        self.bindings = Bindings()
         self.throttle = Throttle()
         self.nonces = Nonces(secret, NOT_YET_US)
         self.secrets = secrets
@@ -84,6 +86,12 @@ class Digest:
         """Other secrets; gives the accounts that no longer have the one they had."""
         before, self.secrets = self.secrets, secrets
         return {owner.user for owner in before if _changed(before.of(*owner), secrets.of(*owner))}
+
+    def moved(self) -> set[str]:
+        """Accounts with contacts that aren't of the source any more that they were of."""
+        facts = [binding.fact for binding in self.bindings]
+        owners = self.owners
+        return {f.account for f in facts if f.account not in owners or owners[f.account].name != f.source}
 
     def recall(self, leg: Leg) -> None:
         """The caller of a call from before a restart proved his password then."""

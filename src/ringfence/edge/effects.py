@@ -3,8 +3,22 @@
 import msgspec
 
 from ringfence.model.attempt import Attempt
-from ringfence.model.fact import Answered, Arrived, AuthFailed, Challenged, DialogChanged, Ended, Registered, Strangers
+from ringfence.model.fact import (
+    Answered,
+    Arrived,
+    AuthFailed,
+    Bound,
+    Challenged,
+    DialogChanged,
+    Ended,
+    Registered,
+    Strangers,
+    Unbound,
+)
 from ringfence.sip.hop import NextHop
+
+Told = Answered | Arrived | AuthFailed | Bound | Challenged | DialogChanged | Ended | Registered | Strangers | Unbound
+"""What the edge tells of."""
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +49,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 class Note(msgspec.Struct, frozen=True, gc=False):
     """Something happened that the engine and the ledger have to know."""
 
-    fact: Answered | Arrived | AuthFailed | Challenged | DialogChanged | Ended | Registered | Strangers
+    fact: Told
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

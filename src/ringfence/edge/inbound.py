@@ -8,8 +8,10 @@ nobody is asked; it is remembered as an inbound leg, since a forwarded call may 
 
 from __future__ import annotations
 
+from ringfence.edge.bindings import Binding
 from ringfence.edge.identity import caller_of, last_digits
-from ringfence.edge.records import Origin, Target
+from ringfence.edge.peers import same_number
+from ringfence.edge.records import Contact, Origin, Target
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Arrived
 from ringfence.model.settings import Source
@@ -19,14 +21,38 @@ from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri, parse_uri
 
 
-def find(edge: Edge, request: Request, origin: Origin, now: int) -> tuple[Source, list[Target]] | None:
+def find(edge: Edge, request: Request, origin: Origin, now: int) -> tuple[Source, list[Target] | list[Contact]] | None:
     """The source whose call this is, and its addresses in order, none while they aren't known; None: nobody's call."""
     marked = _marked(edge, request.uri, origin)
     if marked is not None:
         return marked
     digits = "".join(c for c in request.uri.user or "" if c in "0123456789")
     source = edge.peers.source_for(origin.party.names, digits)
-    return (source, edge.targets.of_source(source.name, now)) if source is not None else None
+    if source is None:
+        return None
+    if source.auth == "digest":
+        return source, _registered(edge, source, digits, request.uri)
+    return source, edge.targets.of_source(source.name, now)
+
+
+def _registered(edge: Edge, source: Source, digits: str, uri: Uri) -> list[Contact]:
+    """Where the account is registered that an inbound number rings, the latest contact first."""
+    account = _account(source, digits)
+    found = reversed(list(edge.digest.bindings.of(account).values()))
+    return [_contact(source, one, uri) for one in found]
+
+
+def _account(source: Source, digits: str) -> str:
+    """The account that has this number; else its only one."""
+    named = (name for name, dids in source.accounts.items() if any(same_number(digits, did) for did in dids))
+    return next(named, next(iter(source.accounts)) if len(source.accounts) == 1 else "")
+
+
+def _contact(source: Source, binding: Binding, called: Uri) -> Contact:
+    uri = parse_uri(wire(binding.fact.contact))
+    if source.registrations.called_as == "number":
+        uri = uri.replace(user=called.user, user_raw=called.user_raw, user_params=called.user_params)
+    return Contact(binding.hop, uri.to_bytes(), tuple(wire(route) for route in binding.fact.path))
 
 
 def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, list[Target]] | None:
@@ -41,12 +67,14 @@ def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, list[Target]]
     return source, [Target(host, int(port))]
 
 
-def request_uri(edge: Edge, uri: Uri, target: Target) -> Uri:
-    """What the carrier dialled, at the address of the source; raises SipParseError."""
+def request_uri(edge: Edge, uri: Uri, target: Target | Contact) -> bytes:
+    """What the carrier dialled, at the address of the source, or what is registered; raises SipParseError."""
+    if isinstance(target, Contact):
+        return target.uri
     where = edge.tokens.read_contact(uri.params.get("rf") or "")
     own = parse_uri(wire(where.split(" ", 3)[3])).params if where is not None else {}
     params = {**own, **{name: value for name, value in uri.params.items() if name != "rf"}}
-    return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=())
+    return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=()).to_bytes()
 
 
 def remember(edge: Edge, dialog: Dialog, request: Request, source: Source, trunk: str, now: int) -> None:

@@ -33,7 +33,7 @@ from ringfence.sip.grammar import host_port_bytes, wire
 from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request, Response
 from ringfence.sip.timers import PATIENCE
-from ringfence.sip.uri import parse_uri
+from ringfence.sip.uri import Uri, parse_uri
 from ringfence.sip.via import Via, parse_via
 
 SKIP = 1_000
@@ -277,6 +277,15 @@ def _facing(edge: Edge, host: str, origin: Origin) -> str | None:
     return None
 
 
+def _hop_facing(edge: Edge, uri: Uri, origin: Origin) -> NextHop | None:
+    """Where a request along a Route goes: to somebody we know on the other side, or to where he is registered."""
+    registered = edge.digest.bindings.hop_of(uri) if origin.party.kind == "trunk" else None
+    if registered is not None:
+        return registered
+    listener = _facing(edge, uri.host, origin)
+    return edge.hop_to(listener, uri.host, uri.port or edge.ports[listener]) if listener is not None else None
+
+
 def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) -> None:
     """Acknowledge and end a call that nobody waits for."""
     if len(edge.dialogs) >= edge.policy.max_calls:
@@ -334,15 +343,15 @@ def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, 
         return False
     rest = [route for route, known in zip(routes, ids, strict=True) if known is None]
     uri = parse_uri(cut_address(rest[0])[1]) if rest else request.uri
-    listener = _facing(edge, uri.host, origin)
-    if listener is None:
+    hop = _hop_facing(edge, uri, origin)
+    if hop is None:
         return False
     out = Outgoing(request, request.uri_raw)
     for route in rest:
         out.lead("route", route)
     branch = edge.tokens.branch(id, f"r{edge.tokens.number(now)}")
-    data = out.write(edge.via(listener, branch))
-    client = Client(branch, now, request.method, edge.hop_to(listener, uri.host, uri.port or edge.ports[listener]))
+    data = out.write(edge.via(hop.listener, branch))
+    client = Client(branch, now, request.method, hop)
     if server is None:
         edge.transmit(client.hop, data)
     else:

@@ -116,7 +116,7 @@ class Peers:
         """Whose an inbound number is: the one that names it, else the only one that names none."""
         takers = self.sources_of(trunks)
         for source in takers:
-            if digits and any(_same_number(digits, did) for did in source.dids):
+            if digits and any(same_number(digits, did) for did in source.dids):
                 return source
         open_ended = [source for source in takers if not source.dids]
         return open_ended[0] if len(open_ended) == 1 else None
@@ -130,6 +130,6 @@ def _leading(number: int, size: int, length: int) -> int:
     return number >> (size - length)
 
 
-def _same_number(digits: str, did: str) -> bool:
+def same_number(digits: str, did: str) -> bool:
     """Whether what the carrier dialled is this DID: all of it, or it without its country code (7 digits at least)."""
     return digits == did or (len(digits) >= 7 and did.endswith(digits.lstrip("0")) and len(digits.lstrip("0")) >= 7)

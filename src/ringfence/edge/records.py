@@ -35,6 +35,15 @@ class Target(NamedTuple):
     """Host, and port where one is written, that the Request-URI names; empty: the address."""
 
 
+class Contact(NamedTuple):
+    """A registered contact, as a call is sent to it."""
+
+    hop: NextHop
+    uri: bytes
+    """The Request-URI."""
+    routes: tuple[bytes, ...]
+
+
 class Origin(NamedTuple):
     """Where a message came from."""
 
@@ -132,7 +141,7 @@ class Call:
         """What the caller is told instead of the 487 that our own CANCEL brings."""
         self.trunk = ""
         """Outbound: the trunk that is asked; inbound: the source that is called."""
-        self.targets: list[Target] = []
+        self.targets: list[Target] | list[Contact] = []
         self.tries = 0
         self.worst = 0
         """Status of the last target that failed."""

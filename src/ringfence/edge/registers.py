@@ -44,11 +44,21 @@ def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: i
     edge.send(client, out.write(edge.via(client.hop.listener, branch)))
 
 
+def is_for_carrier(edge: Edge, request: Request, origin: Origin) -> bool:
+    """Whether the REGISTER of an account is meant for the carrier, not for us."""
+    source = edge.policy.sources[origin.party.names[0]]
+    return _named(edge, source, request.uri.host) is not None
+
+
 def _trunk(edge: Edge, source: Source, registrar: str) -> Trunk:
     """The trunk that sends to this registrar, else the source's first."""
+    return _named(edge, source, registrar) or edge.policy.trunks[source.trunks[0]]
+
+
+def _named(edge: Edge, source: Source, registrar: str) -> Trunk | None:
     trunks = [edge.policy.trunks[name] for name in source.trunks]
     named = (t for t in trunks if any(parse_uri(uri.encode()).host == registrar for uri in t.send_to))
-    return next(named, trunks[0])
+    return next(named, None)
 
 
 def _registrar(edge: Edge, uri: Uri, target: Target) -> bytes:

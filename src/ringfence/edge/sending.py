@@ -12,13 +12,14 @@ import msgspec
 from ringfence.edge import inbound, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
-from ringfence.edge.records import Call, Client, Target
+from ringfence.edge.records import Call, Client, Contact, Target
 from ringfence.edge.rewrite import MismatchError, Outgoing, shown_from, to_carrier
 from ringfence.edge.session import offer
 from ringfence.edge.state import Edge
 from ringfence.model.time import SECOND
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
+from ringfence.sip.hop import NextHop
 from ringfence.sip.timers import MS
 
 ANSWER_WITHIN = 4_000 * MS
@@ -58,7 +59,7 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
     call.prototype.trunk = "" if call.inbound else call.trunk
     limit = now + call.verdict.ring_limit_s * SECOND if call.verdict is not None else 0
     branch = branch_of(edge, call, call.prototype.invite_cseq)
-    client = Client(branch, now, "INVITE", edge.hop_to(listener_of(edge, call), target.host, target.port), limit)
+    client = Client(branch, now, "INVITE", _hop(edge, call, target), limit)
     client.server, client.call, client.dialog = call.server, call.id, call.prototype
     call.client = client
     try:
@@ -68,9 +69,21 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
         finish(edge, call, 500, "Server Internal Error", "error", now)
         return
     edge.send(client, data)
-    edge.store_out(call.id, call.prototype.call_id, data, target.host, target.port)
+    edge.store_out(call.id, call.prototype.call_id, data, client.hop.host, client.hop.port)
     if call.targets or next_trunk(edge, call):
         edge.agenda.arm(call, now + FAILOVER, edge.calls, call.id)
+
+
+def _hop(edge: Edge, call: Call, target: Target | Contact) -> NextHop:
+    if isinstance(target, Contact):
+        return target.hop
+    return edge.hop_to(listener_of(edge, call), target.host, target.port)
+
+
+def _host(target: Target | Contact, hop: NextHop) -> bytes:
+    """What the Request-URI of a call to a trunk names."""
+    domain = target.domain if isinstance(target, Target) else ""
+    return wire(domain) if domain else host_port_bytes(hop.host, hop.port)
 
 
 def branch_of(edge: Edge, call: Call, cseq: int) -> str:
@@ -91,22 +104,23 @@ def listener_of(edge: Edge, call: Call) -> str:
     return edge.policy.trunks[call.trunk].listen
 
 
-def _outgoing(edge: Edge, call: Call, client: Client, target: Target) -> bytes:
+def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) -> bytes:
     """The INVITE as it is sent; sets what the client has to remember of it."""
     request, leg = call.request, call.prototype.caller
     if request is None:
         raise MismatchError("the INVITE is gone")
     leg.name = leg.seen
     if call.verdict is None:
-        out = Outgoing(request, inbound.request_uri(edge, request.uri, target).to_bytes())
+        out = Outgoing(request, inbound.request_uri(edge, request.uri, target))
     else:
-        host = wire(target.domain) if target.domain else host_port_bytes(target.host, target.port)
-        out = to_carrier(request, call.verdict, host)
+        out = to_carrier(request, call.verdict, _host(target, client.hop))
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)
         if call.verdict.send_caller is not None and call.attempt is not None:
             leg.name = shown_from(leg.seen, call.attempt, call.verdict.send_caller)
             client.restore = (("from", leg.seen),)
             out.put("from", leg.name)
+    for route in target.routes if isinstance(target, Contact) else ():
+        out.lead("route", route)
     client.ours = edge.record_routes(call.id, leg.listener, client.hop.listener)
     for route in client.ours:
         out.lead("record-route", route)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ringfence.edge.digest import Digest
-from ringfence.edge.effects import Effect, Message, Note, Send
+from ringfence.edge.effects import Effect, Message, Note, Send, Told
 from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server, Target
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.tokens import Tokens
-from ringfence.model.fact import Answered, Arrived, AuthFailed, Challenged, DialogChanged, Ended, Registered
+from ringfence.model.fact import Ended
 from ringfence.model.settings import Listen, Policy
 from ringfence.numbers import DialPlan
 from ringfence.sip.address import cut_address
@@ -139,7 +139,7 @@ class Edge:
             hop = hop._replace(flow=0)
         self.out.append(Send(hop, data, key))
 
-    def note(self, fact: Answered | Arrived | AuthFailed | Challenged | DialogChanged | Ended | Registered) -> None:
+    def note(self, fact: Told) -> None:
         """Tell engine and ledger."""
         self.out.append(Note(fact))
 

@@ -17,6 +17,7 @@ import msgspec
 from ringfence.engine.acceptances import Acceptances
 from ringfence.engine.agenda import Agenda
 from ringfence.engine.behaviour import Behaviour
+from ringfence.engine.contacts import Contacts
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import digits_of
 from ringfence.engine.incidents import Incidents
@@ -44,6 +45,7 @@ from ringfence.model import (
     Attempt,
     Attempted,
     AuthFailed,
+    Bound,
     Challenged,
     Charge,
     Command,
@@ -65,6 +67,7 @@ from ringfence.model import (
     Released,
     Strangers,
     Tick,
+    Unbound,
     Verdict,
 )
 from ringfence.model.settings import Policy
@@ -90,6 +93,7 @@ class Engine:
         self.behaviour = Behaviour(policy)
         self.incidents = Incidents()
         self.acceptances = Acceptances()
+        self.contacts = Contacts()
         self.calls: dict[str, Live] = {}
         self._memory = Memory(self.meters, self.containments, self.behaviour, self.incidents, self.acceptances)
         self._response = Response(self._memory, self.calls)
@@ -153,6 +157,8 @@ class Engine:
                 self.behaviour.arrived(fact)
             case AuthFailed() | Registered():
                 self.behaviour.knocked(fact)
+            case Bound() | Unbound():
+                self.contacts.changed(fact)
             case Attempted() | DialogChanged() | PolicyChanged() | Strangers():
                 pass
             case _:

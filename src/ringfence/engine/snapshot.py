@@ -20,6 +20,7 @@ def dump(engine: Engine) -> bytes:
             "behaviour": engine.behaviour.dump(),
             "incidents": engine.incidents.dump(),
             "accepted": engine.acceptances.dump(),
+            "contacts": engine.contacts.dump(),
         }
     )
 
@@ -32,4 +33,5 @@ def load(engine: Engine, state: bytes) -> None:
     engine.behaviour.load(found["behaviour"])
     engine.incidents.load(found["incidents"])
     engine.acceptances.load(found["accepted"])
+    engine.contacts.load(found.get("contacts", []))
     engine.calls = {live.attempt.id: live for live in msgspec.convert(found["calls"], list[Live])}

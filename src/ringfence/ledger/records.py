@@ -16,6 +16,7 @@ from ringfence.model import (
     Arrived,
     Attempted,
     AuthFailed,
+    Bound,
     Contained,
     Decided,
     Extended,
@@ -26,6 +27,7 @@ from ringfence.model import (
     Released,
     Strangers,
     Tick,
+    Unbound,
 )
 from ringfence.model.time import Instant
 
@@ -125,7 +127,7 @@ def columns(entry: Entry) -> Columns:
         return Columns(attempt.id, attempt.source, number_key(attempt.caller), callee, entry.verdict.outcome)
     if isinstance(entry, Arrived):
         return Columns(entry.id, entry.source, number_key(entry.caller), number_key(entry.dialled))
-    if isinstance(entry, AuthFailed | Registered):
+    if isinstance(entry, AuthFailed | Registered | Bound | Unbound):
         return Columns(source=entry.source, caller=number_key(entry.account))
     if isinstance(entry, Strangers):
         return Columns(source=entry.address)

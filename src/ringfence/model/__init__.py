@@ -12,6 +12,7 @@ from ringfence.model.fact import (
     Arrived,
     Attempted,
     AuthFailed,
+    Bound,
     Challenged,
     Contained,
     Decided,
@@ -24,6 +25,7 @@ from ringfence.model.fact import (
     Released,
     Strangers,
     Tick,
+    Unbound,
 )
 from ringfence.model.meter import UNLIMITED, Charge, Hold, MeterKey, Reading
 from ringfence.model.time import SECOND, Instant
@@ -39,6 +41,7 @@ __all__ = [
     "Attempt",
     "Attempted",
     "AuthFailed",
+    "Bound",
     "Challenged",
     "Charge",
     "Command",
@@ -64,5 +67,6 @@ __all__ = [
     "Released",
     "Strangers",
     "Tick",
+    "Unbound",
     "Verdict",
 ]

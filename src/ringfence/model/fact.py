@@ -17,6 +17,10 @@ SLOW_S = 30
 """Seconds between calls of what is slowed down."""
 
 
+Gone = Literal["unregistered", "expired", "replaced", "revoked"]
+"""Why a contact is gone; revoked: the password was changed, or the policy no longer has the account."""
+
+
 class _Fact(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="fact"):
     at: Instant
     """When it happened."""
@@ -178,6 +182,35 @@ class Registered(_Fact, frozen=True, gc=False, kw_only=True, tag="registered"):
     user_agent: str = ""
 
 
+class Bound(_Fact, frozen=True, gc=False, kw_only=True, tag="bound"):
+    """A contact of an account was registered with us, or moved. That it is registered again isn't told."""
+
+    source: str
+    account: str
+    key: str
+    """Which of the account's contacts: its instance id where it has one, else its URI."""
+    contact: str
+    """Its URI."""
+    listener: str
+    peer: str
+    """Transport address that it registered from: calls go there."""
+    path: tuple[str, ...] = ()
+    """Route values of calls to it (RFC 3327)."""
+    expires_s: int
+    user_agent: str = ""
+    call_id: str
+    cseq: int
+
+
+class Unbound(_Fact, frozen=True, gc=False, kw_only=True, tag="unbound"):
+    """A contact of an account is gone."""
+
+    source: str
+    account: str
+    key: str
+    why: Gone
+
+
 class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
     """What unknown addresses sent in ten seconds: one row a source address, and one for all that fell off the bound."""
 
@@ -206,6 +239,8 @@ Fact = (
     | Arrived
     | AuthFailed
     | Registered
+    | Bound
+    | Unbound
     | PolicyChanged
     | Strangers
     | Tick

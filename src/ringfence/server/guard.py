@@ -159,7 +159,7 @@ class Guard:
         """Swap the policy, and the secrets of its accounts, between two calls."""
         self.engine.use(policy)
         self.edge.use(policy)
-        self.edge.trust(secrets)
+        self.edge.trust(secrets, self.clock.now())
         self.note(PolicyChanged(at=self.clock.now(), version=policy.version, by=by))
         self._settle()
         self._rest()

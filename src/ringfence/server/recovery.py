@@ -32,7 +32,7 @@ class Recovered(NamedTuple):
 
     engine: Engine
     open_facts: list[Fact]
-    """Facts of the calls that are open, in order."""
+    """Facts of the contacts that are registered, and of the calls that are open, in order."""
     tail: int
     """Facts that came after the snapshot."""
 
@@ -68,7 +68,7 @@ def _engine(ledger: Ledger, policy: Policy, node: str) -> tuple[Engine, int]:
 
 
 def _open_facts(ledger: Ledger, engine: Engine) -> list[Fact]:
-    return [fact for call_id in engine.calls for fact in ledger.story(call_id)]
+    return [*engine.contacts, *(fact for call_id in engine.calls for fact in ledger.story(call_id))]
 
 
 def take_snapshot(ledger: Ledger, engine: Engine, now: Instant) -> None:
