@@ -124,15 +124,20 @@ class Behaviour:
         return Look(self, attempt, destination, names, week_hour, now).traits(channels, usual)
 
     def _toll_free_traits(self, names: Entities, channels: int, usual: int, now: Instant) -> Traits:
-        calls = self.toll_free.get(names.extension)
-        habits = self.habits.get(names.extension)
+        extension, source = (self.habits.get(name) or Habits() for name in (names.extension, names.source))
         return Traits(
             foreign=False,
             channels=channels,
             usual_channels=usual,
-            toll_free_hour=1 + (sum(at > now - HOUR_US for at in calls) if calls is not None else 0),
-            usual_toll_free_hour=habits.usual("toll_free_hour") if habits is not None else 0,
+            history=source.calls,
+            toll_free_hour=1 + self._toll_free_hour(names.extension, now),
+            usual_toll_free_hour=extension.usual("toll_free_hour"),
+            toll_free_source=1 + self._toll_free_hour(names.source, now),
+            usual_toll_free_source=source.usual("toll_free_hour"),
         )
+
+    def _toll_free_hour(self, name: str, now: Instant) -> int:
+        return sum(at > now - HOUR_US for at in self.toll_free.get(name, ()))
 
     def live(self, key: str) -> int:
         """Calls that are up under a key."""
@@ -179,15 +184,16 @@ class Behaviour:
         clean = allowed and (fact.at < self.trust_until or self._unsuspected(verdict))
         names = self._names(attempt)
         if destination.number.type == "toll_free":
-            self._toll_free(names.extension, fact.at)
+            for name in (names.extension, names.source):
+                self._toll_free(name, fact.at)
         if traits is not None:
             known = traits.new_number in ("", "extension")
             held = verdict.reason in HELD
             entry = Try(attempt.id, fact.at, digits, destination.number.region, known, attempt.dialled, allowed, held)
             self._recent(names.extension).tried(entry)
             self._recent(names.source).tried(entry)
-        if not clean:
-            self._spoil(names, foreign)
+        if not clean and (foreign or not self._unsuspected(verdict)):
+            self._spoil(names)
         if allowed:
             self._open(fact, foreign, digits, clean, traits)
 
@@ -195,12 +201,11 @@ class Behaviour:
         levels = self.policy.behaviour
         return sum(hit.weight for hit in verdict.hits) < (levels.alert or levels.block)
 
-    def _toll_free(self, extension: str, at: Instant) -> None:
-        if len(self.toll_free) >= MAX_ENTITIES and extension not in self.toll_free:
-            self.toll_free = {name: calls for name, calls in self.toll_free.items() if calls[-1] > at - HOUR_US}
-        calls = self.toll_free.setdefault(extension, deque(maxlen=MAX_TOLL_FREE))
-        calls.append(at)
-        self.habits_of(extension, at).reached("toll_free_hour", sum(call > at - HOUR_US for call in calls))
+    def _toll_free(self, name: str, at: Instant) -> None:
+        if len(self.toll_free) >= MAX_ENTITIES and name not in self.toll_free:
+            self.toll_free = {other: calls for other, calls in self.toll_free.items() if calls[-1] > at - HOUR_US}
+        self.toll_free.setdefault(name, deque(maxlen=MAX_TOLL_FREE)).append(at)
+        self.habits_of(name, at).reached("toll_free_hour", self._toll_free_hour(name, at))
 
     def _open(self, fact: Decided, foreign: bool, digits: str, clean: bool, traits: Traits | None) -> None:
         destination = fact.verdict.destination
@@ -265,7 +270,7 @@ class Behaviour:
         names = self._names(call.attempt)
         if not clean:
             call.clean = False
-            self._spoil(names, call.foreign)
+            self._spoil(names)
         duration_s = max(0, at - call.answered_at) // SECOND if call.answered_at else 0
         if call.foreign:
             end = End(at, area_of(call.digits), duration_s, call.new, call.known)
@@ -315,8 +320,8 @@ class Behaviour:
         for key in (f"w:{network_of(call.attempt.peer)}", f"u:{call.attempt.user_agent[:120]}"):
             self.habits_of(names.extension, call.at).come(key, hour, memory_h)
 
-    def _spoil(self, names: Entities, foreign: bool) -> None:
-        for name in (names.extension, names.source) if foreign else ():
+    def _spoil(self, names: Entities) -> None:
+        for name in (names.extension, names.source):
             habits = self.habits.get(name)
             if habits is not None:
                 habits.spoil()

@@ -34,12 +34,11 @@ from ringfence.model.fact import NEW, Entity
 from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
-from ringfence.rules import BEHAVIOUR_RULES, BUSY, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
+from ringfence.rules import BEHAVIOUR_RULES, BUSY, CHEAP, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
 from ringfence.rules.base import Case
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
 from ringfence.rules.permits import named_exception
-from ringfence.rules.traits import share
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
@@ -75,6 +74,7 @@ class Judge:
             (rule, modes.get(rule.slug, "enforce") == "enforce") for rule in RULES if modes.get(rule.slug) != "off"
         ]
         self._busy = modes.get(BUSY.slug, "enforce")
+        self._cheap = modes.get(CHEAP.slug, policy.behaviour.mode)
         self._slowing = modes.get(SLOWED.slug, "enforce")
         summed = modes.get(SUSPICIOUS.slug, "enforce")
         weighed = ((rule, modes.get(rule.slug, policy.behaviour.mode)) for rule in BEHAVIOUR_RULES)
@@ -176,14 +176,18 @@ class Judge:
         return tuple(self._evidence(case, case.source.mode == "enforce"))
 
     def _evidence(self, case: Case, enforcing: bool) -> Iterator[Hit]:
-        """What speaks against it, by the price of a minute; nothing against what is accepted as business."""
+        """What speaks against it, and for it where it costs little; nothing against what is accepted as business."""
         traits = case.traits
         if traits is None or named_exception(case) is not None or self._accepted(case):
             return
-        counts = share(traits)
+        suspect = False
         for rule, enforced in self._weighed:
             for finding in rule.find(case):
-                yield finding._replace(weight=round(finding.weight * counts)).hit(rule.slug, enforced and enforcing)
+                suspect |= finding.weight > 0
+                yield finding.hit(rule.slug, enforced and enforcing)
+        if suspect and self._cheap != "off":
+            for finding in CHEAP.find(case):
+                yield finding.hit(CHEAP.slug, self._cheap == "enforce" and enforcing)
 
     def _accepted(self, case: Case) -> bool:
         return self._memory.acceptances.covers(case.attempt, digits_of(case.destination.number), case.now)

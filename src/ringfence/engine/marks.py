@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ringfence.model.attempt import Destination
 from ringfence.numbers import calling_code
-from ringfence.rules.traits import TIER_SHARES, tier
+from ringfence.rules.traits import TIERS_MICROS, tier
 
 ABROAD = ("international", "special")
 """Classes of destination that money is lost to: abroad, of a special kind, or unlisted abroad."""
-TIERS = tuple(f"p:{number}" for number in range(len(TIER_SHARES)))
+TIERS = tuple(f"p:{number}" for number in range(len(TIERS_MICROS) + 1))
 """Under which price classes are remembered, the cheapest first."""
 
 

@@ -17,6 +17,7 @@ from ringfence.rules.forwarded_abroad import ForwardedAbroad
 from ringfence.rules.guessed_password import GuessedPassword
 from ringfence.rules.high_risk import HighRisk
 from ringfence.rules.international_burst import InternationalBurst
+from ringfence.rules.little_to_lose import LittleToLose
 from ringfence.rules.long_call import LongCall
 from ringfence.rules.longest_call import LongestCall
 from ringfence.rules.many_countries import ManyCountries
@@ -94,10 +95,13 @@ BEHAVIOUR_RULES: tuple[Rule, ...] = (
 )
 """Evidence: each weighs something, none refuses alone."""
 
+CHEAP = LittleToLose()
+"""What speaks for a call against which something speaks."""
+
 SUSPICIOUS = SuspiciousCall()
 """What the evidence of one call comes to."""
 
-ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, BUSY, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES)
+ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, BUSY, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES, CHEAP)
 SLUGS: tuple[str, ...] = tuple(rule.slug for rule in ALL)
 
 __all__ = [
@@ -105,6 +109,7 @@ __all__ = [
     "BEHAVIOUR_RULES",
     "BUSY",
     "CAP_RULES",
+    "CHEAP",
     "CONTAINED",
     "LONGEST",
     "RATE",

@@ -11,11 +11,13 @@ from ringfence.rules.evidence import PUBLIC, step, weighs
 
 LEAST = 15
 """Calls within an hour from which on they are noticed; with half as many more they are refused."""
+LEAST_OF_SOURCE, KNOWN = 20, 300
+"""The same for all extensions of a source together, once so many of its calls are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class TollFreePumping:
-    """Many more calls of one extension to toll-free numbers within an hour than it ever made.
+    """Many more calls of one extension, or of all together, to toll-free numbers within an hour than ever before.
 
     *Why it matters*
 
@@ -42,12 +44,21 @@ class TollFreePumping:
     spoofable: ClassVar[bool] = False
 
     def find(self, case: Case) -> Iterator[Finding]:
-        """The count, if it is over what is usual."""
+        """The count that is further over what is usual."""
         traits = case.traits
-        if traits is None or traits.toll_free_hour < LEAST:
+        if traits is None or not traits.toll_free_hour:
             return
         calls, usual = traits.toll_free_hour, traits.usual_toll_free_hour
-        weight = step(calls / max(usual, LEAST), (1, 60), (1.5, 100)) if calls > 2 * usual else 0
+        weight, whose = _over(calls, usual, LEAST), "this extension"
+        if traits.history >= KNOWN:
+            all_calls, all_usual = traits.toll_free_source, traits.usual_toll_free_source
+            by_source = _over(all_calls, all_usual, LEAST_OF_SOURCE)
+            if by_source > weight:
+                weight, whose, calls, usual = by_source, f"source {case.source.name}", all_calls, all_usual
         if weight:
-            text = f"{calls} calls of this extension to toll-free numbers within an hour, at most {usual} before"
+            text = f"{calls} calls of {whose} to toll-free numbers within an hour, at most {usual} before"
             yield weighs(weight, text, calls, usual, 3600)
+
+
+def _over(calls: int, usual: int, least: int) -> int:
+    return step(calls / max(usual, least), (1, 60), (1.5, 100)) if calls > 2 * usual else 0

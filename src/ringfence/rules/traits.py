@@ -17,9 +17,6 @@ Whose = Literal["", "extension", "source", "tenant", "trunk"]
 TIERS_MICROS = (30_000, 100_000, 300_000, 1_000_000)
 """Prices per minute between which the five tiers lie, micro-units."""
 
-
-TIER_SHARES = (0.25, 0.7, 1.0, 1.0, 1.0)
-"""How much of a rule's weight counts for a call of each tier: cheap calls lose little, and fraud is seldom there."""
 OFFICE_CALLS = 30
 """An office's hours are assumed of a source, and weigh as much as so many calls of its own."""
 NOVEL = 0.05
@@ -44,6 +41,9 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     toll_free_hour: int = 0
     """Calls of the extension to toll-free numbers within an hour, with this one."""
     usual_toll_free_hour: int = 0
+    toll_free_source: int = 0
+    """The same of the source."""
+    usual_toll_free_source: int = 0
 
     new_region: Whose = ""
     new_area: Whose = ""
@@ -132,11 +132,6 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def new_destination(self) -> bool:
         """Whether country or area is new for the source."""
         return self.new_region not in ("", "extension") or self.new_area not in ("", "extension")
-
-
-def share(traits: Traits) -> float:
-    """How much of a rule's weight counts by the price of the call; all of it where that isn't known."""
-    return TIER_SHARES[traits.tier] if traits.tier >= 0 else 1.0
 
 
 def tier(price_micros_per_min: int) -> int:
