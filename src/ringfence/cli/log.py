@@ -31,6 +31,8 @@ Kind = Literal[
     "arrived",
     "auth-failed",
     "registered",
+    "bound",
+    "unbound",
     "policy-changed",
     "strangers",
     "opened",
