@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from ringfence.cli.options import Flag, Several
 from ringfence.cli.simulate_live import Manner, SimulateError, play
 from ringfence.cli.tables import console, counted, money, note, show
-from ringfence.testing.simulate import attacks, kinds, negatives
+from ringfence.testing.simulate import attacks, kinds, negatives, registering
 from ringfence.testing.simulate.customer import Customer
 from ringfence.testing.simulate.plan import Planned, customers, planned
 from ringfence.testing.simulate.write import Run, Written, write_customer, write_joint
@@ -33,6 +33,7 @@ def simulate(
     first: date = FIRST,
     kind: Several = (),
     attack: Several = (),
+    negative: Several = (),
     attacks_each: int = 3,
     negatives_each: int = 2,
     jobs: int = 1,
@@ -69,6 +70,8 @@ def simulate(
         Only customers of this kind; may be given several times.
     attack
         Only attacks of this kind; may be given several times.
+    negative
+        Live: an honest event that looks like fraud; may be given several times.
     attacks_each
         Attacks on each customer; 0: honest traffic only.
     negatives_each
@@ -78,7 +81,7 @@ def simulate(
     listed
         List the kinds of customers, attacks and hard negatives.
     live
-        Play calls instead of writing files: the first --kind, every --attack.
+        Play calls instead of writing files: the first --kind, every --attack and --negative.
     policy
         Live: the policy file of a guard that runs on loopback, as `make run` starts it.
     permissive
@@ -96,7 +99,12 @@ def simulate(
         return _list()
     run = _run(seed, first, weeks)
     if live:
-        chosen = (_chosen(kind, kinds.BY_NAME, "--kind"), _chosen(attack, attacks.BY_KIND, "--attack"))
+        known = {one.kind: one for one in (*negatives.NEGATIVES, *registering.NEGATIVES)}
+        chosen = (
+            _chosen(kind, kinds.BY_NAME, "--kind"),
+            _chosen(attack, attacks.BY_KIND, "--attack"),
+            _chosen(negative, known, "--negative"),
+        )
         return play(run, *chosen, Manner(policy, permissive, enforce, everyday, speed, most))
     if out is None:
         raise SimulateError("ringfence simulate needs --out DIRECTORY for its files, or --live, or --list")
@@ -186,5 +194,6 @@ def _list() -> int:
     rows += [("attack", attack.kind, attack.what) for attack in attacks.ATTACKS]
     rows += [("attack, live", attack.kind, attack.what) for attack in attacks.KNOCKS]
     rows += [("hard negative", negative.kind, negative.what) for negative in negatives.NEGATIVES]
+    rows += [("hard negative, live", negative.kind, negative.what) for negative in registering.NEGATIVES]
     show(("what", "name", "meaning"), rows, sentences=("meaning",))
     return 0

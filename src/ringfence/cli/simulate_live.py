@@ -18,6 +18,7 @@ from ringfence.testing.simulate.kinds import Kind
 from ringfence.testing.simulate.knock import THROUGH_PBX, Knock
 from ringfence.testing.simulate.knocking import Knocked
 from ringfence.testing.simulate.live import Stage, own_guard, running_guard, scripts_of
+from ringfence.testing.simulate.negatives import Negative
 from ringfence.testing.simulate.player import Played
 from ringfence.testing.simulate.write import Run
 
@@ -40,38 +41,45 @@ class Manner(NamedTuple):
     most: int
 
 
-def play(run: Run, chosen: Sequence[Kind], attacks: Sequence[Attack], manner: Manner) -> int:
+def play(
+    run: Run, chosen: Sequence[Kind], attacks: Sequence[Attack], negatives: Sequence[Negative], manner: Manner
+) -> int:
     """Play them and print a line for each call, then a summary. Exit code 1: fraud got through."""
-    if not attacks:
-        raise SimulateError("--live needs --attack KIND; --list names them")
+    if not attacks and not negatives:
+        raise SimulateError("--live needs --attack KIND, or --negative KIND; --list names them")
     if manner.speed <= 0 or manner.most < 1:
         raise SimulateError("--speed must be over 0, and --most at least 1")
     if manner.policy is not None and (manner.enforce or manner.permissive):
         raise SimulateError("--permissive and --enforce are for a guard that is started; --policy names one that runs")
     kind = (chosen or (kinds.BY_NAME["office"],))[0]
-    with _stage(run, kind, attacks, manner) as stage:
-        _refuse_misfits(stage.owner, attacks)
-        scripts = scripts_of(run.seed, stage.owner, run.first, attacks, everyday=manner.everyday)[: manner.most]
+    events: list[Attack | Negative] = [*attacks, *negatives]
+    with _stage(run, kind, events, manner) as stage:
+        _refuse_misfits(stage.owner, events)
+        scripts = scripts_of(run.seed, stage.owner, run.first, attacks, negatives, everyday=manner.everyday)
+        scripts = scripts[: manner.most]
         calls = sum(isinstance(script, Call) for script in scripts)
         knocks = f" and {counted(len(scripts) - calls, 'request')} that are none" if calls < len(scripts) else ""
         print(f"{counted(calls, 'call')}{knocks} at {stage.owner.name}, {manner.speed:g} times faster than in life")
         return _told(stage, scripts)
 
 
-def _stage(run: Run, kind: Kind, attacks: Sequence[Attack], manner: Manner) -> contextlib.AbstractContextManager[Stage]:
+def _stage(
+    run: Run, kind: Kind, events: Sequence[Attack | Negative], manner: Manner
+) -> contextlib.AbstractContextManager[Stage]:
     if manner.policy is not None:
         return running_guard(manner.policy, kind, run.seed, manner.speed)
     owner = customer(run.seed, 0, kind)
-    _refuse_misfits(owner, attacks)  # Before a guard is started for nothing.
+    _refuse_misfits(owner, events)  # Before a guard is started for nothing.
     return own_guard(owner, manner.speed, everything=manner.permissive, enforce=manner.enforce)
 
 
-def _refuse_misfits(owner: Customer, attacks: Sequence[Attack]) -> None:
-    """Raise SimulateError for an attack that can't happen to this customer."""
-    for attack in attacks:
-        if not attack.fits(owner):
-            fitting = [kind.name for kind in kinds.KINDS if attack.fits(customer(1, 0, kind))]
-            text = f"--attack {attack.kind} doesn't happen to {owner.name}"
+def _refuse_misfits(owner: Customer, events: Sequence[Attack | Negative]) -> None:
+    """Raise SimulateError for an event that can't happen to this customer."""
+    for event in events:
+        if not event.fits(owner):
+            fitting = [kind.name for kind in kinds.KINDS if event.fits(customer(1, 0, kind))]
+            option = "--attack" if isinstance(event, Attack) else "--negative"
+            text = f"{option} {event.kind} doesn't happen to {owner.name}"
             raise SimulateError(f"{text}; take --kind {' or '.join(fitting) or 'of another home'}")
 
 

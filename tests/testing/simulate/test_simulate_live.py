@@ -117,10 +117,25 @@ def test_a_guessed_password_becomes_an_incident(capsys: pytest.CaptureFixture[st
     assert "\nincident i-" in said and "is slowed down for calls abroad to new numbers" in said
 
 
+@pytest.mark.parametrize("kind", ["reboot", "old-password"])
+def test_honest_phones_that_register_are_no_incident(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--kind", "office", "--seed", "4", "--negative", kind, "--permissive", "--enforce", "--speed", "3000")
+    assert app(["simulate", "--live", *options]) == 0
+    said = capsys.readouterr().out
+    assert said.count("right password  200 OK") == (len(OWNER.people) if kind == "reboot" else 1)
+    assert "1 honest calls: 0 refused." in said
+    assert "incident" not in said and "fraudulent" not in said
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ((), "needs --attack"),
+        (("--negative", "magic"), "there are new-branch"),
+        (
+            ("--negative", "neighbour-island", "--kind", "hotel", "--seed", "2"),
+            "--negative neighbour-island doesn't happen",
+        ),
         (("--attack", "wangiri", "--policy", "p.toml", "--enforce"), "are for a guard that is started"),
         (("--attack", "wangiri", "--speed", "0"), "must be over 0"),
         (("--attack", "wangiri", "--most", "0"), "at least 1"),

@@ -34,7 +34,8 @@ from ringfence.testing.simulate.honest import Day
 from ringfence.testing.simulate.kinds import Kind
 from ringfence.testing.simulate.knock import Knock
 from ringfence.testing.simulate.knocking import Strangers
-from ringfence.testing.simulate.plan import FRAUD, Planned
+from ringfence.testing.simulate.negatives import Negative
+from ringfence.testing.simulate.plan import FRAUD, HONEST, Planned
 from ringfence.testing.simulate.player import Player
 from ringfence.testing.simulate.policies import Places, policy_text
 from ringfence.testing.wire import Address, host_port
@@ -131,10 +132,17 @@ def _as_source(policy: Policy, source: Source, kind: Kind, seed: int) -> Custome
 
 
 def scripts_of(
-    seed: int, owner: Customer, monday: date, attacks: Sequence[Attack], *, everyday: bool
+    seed: int,
+    owner: Customer,
+    monday: date,
+    attacks: Sequence[Attack],
+    negatives: Sequence[Negative] = (),
+    *,
+    everyday: bool,
 ) -> list[Call | Knock]:
-    """The calls and knocks of these attacks, in order of start; with everyday calls of the same hours among them."""
-    runs = [Planned(monday, FRAUD, attack, f"{owner.name}/{attack.kind}").made(seed, owner) for attack in attacks]
+    """The calls and knocks of these events, in order of start; with everyday calls of the same hours among them."""
+    marked = [(FRAUD, one) for one in attacks] + [(HONEST, one) for one in negatives]
+    runs = [Planned(monday, label, one, f"{owner.name}/{one.kind}").made(seed, owner) for label, one in marked]
     found: list[Call | Knock] = [knock for run in runs for knock in run.knocks]
     found += [call for run in runs for call in run.calls]
     found.sort(key=lambda one: one.start_ms)
