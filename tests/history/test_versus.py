@@ -127,6 +127,13 @@ def test_what_people_read(tmp_path: Path) -> None:
     assert "destination-not-permitted: +442079460018 (fixed, GB)" in found
 
 
+def test_a_chart_without_bars_is_left_out(tmp_path: Path) -> None:
+    calls = record("a", 0, LONDON, 600), record("b", 1, HOME, 60)
+    assert "Differences by day" in clean(Match(tmp_path, ABROAD, HOME_ONLY, *calls).page()).text
+    stopped_both_ways = clean(Match(tmp_path, HOME_ONLY, SHORT, *calls).page()).text
+    assert "stopped otherwise" in stopped_both_ways and "Differences by day" not in stopped_both_ways
+
+
 def test_policies_that_do_the_same(tmp_path: Path) -> None:
     assert "Both policies treat every call alike." in clean(Match(tmp_path, ABROAD, ABROAD).page()).text
 

@@ -54,7 +54,7 @@ def _most(table: Table) -> list[tuple[str, Mapping[Kind, Change], int, int]]:
 
 
 def _by_day(compared: Compared) -> bars.Bars | None:
-    if not compared.by_day:
+    if not any(kind in kinds for kinds in compared.by_day.values() for kind in SHOWN_KINDS):
         return None
     every = compared.one.calls_by_day
     labels = bars.days(min(every), max(every))
