@@ -1,8 +1,8 @@
 """What is done about an incident by itself, narrowest first (controls F1, F2).
 
     one number refused     the extension is slowed down, the source is refused the range of the number
-    two                    the extension may call no new number abroad, and its calls to such are cut
-    three extensions       the source may call no new number abroad
+    three                  the extension may call no new number abroad, and its calls to such are cut
+    five extensions        the source may call no new number abroad
 
 The numbers are the policy's. Trunk and address are only taken where it says so: they are levers for an attacker too.
 A range or extension that is contained again stays so twice as long, up to a day.

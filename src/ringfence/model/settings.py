@@ -250,9 +250,9 @@ class Containment(Settings, frozen=True, kw_only=True):
     """Numbers after which the extension is slowed down abroad."""
     refuse_range: int | None = 1
     """Numbers of one range of a thousand after which the source is refused the range."""
-    quarantine_extension: int | None = 2
+    quarantine_extension: int | None = 3
     """Numbers after which the extension may call no new number abroad."""
-    quarantine_source: int | None = 3
+    quarantine_source: int | None = 5
     """Extensions of a source with such numbers after which the source may call no new number abroad."""
     international_off: int | None = None
     """Sources on a trunk with such numbers after which the trunk takes no call to a new number abroad."""
