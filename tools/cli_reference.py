@@ -29,10 +29,10 @@ Results go to stdout: tables for people, with `--json` whole objects for program
 1970, `_micros` are millionths). Errors and remarks go to stderr. Colour is on terminals only. Times are shown, and read
 if they have no offset, in the time zone of the machine.
 
-`status`, `calls` and `reload` speak to a running guard by its control socket, as its user or root. `log`, `explain`,
-`reconcile` and `ledger verify` read the ledger's file, with or without a guard. `ledger erase` has a running guard do
-it, or opens the ledger where none runs. `policy`, `secret` and `number` need neither. Paths are relative to the
-directory you are in: go where the guard was started, or set `RINGFENCE_CONTROL` and `RINGFENCE_LEDGER`.
+`status`, `calls`, `accounts` and `reload` speak to a running guard by its control socket, as its user or root. `log`,
+`explain`, `reconcile` and `ledger verify` read the ledger's file, with or without a guard. `ledger erase` has a running
+guard do it, or opens the ledger where none runs. `policy`, `secret` and `number` need neither. Paths are relative to
+the directory you are in: go where the guard was started, or set `RINGFENCE_CONTROL` and `RINGFENCE_LEDGER`.
 
 """
 

@@ -182,3 +182,8 @@ def test_no_guard_is_running(tmp_path: Path, run: Run, command: tuple[str, ...])
     path = tmp_path / "control.sock"
     says = f"no guard answers at {path}; start it with `ringfence serve`, or name its --control\n"
     assert run(*command, "--control", path) == (2, "", says)
+
+
+def test_accounts_where_nobody_registers(run: Run, control: tuple[str, Path]) -> None:
+    assert run("accounts", *control).out == "no account is registered\n"
+    assert json.loads(run("accounts", *control, "--json").out) == []

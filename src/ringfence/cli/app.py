@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError, Group
 
 import ringfence
 from ringfence.cli.evidence import evidence
-from ringfence.cli.guard import calls_app, reload, status
+from ringfence.cli.guard import accounts, calls_app, reload, status
 from ringfence.cli.incidents import accept, contain, containments, incidents, release
 from ringfence.cli.learn import learn
 from ringfence.cli.ledger import explain, ledger_app
@@ -43,6 +43,7 @@ app.command(reload, name="reload", group=_RUN)
 app.command(secret_app(_RUN))
 app.command(status, name="status", group=_ASK)
 app.command(calls_app(_ASK))
+app.command(accounts, name="accounts", group=_ASK)
 for command in (incidents, containments, contain, release, accept, evidence):
     app.command(command, group=_ACT)
 app.command(log, name="log", group=_BACK)

@@ -1,4 +1,4 @@
-"""Commands to a running guard: `status`, `calls`, `reload`; they speak to its control socket."""
+"""Commands to a running guard: `status`, `calls`, `accounts`, `reload`; they speak to its control socket."""
 
 from __future__ import annotations
 
@@ -94,6 +94,40 @@ def calls(*, control: Control = CONTROL, as_json: Json = False) -> int:
     ]
     headers = ("id", "state", "since", "for", "source", "caller", "dialled", "number", "trunk", "cost")
     show(headers, cells, right=("for", "cost"))
+    return 0
+
+
+def accounts(*, control: Control = CONTROL, as_json: Json = False) -> int:
+    """Show which accounts are registered, where, and for how long still.
+
+    Parameters
+    ----------
+    control
+        Control socket of the guard.
+    as_json
+        Write JSON instead of text.
+    """
+    rows = ask(control, "accounts")
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    if not rows:
+        print("no account is registered")
+        return 0
+    headers = ("account", "source", "registered from", "contact", "since", "for", "device")
+    cells = [
+        (
+            row["account"],
+            row["source"],
+            row["peer"],
+            row["contact"],
+            instant(row["since"]),
+            duration(row["expires_s"]),
+            row["user_agent"],
+        )
+        for row in rows
+    ]
+    show(headers, cells, right=("for",))
     return 0
 
 

@@ -16,13 +16,15 @@ Key = tuple[str, str]
 class Binding:
     """One contact of an account."""
 
-    __slots__ = ("armed", "fact", "hop", "wake")
+    __slots__ = ("armed", "fact", "hop", "since", "wake")
 
     def __init__(self, fact: Bound, hop: NextHop) -> None:
         self.fact = fact
         """As it was told last; its Call-ID and CSeq are those of the latest REGISTER."""
         self.hop = hop
         """Where it registered from: requests go there, whatever the contact says."""
+        self.since = fact.at
+        """When it came there."""
         self.wake = self.armed = 0
 
     @property

@@ -236,6 +236,11 @@ class EdgeCore:
             **edge.counters,
         }
 
+    def registered(self, now: int) -> list[dict[str, Any]]:
+        """Contacts of accounts, by account."""
+        found = sorted(self._edge.digest.bindings, key=lambda binding: binding.key)
+        return [registrar.shown(binding, now) for binding in found]
+
     # Time.
 
     def tick(self, now: int) -> None:

@@ -15,6 +15,8 @@ change, so a contact that comes back with a restart has once more all the time t
 
 from __future__ import annotations
 
+from typing import Any
+
 from ringfence.edge.bindings import Binding
 from ringfence.edge.identity import MAX_AGENT
 from ringfence.edge.records import Origin, Server
@@ -140,6 +142,7 @@ def _bind(edge: Edge, fact: Bound, hop: NextHop, settings: Registrations, now: i
     else:
         changed = _where(binding.fact) != _where(fact)
     binding.fact, binding.hop = fact, hop
+    binding.since = now if changed else binding.since
     bindings.put(binding)
     edge.agenda.arm(binding, now + fact.expires_s * SECOND, bindings.table, binding.key)
     if changed:
@@ -168,6 +171,21 @@ def _as_registered(edge: Edge, request: Request, account: str, now: int) -> list
     ]
     path = request.all("path")
     return contacts + ([("Path", b", ".join(path)), ("Supported", b"path")] if path else [])
+
+
+def shown(binding: Binding, now: int) -> dict[str, Any]:
+    """A contact as plain data."""
+    fact = binding.fact
+    return {
+        "account": fact.account,
+        "source": fact.source,
+        "contact": fact.contact,
+        "peer": fact.peer,
+        "listener": fact.listener,
+        "since": binding.since,
+        "expires_s": max(0, binding.wake - now) // SECOND,
+        "user_agent": fact.user_agent,
+    }
 
 
 # --- without a REGISTER ---------------------------------------------------------------------------------------------

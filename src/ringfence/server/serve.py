@@ -275,6 +275,7 @@ class Server:
     def _commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
         return {
             "status": self._status,
+            "accounts": lambda _: self.guard.edge.registered(self.clock.now()),
             "calls": lambda _: views.calls(self.guard.engine, self.clock.now()),
             "cut": self._cut,
             "reload": lambda _: self.reload("control socket"),
