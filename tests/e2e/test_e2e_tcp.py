@@ -171,6 +171,7 @@ def test_nothing_listens_at_the_carrier(tmp_path):
         assert first == {
             "listen": "outside",
             "address": wire.host_port(stage.carrier.address),
+            "party": "trunk carrier",
             "error": "nothing listens there (connection refused)",
         }
         assert second["address"] == wire.host_port(spare.address)

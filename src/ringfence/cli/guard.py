@@ -41,6 +41,8 @@ def _show_status(found: dict[str, Any], state: str) -> None:
     print(f"up for {duration(found['up_s'])}, {found['calls']} calls in progress, ledger {journal}")
     if state != "writing":
         console().print(f"{state}; new calls get what when_down of their trunk says", style="red", markup=False)
+    for told in (*_certificates(found), *_troubles(found)):
+        console().print(told, style="red", markup=False)
     for name, value in found["edge"].items():
         print(f"{name}: {value}")
     rows = [_meter_row(row) for row in found["meters"]]
@@ -51,6 +53,19 @@ def _show_status(found: dict[str, Any], state: str) -> None:
             rows,
             right=("now", "expected", "alert", "block"),
         )
+
+
+def _certificates(found: dict[str, Any]) -> list[str]:
+    """What is to be said of our certificates."""
+    return [f"listen.{row['listen']}: {row['path']} {row['says']}" for row in found["certificates"] if row["says"]]
+
+
+def _troubles(found: dict[str, Any]) -> list[str]:
+    """Where no connection can be made, and from where none is let in."""
+    return [
+        f"{row['party']} at {row['address']} (listen.{row['listen']}): {row['error']}"
+        for row in found["streams"]["troubles"]
+    ]
 
 
 def _meter_row(row: dict[str, Any]) -> tuple[object, ...]:

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 import re
 
-from ringfence.edge import accounts, answers, inside, invites, late, registers, registrar, relay, sending, unheard
+from ringfence.edge import (
+    accounts,
+    answers,
+    flows,
+    inside,
+    invites,
+    late,
+    registers,
+    registrar,
+    relay,
+    sending,
+    unheard,
+)
 from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
@@ -110,6 +122,8 @@ def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> 
         return
     _stamp(request, via, origin)
     state = "ist.proceeding" if method == "INVITE" else "nist.trying"
+    if origin.domains and "alias" in via.params:
+        flows.alias(edge, origin, via.port)
     server = Server(key, state, now, edge.hop_back(origin, via), reply_head(request))
     edge.serve(server)
     if method == "CANCEL":

@@ -1,4 +1,4 @@
-"""One TCP connection: bytes in, whole messages out, and how long we are patient with the far end.
+"""One TCP connection, in TLS or not: bytes in, whole messages out, and how long we are patient with the far end.
 
 A keep-alive (CRLF CRLF, RFC 5626 §3.5.1) is answered here with CRLF and goes no further. A stream that can't be
 followed is given up: what comes after a message of unknown length could be anything. What the far end doesn't read may
@@ -11,13 +11,18 @@ written after them is lost without a word, while one to a new connection arrives
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Sequence
 from typing import Protocol
 
 from ringfence.edge.effects import Send
+from ringfence.edge.flows import Expected
+from ringfence.sip.domains import Certificate
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.framing import PING, PONG, Framer
+
+log = logging.getLogger("ringfence.streams")
 
 MAX_UNREAD = 1 << 20
 """Bytes that may wait for the far end to read them."""
@@ -60,8 +65,11 @@ class Connection(asyncio.Protocol):
         self.port = port
         self.dialled = dialled
         """Whether we opened it."""
+        self.expected: Expected | None = None
+        """Whom we wanted to connect to."""
         self.waiting: list[Send] = []
         """What is sent once it is open."""
+        self.was_open = False
         self.closing = False
         self._house = house
         self._framer = Framer()
@@ -81,6 +89,7 @@ class Connection(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a stream is wanted")
         self._transport = transport
+        self.was_open = True
         _tune(transport.get_extra_info("socket"))
         self._heard = self._clock()
         self._house.made(self)
@@ -120,6 +129,12 @@ class Connection(asyncio.Protocol):
     def open(self) -> bool:
         """Whether it can be written to."""
         return self._transport is not None and not self.closing
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """That of the far end; None where there is none, or none was asked for."""
+        found: Certificate | None = self._transport.get_extra_info("peercert") if self._transport is not None else None
+        return found or None
 
     @property
     def silent_s(self) -> float:

@@ -23,6 +23,7 @@ from ringfence.edge.bindings import Binding
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import end
+from ringfence.edge.flows import Expected
 from ringfence.edge.guests import stranger
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server
@@ -76,9 +77,18 @@ class EdgeCore:
         """Whether a connection from this address may be opened."""
         return flows.admits(self._edge, listener, host, now)
 
-    def opened(self, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
-        """A connection with this number is open, by us (`dialled`) or to us; False where it has to be closed."""
-        return flows.opened(self._edge, flow, listener, host, port, dialled=dialled)
+    def expected(self, listener: str, host: str, port: int) -> Expected:
+        """Whom a connection to this address is made to."""
+        return flows.expected(self._edge, listener, host, port)
+
+    def opened(
+        self, flow: int, listener: str, host: str, port: int, *, dialled: bool, domains: tuple[str, ...] = ()
+    ) -> bool:
+        """A connection with this number is open, by us (`dialled`) or to us; False where it has to be closed.
+
+        `domains` is what the certificate at its far end is of, where one was asked for.
+        """
+        return flows.opened(self._edge, flow, listener, host, port, dialled=dialled, domains=domains)
 
     def take(self, flow: int, data: bytes, now: int) -> None:
         """One message on a connection."""

@@ -12,19 +12,33 @@ as answered with 503 (§16.9), but for BYE, which is tried again until timer F: 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ringfence.edge import inside, sending
 from ringfence.edge.effects import HangUp
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.guests import stranger
 from ringfence.edge.peers import Party, plain_host
-from ringfence.edge.records import Client, Origin
+from ringfence.edge.records import Client, Origin, Verified
 from ringfence.edge.state import Edge
 from ringfence.edge.strangers import CONNECTION
+from ringfence.sip.domains import is_of
 
 TIMEOUT, UNREACHABLE = 408, 503
 
 
 # --- who is there ---------------------------------------------------------------------------------------------------
+
+
+class Expected(NamedTuple):
+    """Whom a connection is made to."""
+
+    party: str
+    """For people: `trunk carrier`."""
+    domains: tuple[str, ...]
+    """Of one of which its certificate has to be."""
+    ca: str | None
+    """Path of the authorities that may have issued it, None for the system's."""
 
 
 def who(edge: Edge, listener: str, address: str) -> tuple[Party, bool] | None:
@@ -36,6 +50,34 @@ def who(edge: Edge, listener: str, address: str) -> tuple[Party, bool] | None:
     return (former, True) if former is not None else None
 
 
+def _proven(edge: Edge, listener: str, address: str, domains: tuple[str, ...]) -> tuple[Party, bool] | None:
+    """The same of somebody whose certificate is of these domains."""
+    party = edge.peers.proven(listener, address, domains)
+    if party is not None:
+        return party, False
+    former = edge.former.proven(listener, address, domains) if edge.former is not None else None
+    return (former, True) if former is not None else None
+
+
+def expected(edge: Edge, listener: str, address: str, port: int) -> Expected:
+    """Who should answer there."""
+    found = who(edge, listener, address)
+    if found is None:
+        return Expected("a stranger", (), None)
+    party, policy = found[0], edge.policy
+    known = policy.trunks if party.kind == "trunk" else policy.sources
+    parties = [known[name] for name in party.names if name in known]
+    domains: list[str] = []
+    for one in parties:
+        named = (
+            (one.tls_name,) if one.tls_name is not None else edge.targets.hosts_at(party.kind, one.name, address, port)
+        )
+        domains += named or one.tls_peer
+    return Expected(
+        f"{party.kind} {', '.join(party.names)}", tuple(dict.fromkeys(domains)), parties[0].ca if parties else None
+    )
+
+
 def admits(edge: Edge, listener: str, host: str, now: int) -> bool:
     """Whether a connection from there may be opened; a stranger's is counted."""
     address = plain_host(host)
@@ -45,23 +87,42 @@ def admits(edge: Edge, listener: str, host: str, now: int) -> bool:
     return known
 
 
-def opened(edge: Edge, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
-    """A connection is open; False where nobody we know, or challenge, is at its far end."""
+def opened(
+    edge: Edge, flow: int, listener: str, host: str, port: int, *, dialled: bool, domains: tuple[str, ...]
+) -> bool:
+    """A connection is open; False where nobody we know, or challenge, is at its far end.
+
+    Whoever we connected to has been told from others already.
+    """
     address = plain_host(host)
-    found = who(edge, listener, address)
+    found = who(edge, listener, address) if dialled else _proven(edge, listener, address, domains)
     if found is not None:
-        edge.flows[flow] = Origin(listener, address, port, *found, flow=flow, dialled=dialled)
+        peers = edge.former if found[1] and edge.former is not None else edge.peers
+        verified: Verified = "certificate" if domains and (dialled or peers.is_proven(found[0])) else "address"
+        origin = Origin(listener, address, port, *found)._replace(verified=verified)
     elif edge.digest.is_near(listener, address):
-        edge.flows[flow] = stranger(listener, address, port)._replace(flow=flow, dialled=dialled)
+        origin = stranger(listener, address, port)
     else:
         return False
+    edge.flows[flow] = origin._replace(flow=flow, dialled=dialled, domains=domains)
     return True
+
+
+def alias(edge: Edge, origin: Origin, port: int | None) -> None:
+    """A request says that its connection may be used instead of one to its sender's `port` (RFC 5923 §5).
+
+    It may where whom we would connect to there would have to have the same certificate: so nobody takes over the calls
+    of somebody else at his address.
+    """
+    port = port or edge.ports[origin.listener]
+    if is_of(origin.domains, expected(edge, origin.listener, origin.host, port).domains):
+        edge.aliases[origin.listener, origin.host, port] = origin.flow
 
 
 def reviewed(edge: Edge) -> None:
     """Another policy holds: who is at the far ends now; strangers are hung up on."""
-    for flow, origin in list(edge.flows.items()):
-        if not opened(edge, flow, origin.listener, origin.host, origin.port, dialled=origin.dialled):
+    for flow, was in list(edge.flows.items()):
+        if not opened(edge, flow, was.listener, was.host, was.port, dialled=was.dialled, domains=was.domains):
             edge.out.append(HangUp(flow))
 
 
@@ -74,6 +135,8 @@ def closed(edge: Edge, flow: int, now: int) -> None:
     if origin is None:
         return
     edge.digest.guests.left((origin.listener, origin.host, origin.port))
+    for alias in [alias for alias, its in edge.aliases.items() if its == flow]:
+        del edge.aliases[alias]
     keys = list(edge.riders.pop(flow, ()))
     if origin.dialled:
         keys += edge.riders.pop((origin.listener, origin.host, origin.port), ())

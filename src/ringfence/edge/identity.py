@@ -67,7 +67,7 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         listener=origin.listener,
         peer=f"{host}:{origin.port}",
         source=source.name,
-        verified="digest" if origin.account else "address",
+        verified="digest" if origin.account else origin.verified,
         caller=caller,
         extension=origin.account or shown,
         extension_verified=bool(origin.account),

@@ -44,6 +44,8 @@ def find(edge: Edge, request: Request, origin: Origin) -> tuple[Dialog, Leg] | N
     if not _speaks_for(edge, origin, leg):
         edge.count("foreign")
         return None
+    if origin.flow and not origin.dialled and leg.host == origin.host:
+        leg.flow = origin.flow
     return dialog, leg
 
 

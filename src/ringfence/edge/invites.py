@@ -105,7 +105,7 @@ def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, 
         edge.respond(server, 404, "Not Found", now)
         return
     source, targets = found
-    if not targets:
+    if not targets or (request.uri.scheme == "sips" and not edge.is_secure(source.listen)):
         edge.count("no_target")
         edge.respond(server, 480, "Temporarily Unavailable", now)
         return

@@ -46,15 +46,19 @@ Networks = dict[tuple[int, int], dict[int, list[Name]]]
 class Peers:
     """Look-up by (listener, address) for one policy."""
 
-    __slots__ = ("_known", "_networks", "_strangers", "policy")
+    __slots__ = ("_known", "_networks", "_proofs", "_strangers", "policy")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._networks: dict[str, Networks] = {}
+        self._proofs: dict[Name, frozenset[str]] = {}
+        """Names that the certificate of who is known by one has to have."""
         for source in policy.sources.values():
             self._add(source.listen, ("source", source.name), source.addresses)
+            self._proofs["source", source.name] = frozenset(source.tls_peer)
         for trunk in policy.trunks.values():
             self._add(trunk.listen, ("trunk", trunk.name), trunk.carrier_addresses)
+            self._proofs["trunk", trunk.name] = frozenset(trunk.tls_peer)
         for networks in self._networks.values():
             longest_first = sorted(networks.items(), key=lambda item: -item[0][1])
             networks.clear()
@@ -71,7 +75,10 @@ class Peers:
             rows.setdefault(bits, []).append(name)
 
     def find(self, listener: str, host: str) -> Party | None:
-        """The party at this address, None for a stranger. The longest prefix decides, among equals sources."""
+        """The party at this address, None for a stranger. The longest prefix decides, among equals sources.
+
+        Whoever is known by a certificate is among them too: `proven` says who somebody with a certificate is.
+        """
         key = (listener, host)
         party = self._known.get(key)
         if party is not None:
@@ -89,23 +96,32 @@ class Peers:
             self._known[key] = party
         return party
 
-    def _search(self, listener: str, host: str) -> Party | None:
+    def proven(self, listener: str, host: str, domains: tuple[str, ...]) -> Party | None:
+        """The party at this address whose certificate is of these domains; else one that its address is enough for."""
+        rows = self._rows(listener, host)
+        proven = [[name for name in names if not self._proofs[name].isdisjoint(domains)] for names in rows]
+        others = [[name for name in names if not self._proofs[name]] for names in rows]
+        return _party_of([names for names in proven if names]) or _party_of([names for names in others if names])
+
+    def is_proven(self, party: Party) -> bool:
+        """Whether a party is known by its certificate."""
+        return any(self._proofs[party.kind, name] for name in party.names)
+
+    def _rows(self, listener: str, host: str) -> list[list[Name]]:
+        """Who has the address, the longest prefix first."""
         try:
             address = ip_address(host)
         except ValueError:
-            return None
+            return []
         version, number = address.version, int(address)
-        found = [
+        return [
             names
             for (of, length), rows in self._networks.get(listener, {}).items()
             if of == version and (names := rows.get(_leading(number, address.max_prefixlen, length)))
         ]
-        if not found:
-            return None
-        sources = tuple(name for kind, name in found[0] if kind == "source")
-        if sources:
-            return _party("source", sources)
-        return _party("trunk", tuple(name for names in found for kind, name in names if kind == "trunk"))
+
+    def _search(self, listener: str, host: str) -> Party | None:
+        return _party_of(self._rows(listener, host))
 
     def sources_of(self, trunks: tuple[str, ...]) -> list[Source]:
         """Sources that take calls from one of these trunks."""
@@ -120,6 +136,16 @@ class Peers:
                 return source
         open_ended = [source for source in takers if not source.dids]
         return open_ended[0] if len(open_ended) == 1 else None
+
+
+def _party_of(rows: list[list[Name]]) -> Party | None:
+    """Who is meant where these have an address, the longest prefix first."""
+    if not rows:
+        return None
+    sources = tuple(name for kind, name in rows[0] if kind == "source")
+    if sources:
+        return _party("source", sources)
+    return _party("trunk", tuple(name for names in rows for kind, name in names if kind == "trunk"))
 
 
 def _party(kind: Literal["source", "trunk"], names: tuple[str, ...]) -> Party:

@@ -12,7 +12,7 @@ What has to be found the other way is found by key: a server transaction knows i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,8 @@ from ringfence.sip.dialog import Dialog
 from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request
 from ringfence.sip.transaction import Transaction
+
+Verified = Literal["address", "certificate"]
 
 
 class Target(NamedTuple):
@@ -55,14 +57,16 @@ class Origin(NamedTuple):
     """Known only to the policy before this one: may end its calls, not begin any."""
     flow: int = 0
     """The connection it came on; 0 over UDP."""
-    names: tuple[str, ...] = ()
-    """What the certificate of the far end names, lower case."""
     guest: bool = False
     """Not known by the address: has to prove who it is with whatever begins something."""
     account: str = ""
     """Whose password this request proved."""
     dialled: bool = False
     """Whether that connection was opened by us: then `port` is one that the far end listens on."""
+    domains: tuple[str, ...] = ()
+    """What the certificate at its far end is of; none without TLS, or where none was asked for."""
+    verified: Verified = "address"
+    """What says that it is this party."""
 
 
 class Server(Transaction):

@@ -20,6 +20,7 @@ from ringfence.model.time import SECOND
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
 from ringfence.sip.hop import NextHop
+from ringfence.sip.message import Request
 from ringfence.sip.timers import MS
 
 ANSWER_WITHIN = 4_000 * MS
@@ -42,13 +43,18 @@ def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
 
 def forward(edge: Edge, call: Call, now: int) -> None:
     """Allowed: send it to the first target of its trunk."""
-    call.targets = edge.targets.of(call.trunk, now)
+    call.targets = edge.targets.of(call.trunk, now) if keeps_secure(edge, call.request, call.trunk) else []
     call.state = "sent"
     if call.targets:
         send_next(edge, call, now)
     else:
         edge.count("no_target")
         fail(edge, call, 503, now)
+
+
+def keeps_secure(edge: Edge, request: Request | None, trunk: str) -> bool:
+    """Whether a call may go out by a trunk: one to a sips: URI goes over TLS or not at all (RFC 5630 §4)."""
+    return request is None or request.uri.scheme != "sips" or edge.is_secure(edge.policy.trunks[trunk].listen)
 
 
 def send_next(edge: Edge, call: Call, now: int) -> None:

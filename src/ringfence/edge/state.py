@@ -91,6 +91,8 @@ class Edge:
         """Who is known at (listener, host as the socket gives it, port), so that it is found out once."""
         self.flows: dict[int, Origin] = {}
         """Who is at the far end of each connection."""
+        self.aliases: dict[tuple[str, str, int], int] = {}
+        """Addresses (listener, host, port) that a connection to us stands for (RFC 5923); each of a proven party."""
         self.strangers = StrangerTable(policy.ledger.stranger_rows_per_10s)
         self.former: Peers | None = None
         self.targets = Targets()
@@ -135,8 +137,8 @@ class Edge:
 
     def transmit(self, hop: NextHop, data: bytes, key: str = "") -> None:
         """Put bytes on the wire; `key` is that of a client transaction."""
-        if hop.flow and hop.flow not in self.flows:
-            hop = hop._replace(flow=0)
+        if hop.reliable:
+            hop = self.live(hop)
         self.out.append(Send(hop, data, key))
 
     def note(self, fact: Told) -> None:
@@ -158,10 +160,11 @@ class Edge:
         return self.vias[listener] + branch.encode("ascii")
 
     def _via(self, listen: Listen) -> bytes:
-        """All of it before the branch; over UDP rport asks the next hop for symmetric answers (RFC 3581)."""
-        symmetric = b";rport" if listen.transport == "udp" else b""
+        """All of it before the branch. It asks over UDP for answers to where it came from (RFC 3581), over TLS to have
+        its connection used for requests to us too (RFC 5923)."""
+        asks = {"udp": b";rport", "tcp": b"", "tls": b";alias"}[listen.transport]
         protocol = listen.transport.upper().encode("ascii")
-        return b"SIP/2.0/%b %b%b;branch=" % (protocol, self.hosts[listen.name], symmetric)
+        return b"SIP/2.0/%b %b%b;branch=" % (protocol, self.hosts[listen.name], asks)
 
     def record_routes(self, id: str, inner: str, outer: str) -> tuple[bytes, ...]:
         """Our Record-Route values, topmost first: one for each side where the listeners differ (RFC 5658)."""
@@ -178,6 +181,10 @@ class Edge:
         except SipParseError:
             return None
 
+    def is_secure(self, listener: str) -> bool:
+        """Whether it speaks TLS."""
+        return self.policy.listens[listener].transport == "tls"
+
     # --- next hops ----------------------------------------------------------------------------------------------
 
     def hop_to(self, listener: str, host: str, port: int) -> NextHop:
@@ -187,6 +194,10 @@ class Edge:
     def hop_of(self, leg: Leg) -> NextHop:
         """To a leg."""
         return NextHop(leg.listener, leg.host, leg.port, leg.flow, leg.listener in self.streams)
+
+    def live(self, hop: NextHop) -> NextHop:
+        """With its connection if that is open, else with one that stands for its address."""
+        return hop if hop.flow in self.flows else hop._replace(flow=self.aliases.get(hop[:3], 0))
 
     def hop_back(self, origin: Origin, via: Via) -> NextHop:
         """Where responses to a request with this top Via go (§18.2.2, RFC 3581)."""
@@ -243,8 +254,7 @@ class Edge:
         """Its request on the wire, for the first time or again."""
         hop = client.hop
         if hop.reliable:
-            if hop.flow not in self.flows:
-                hop = client.hop = hop._replace(flow=0)
+            hop = client.hop = self.live(hop)
             self.riders.setdefault(hop.flow or hop[:3], {})[client.key] = None
         self.transmit(hop, client.last, client.key)
 

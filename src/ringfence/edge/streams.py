@@ -1,8 +1,12 @@
-"""TCP listeners and connections of one process: accepted within limits, made where there is none, closed when idle.
+"""TCP and TLS connections of one process: accepted within limits, made where there is none, closed when idle.
 
 A connection is asked about before anything is read from it: a stranger's is reset, and so is one more than its address
 may have. A message to an address takes the connection that was opened to it, or waits for a new one; where none can be
-made, those that waited are told as unsent. Each thing that goes wrong at an address is logged once, until it goes well.
+made, those that waited are told as unsent.
+
+Over TLS nothing is said to anybody before it is known whom a certificate is of: where we connect, the policy says who
+has to be there (`expected`); who connects to us is looked up by address and, where certificates are asked for, by name.
+Nothing falls back to less.
 
 Everything calls back in the event loop, never from within `transmit`.
 """
@@ -12,34 +16,34 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import logging
 import os
 import socket
-import struct
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
-from ringfence.edge.bind import shown
-from ringfence.edge.connection import MAX_WAITING, Connection
+from ringfence.edge import tls
+from ringfence.edge.connection import MAX_WAITING, Connection, log
 from ringfence.edge.effects import Send
+from ringfence.edge.flows import Expected
+from ringfence.edge.listening import StreamSocket, reset
+from ringfence.edge.tls import Tls
+from ringfence.edge.troubles import Place, Troubles
 from ringfence.model.settings import Listen
+from ringfence.sip.domains import domains, is_of
 from ringfence.sip.errors import SipParseError
-
-log = logging.getLogger("ringfence.streams")
 
 CONNECT_WITHIN_S = 3.0
 """How long a connection may take to open: less than another target is waited for (`sending.FAILOVER`)."""
+HANDSHAKE_WITHIN_S = 5.0
+"""How long the far end may take for the TLS handshake of a connection to us."""
+SHUTDOWN_WITHIN_S = 2.0
+"""How long it may take to say that it has closed TLS too."""
+MAX_HANDSHAKES = 256
+"""Connections to one listener that may be in their handshake at once."""
 SPARE_S = 60.0
 """How long a connection must have been silent to be given up for a new one of the same address."""
 SWEEP_EVERY_S = 1.0
-ACCEPTS = 64
-"""Connections accepted before others get their turn."""
-BACKLOG = 1024
-TIRED_S = 1.0
-"""How long nothing is accepted after the system had no descriptor or memory for it."""
-
-Address = tuple[str, str, int]
-"""Listener, host, port."""
 
 
 class House(Protocol):
@@ -48,7 +52,12 @@ class House(Protocol):
     def admits(self, listener: str, host: str) -> bool:
         """Whether a connection from this address may be opened."""
 
-    def opened(self, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
+    def expected(self, listener: str, host: str, port: int) -> Expected:
+        """Whom a connection to this address is made to."""
+
+    def opened(
+        self, flow: int, listener: str, host: str, port: int, *, dialled: bool, domains: tuple[str, ...]
+    ) -> bool:
         """A connection is open; False where it has to be closed."""
 
     def streamed(self, flow: int, messages: Sequence[bytes]) -> None:
@@ -64,84 +73,21 @@ class House(Protocol):
         """Requests that can't be sent."""
 
 
-class StreamSocket:
-    """A listening socket in the event loop, and what was counted at it."""
-
-    def __init__(self, bound: socket.socket, listen: Listen) -> None:
-        self.listen = listen
-        self.port: int = bound.getsockname()[1]
-        self.received = 0
-        self.sent = 0
-        self.lost = 0
-        """Messages that couldn't be sent."""
-        self.accepted = 0
-        self.refused = 0
-        """Connections of strangers, and those over the limit of their address."""
-        self._socket = bound
-
-    @property
-    def shown(self) -> str:
-        """`127.0.0.1:5060`."""
-        return shown(self._socket)
-
-    def begin(self, take: Callable[[socket.socket, str, int], None]) -> None:
-        """Accept connections from now on, each handed on as (socket, host, port)."""
-        self._socket.listen(BACKLOG)
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._acceptable, take)
-
-    def _acceptable(self, take: Callable[[socket.socket, str, int], None]) -> None:
-        for _ in range(ACCEPTS):
-            try:
-                found, address = self._socket.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._tired(error, take)
-                return
-            found.setblocking(False)
-            take(found, address[0], address[1])
-
-    def _tired(self, error: OSError, take: Callable[[socket.socket, str, int], None]) -> None:
-        """There is no descriptor or no memory for another one: those that wait will wait a little longer."""
-        log.error("listen.%s: no connection can be accepted: %s", self.listen.name, error.strerror)
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket.fileno())
-        loop.call_later(TIRED_S, self._again, take)
-
-    def _again(self, take: Callable[[socket.socket, str, int], None]) -> None:
-        if self._socket.fileno() >= 0:
-            self.begin(take)
-
-    def counts(self) -> dict[str, int]:
-        """Messages and connections since start."""
-        return {
-            "received": self.received,
-            "sent": self.sent,
-            "lost": self.lost,
-            "accepted": self.accepted,
-            "refused": self.refused,
-        }
-
-    def close(self) -> None:
-        """Accept no more."""
-        asyncio.get_running_loop().remove_reader(self._socket.fileno())
-        self._socket.close()
-
-
 class Streams:
     """All connections. Made and used in one event loop."""
 
-    def __init__(self, house: House, first_flow: int) -> None:
+    def __init__(self, house: House, first_flow: int, tls: Tls) -> None:
         """`first_flow`: a number greater than any that a process before this one may have given."""
         self._house = house
+        self._tls = tls
         self._numbers = itertools.count(first_flow)
         self._sockets: dict[str, StreamSocket] = {}
         self._connections: dict[int, Connection] = {}
-        self._dialled: dict[Address, Connection] = {}
+        self._dialled: dict[Place, Connection] = {}
         self._counts: dict[tuple[str, str], int] = {}
         """Connections accepted from each address at each listener."""
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._troubles: dict[Address, str] = {}
+        self._troubles = Troubles()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def add(self, listening: StreamSocket) -> None:
@@ -151,20 +97,19 @@ class Streams:
         if self._sweeper is None:
             self._sweep()
 
-    def use(self, listens: dict[str, Listen]) -> None:
-        """Other limits, from now on."""
+    def use(self, listens: dict[str, Listen], tls: Tls) -> None:
+        """Other limits and certificates from now on; a connection to somebody told by another name is closed."""
+        self._tls = tls
         for name, listening in self._sockets.items():
             listening.listen = listens[name]
+        for connection in list(self._dialled.values()):
+            if connection.expected != self._expected(connection):
+                self._drop(connection)
 
     def status(self) -> dict[str, Any]:
         """How many there are, and what goes wrong where, for people."""
-        return {
-            "open": sum(connection.open for connection in self._connections.values()),
-            "troubles": [
-                {"listen": listener, "address": _shown(host, port), "error": why}
-                for (listener, host, port), why in self._troubles.items()
-            ],
-        }
+        opened = sum(connection.open for connection in self._connections.values())
+        return {"open": opened, "troubles": self._troubles.status()}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -182,17 +127,28 @@ class Streams:
         name, place = listening.listen.name, (listening.listen.name, host)
         if not self._house.admits(name, host) or not self._has_room(listening, host):
             listening.refused += 1
-            _reset(found)
+            reset(found)
             return
         listening.accepted += 1
+        listening.opening += 1
         self._counts[place] = self._counts.get(place, 0) + 1
         connection = Connection(self, next(self._numbers), name, host, port, dialled=False)
         self._connections[connection.flow] = connection
-        self._run(asyncio.get_running_loop().connect_accepted_socket(lambda: connection, found), connection)
+        self._run(self._let_in(listening, connection, found), connection)
+
+    async def _let_in(self, listening: StreamSocket, connection: Connection, found: socket.socket) -> None:
+        context = self._tls.servers.get(connection.listener)
+        options = _WITHIN if context is not None else {}
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, found, ssl=context, **options)
+        finally:
+            listening.opening -= 1
 
     def _has_room(self, listening: StreamSocket, host: str) -> bool:
         """Whether the address may have one more; the one that was silent for longest makes room."""
         name, most = listening.listen.name, listening.listen.connections
+        if listening.opening >= MAX_HANDSHAKES:
+            return False
         if self._counts.get((name, host), 0) < most:
             return True
         known = self._connections.values()
@@ -241,37 +197,61 @@ class Streams:
         if keys:
             asyncio.get_running_loop().call_soon(self._house.unsent, keys)
 
-    def _dial(self, address: Address) -> Connection:
-        connection = Connection(self, next(self._numbers), *address, dialled=True)
-        self._connections[connection.flow] = self._dialled[address] = connection
-        self._run(self._connect(connection), connection)
+    def _dial(self, place: Place) -> Connection:
+        connection = Connection(self, next(self._numbers), *place, dialled=True)
+        connection.expected = self._expected(connection)
+        self._connections[connection.flow] = self._dialled[place] = connection
+        self._run(self._connect(connection, connection.expected), connection)
         return connection
 
-    async def _connect(self, connection: Connection) -> None:
+    async def _connect(self, connection: Connection, expected: Expected) -> None:
         listen = self._sockets[connection.listener].listen
+        options: dict[str, Any] = {}
+        if listen.transport == "tls":
+            if not expected.domains:
+                raise tls.TlsError("nothing in the policy says which name its certificate has to have")
+            context = self._tls.clients[listen.name, expected.ca]
+            options = {"ssl": context, "server_hostname": expected.domains[0], **_WITHIN}
         local = None if listen.host in ("0.0.0.0", "::") else (listen.host, 0)
         async with asyncio.timeout(CONNECT_WITHIN_S):
             await asyncio.get_running_loop().create_connection(
-                lambda: connection, connection.host, connection.port, local_addr=local
+                lambda: connection, connection.host, connection.port, local_addr=local, **options
             )
+
+    def _expected(self, connection: Connection) -> Expected:
+        return self._house.expected(connection.listener, connection.host, connection.port)
 
     # --- the life of one --------------------------------------------------------------------------------------------
 
     def made(self, connection: Connection) -> None:
         """It is open."""
-        listener, host, port = connection.listener, connection.host, connection.port
-        if not self._house.opened(connection.flow, listener, host, port, dialled=connection.dialled):
+        certificate = connection.certificate
+        names = domains(certificate) if certificate is not None else ()
+        wrong = self._mistaken(connection, names)
+        if wrong:
+            self._trouble(connection, wrong)
             self._drop(connection)
             return
-        if self._troubles.pop((listener, host, port), None) is not None:
-            log.warning("listen.%s: %s can be connected to again", listener, _shown(host, port))
+        if certificate is not None:
+            _warn_of_end(connection, tls.says_end(tls.until_s(certificate), time.time_ns() / 1e9))
         waiting, connection.waiting = connection.waiting, []
         for send in waiting:
             self._write(connection, send)
 
+    def _mistaken(self, connection: Connection, names: tuple[str, ...]) -> str:
+        """Why it isn't who it should be; empty where it is."""
+        expected, is_tls = connection.expected, self._sockets[connection.listener].listen.transport == "tls"
+        if expected is not None and is_tls and not is_of(names, expected.domains):
+            return f"its certificate is of {_listed(names)}, not of {_listed(expected.domains)}"
+        listener, host, port = connection.listener, connection.host, connection.port
+        if self._house.opened(connection.flow, listener, host, port, dialled=connection.dialled, domains=names):
+            return ""
+        return f"its certificate is of {_listed(names)}, which is no tls_peer of whoever has that address"
+
     def received(self, connection: Connection, messages: Sequence[bytes]) -> None:
         """Whole messages."""
         self._sockets[connection.listener].received += len(messages)
+        self._troubles.over(_place(connection))
         self._house.streamed(connection.flow, messages)
 
     def broken(self, connection: Connection, rest: bytes, error: SipParseError) -> None:
@@ -283,9 +263,11 @@ class Streams:
         """It is closed, or could not be opened."""
         if self._connections.pop(connection.flow, None) is None:
             return
-        address = (connection.listener, connection.host, connection.port)
-        if self._dialled.get(address) is connection:
-            del self._dialled[address]
+        if error is not None and ((connection.dialled and not connection.was_open) or tls.why(error)):
+            self._trouble(connection, _why(error))
+        place = _place(connection)
+        if self._dialled.get(place) is connection:
+            del self._dialled[place]
         if not connection.dialled:
             self._uncount(connection)
         waiting, connection.waiting = connection.waiting, []
@@ -305,7 +287,7 @@ class Streams:
         connection.abort()
         self.gone(connection, None)
 
-    def _run(self, opening: Any, connection: Connection) -> None:
+    def _run(self, opening: Coroutine[Any, Any, None], connection: Connection) -> None:
         """Have a connection opened."""
         task = asyncio.get_running_loop().create_task(opening, name=f"connection {connection.flow}")
         self._tasks.add(task)
@@ -315,16 +297,11 @@ class Streams:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            if connection.dialled:
-                self._trouble(connection, error)
             self.gone(connection, error)
 
-    def _trouble(self, connection: Connection, error: BaseException) -> None:
-        address = (connection.listener, connection.host, connection.port)
-        why = _why(error)
-        if self._troubles.get(address) != why:
-            self._troubles[address] = why
-            log.error("listen.%s: no connection to %s: %s", address[0], _shown(*address[1:]), why)
+    def _trouble(self, connection: Connection, why: str) -> None:
+        expected = connection.expected or self._expected(connection)
+        self._troubles.note(_place(connection), expected.party, why)
 
     def _sweep(self) -> None:
         """Close those that are idle or stuck."""
@@ -337,9 +314,29 @@ class Streams:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep)
 
 
+_WITHIN = {"ssl_handshake_timeout": HANDSHAKE_WITHIN_S, "ssl_shutdown_timeout": SHUTDOWN_WITHIN_S}
+
+
+def _place(connection: Connection) -> Place:
+    """Where its troubles are told: those of connections to us by address alone."""
+    return connection.listener, connection.host, connection.port if connection.dialled else 0
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names) or "nobody"
+
+
+def _warn_of_end(connection: Connection, says: str) -> None:
+    if says:
+        log.warning("listen.%s: the certificate of %s %s", connection.listener, connection.host, says)
+
+
 def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_WITHIN_S:g} s"
+    said = tls.why(error)
+    if said:
+        return said
     if isinstance(error, OSError) and error.errno is not None:
         return _WORDS.get(error.errno, os.strerror(error.errno))
     return str(error) or type(error).__name__
@@ -347,15 +344,6 @@ def _why(error: BaseException) -> str:
 
 _WORDS = {
     errno.ECONNREFUSED: "nothing listens there (connection refused)",
+    errno.ECONNRESET: "it broke the connection off",
     errno.EADDRNOTAVAIL: "no local address or port is left to connect from",
 }
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _reset(found: socket.socket) -> None:
-    """Close it so that nothing of it stays, neither here nor there."""
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    found.close()

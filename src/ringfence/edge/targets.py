@@ -106,6 +106,12 @@ class Targets:
         self._down = {known: until for known, until in self._down.items() if until > now}
         self._down[host, port] = now + DOWN_FOR
 
+    def hosts_at(self, kind: str, name: str, address: str, port: int) -> tuple[str, ...]:
+        """The host names by which the policy sends a party's requests to this address; else all that it has for it."""
+        hops = [hop for hop in self._hops.get(f"{kind} {name}", ()) if hop.name is not None]
+        here = [hop.host.lower() for hop in hops if (address, port) in self._found(hop)]
+        return tuple(dict.fromkeys(here or [hop.host.lower() for hop in hops]))
+
     def unusable(self) -> list[str]:
         """Words about addresses of names that aren't used, since they aren't the party's."""
         return [

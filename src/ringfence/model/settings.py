@@ -23,6 +23,8 @@ CallerIdPolicy = Literal["owned", "owned_or_forwarded", "substitute", "any"]
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1/128")
 """Networks that nobody has on the internet."""
+ANYWHERE = ("0.0.0.0/0", "::/0")
+"""Where somebody is who is known by a certificate alone."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,11 +99,22 @@ class Bounds(Settings, frozen=True, kw_only=True):
     """Longest duration by class, seconds."""
 
 
-class Trunk(Settings, frozen=True, kw_only=True):
-    """A billable way out to a carrier."""
+class Party(Settings, frozen=True, kw_only=True):
+    """Somebody at the other end of a listener."""
 
     name: str
     listen: str
+    tls_peer: tuple[str, ...] = ()
+    """Names one of which its certificate has to have when it connects to us; none: its address is enough."""
+    tls_name: str | None = None
+    """The name that its certificate has to have where we connect; None: the host that we connect to."""
+    ca: str | None = None
+    """Path of the authorities that may have issued it; None: those that the system trusts."""
+
+
+class Trunk(Party, frozen=True, kw_only=True):
+    """A billable way out to a carrier."""
+
     carrier_addresses: tuple[str, ...]
     """Networks in CIDR form; signalling from elsewhere isn't the carrier."""
     send_to: tuple[str, ...]
@@ -136,12 +149,10 @@ class Registrations(Settings, frozen=True, kw_only=True):
     """What the Request-URI of an inbound call names."""
 
 
-class Source(Settings, frozen=True, kw_only=True):
+class Source(Party, frozen=True, kw_only=True):
     """A party that may originate."""
 
-    name: str
     zone: Zone
-    listen: str
     auth: Literal["address", "digest"] = "address"
     addresses: tuple[str, ...] = ()
     """Where a source without digest sends from."""
@@ -195,6 +206,11 @@ class Listen(Settings, frozen=True, kw_only=True):
     """TCP connections that one address may have open to it."""
     idle_s: int = 1800
     """How long a connection may be silent, keep-alives included."""
+    certificate: str | None = None
+    """Path of the PEM file that we prove ourselves by over TLS."""
+    key: str | None = None
+    client_ca: str | None = None
+    """Path of the authorities whose certificate who connects needs; None: none is asked for."""
 
 
 class PermitException(Settings, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ringfence.model.settings import (
+    ANYWHERE,
     PRIVATE,
     AddressException,
     Behaviour,
@@ -27,7 +28,8 @@ from ringfence.model.settings import (
 )
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers.settings import PlanSettings
-from ringfence.policy.document import Document
+from ringfence.policy import files
+from ringfence.policy.document import Document, Entry
 from ringfence.policy.keys_limits import CLASSES, TOTAL
 from ringfence.policy.tariffs import Tariffs
 from ringfence.sip.hop import DEFAULT_PORT, Transport
@@ -38,7 +40,7 @@ Values = dict[str, Any]
 def build(document: Document, tariffs: Tariffs) -> Policy:
     """The policy, as yet without a version."""
     site = document.single["site"].values
-    listens = {name: _listen(name, entry.values) for name, entry in document.named["listen"].items()}
+    listens = {name: _listen(name, entry) for name, entry in document.named["listen"].items()}
     tenants = {name: _tenant(name, entry.values, site) for name, entry in document.named["tenant"].items()}
     return Policy(
         version="",
@@ -46,10 +48,9 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
         time_zone=site["time_zone"],
         holidays=frozenset(day.isoformat() for day in site.get("holidays", ())),
         listens=listens,
-        trunks={name: _trunk(name, entry.values, site, tariffs) for name, entry in document.named["trunk"].items()},
+        trunks={name: _trunk(name, entry, site, tariffs) for name, entry in document.named["trunk"].items()},
         sources={
-            name: _source(name, entry.values, site, tenants, listens)
-            for name, entry in document.named["source"].items()
+            name: _source(name, entry, site, tenants, listens) for name, entry in document.named["source"].items()
         },
         risks=next(iter(tariffs.risks), None),
         tenants=tenants,
@@ -78,7 +79,8 @@ def _optional(document: Document, site: Values) -> Values:
     return values
 
 
-def _listen(name: str, values: Values) -> Listen:
+def _listen(name: str, entry: Entry) -> Listen:
+    values = entry.values
     host, port = values["bind"]
     transport = values.get("transport", "udp")
     port = DEFAULT_PORT[transport] if port is None else port
@@ -91,10 +93,17 @@ def _listen(name: str, values: Values) -> Listen:
         advertise_port=port if advertised_port is None else advertised_port,
         transport=transport,
         **_only(values, "digest", "connections", "idle_s"),
+        **_paths(entry, "certificate", "key", "client_ca"),
     )
 
 
-def _trunk(name: str, values: Values, site: Values, tariffs: Tariffs) -> Trunk:
+def _paths(entry: Entry, *keys: str) -> Values:
+    """Files, which are named relative to the file of the policy that names them."""
+    return {key: files.beside(entry.at(key).path, entry.values[key]) for key in keys if key in entry.values}
+
+
+def _trunk(name: str, entry: Entry, site: Values, tariffs: Tariffs) -> Trunk:
+    values = entry.values
     billing = values.get("billing", "flat")
     return Trunk(
         name=name,
@@ -107,12 +116,15 @@ def _trunk(name: str, values: Values, site: Values, tariffs: Tariffs) -> Trunk:
             values,
             *("listen", "carrier_addresses", "send_to", "dial_format", "tech_prefix", "from_format", "risk_alert"),
             *("risk_block", "max_price_per_min", "shared_cost_ceiling", "when_down", "ring_limit_s"),
+            *("tls_peer", "tls_name"),
         ),
         **_timer(values),
+        **_paths(entry, "ca"),
     )
 
 
-def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant], listens: dict[str, Listen]) -> Source:
+def _source(name: str, entry: Entry, site: Values, tenants: dict[str, Tenant], listens: dict[str, Listen]) -> Source:
+    values = entry.values
     tenant = tenants.get(values.get("tenant", ""))
     home = values.get("home_country") or (tenant.home_country if tenant else site["home_country"])
     accounts = _accounts(values.get("accounts", ()))
@@ -126,8 +138,11 @@ def _source(name: str, values: Values, site: Values, tenants: dict[str, Tenant],
         deliver_to=_deliver_to(values, listens[values["listen"]].transport),
         accounts=accounts,
         networks=_reach(values, site) if accounts else (),
-        **_only(values, "zone", "listen", "addresses", "trunks", "caller_ids", "caller_id_policy"),
+        addresses=values.get("addresses", ANYWHERE if "tls_peer" in values else ()),
+        **_only(values, "zone", "listen", "trunks", "caller_ids", "caller_id_policy"),
         **_only(values, "caller_id", "tenant", "mode", "auth", "digest_algorithms", "registrations"),
+        **_only(values, "tls_peer", "tls_name"),
+        **_paths(entry, "ca"),
     )
 
 

@@ -8,14 +8,13 @@ from itertools import pairwise
 
 from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
+from ringfence.policy.check_tls import wrong_transports
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
 from ringfence.policy.keys import RULE_SLUGS
 from ringfence.policy.kinds import unknown_key, unknown_name
-from ringfence.policy.leaves_net import transport_of
 from ringfence.policy.tree import Node
 from ringfence.sip.hop import DEFAULT_PORT
-from ringfence.sip.uri import parse_uri
 
 MAX_DIDS = 10_000
 
@@ -29,11 +28,11 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
         yield from _listen(entry)
     yield from _same_socket(document)
     for entry in document.named["trunk"].values():
-        yield from _transports(entry, document)
         yield from _trunk(entry)
     for entry in document.named["source"].values():
         yield from _source(entry)
     yield from wrong_addresses(document)
+    yield from wrong_transports(document)
     yield from wrong_accounts(document)
     yield from _inbound(document)
 
@@ -87,10 +86,6 @@ def _listen(entry: Entry) -> Iterator[PolicyError]:
     if host in ("0.0.0.0", "::") and "advertise" not in entry.node.value:
         hint = "write advertise with the address the other side sends to"
         yield entry.at("bind").error(f"{host} is every address of this machine, so advertise is needed", hint)
-    if entry.values.get("transport", "udp") == "udp":
-        for key in ("connections", "idle_s"):
-            if key in entry.node.value:
-                yield entry.at(key).error("means nothing over UDP, which has no connections", "leave it out")
     advertised, _ = entry.values.get("advertise", ("", None))
     if advertised in ("0.0.0.0", "::"):
         yield entry.at("advertise").error("nobody can send to the address of all addresses", "write one address")
@@ -107,21 +102,6 @@ def _same_socket(document: Document) -> Iterator[PolicyError]:
         if socket in seen and socket[1]:
             yield entry.at("bind").error(f"is the socket of listen.{seen[socket]} as well", "take another port")
         seen.setdefault(socket, name)
-
-
-def _transports(entry: Entry, document: Document) -> Iterator[PolicyError]:
-    """What a carrier's URI asks for is what its listener speaks: nothing else would be sent (control A15)."""
-    listen = document.named["listen"].get(entry.values.get("listen", ""))
-    if listen is None:
-        return
-    spoken = listen.values.get("transport", "udp")
-    for index, uri in enumerate(entry.values.get("send_to", ())):
-        asked = transport_of(parse_uri(uri.encode()))
-        if asked not in ("", spoken):
-            text = f"asks for {asked.upper()}, and listen.{entry.values['listen']} speaks {spoken.upper()}"
-            yield (
-                entry.at("send_to").value[index].error(text, f"a trunk over {asked.upper()} needs a listen of its own")
-            )
 
 
 def _trunk(entry: Entry) -> Iterator[PolicyError]:
@@ -146,7 +126,8 @@ def _source(entry: Entry) -> Iterator[PolicyError]:
         yield entry.at("plan").value["ext_len"].error("must be two numbers, shortest first", "write [3, 4]")
     inbound = "in" in values.get("directions", ())
     addresses = values.get("addresses", ())
-    if inbound and addresses and "deliver_to" not in entry.node.value and not _is_one_host(addresses):
+    known = bool(addresses) or "tls_peer" in values
+    if inbound and known and "deliver_to" not in entry.node.value and not _is_one_host(addresses):
         hint = 'write deliver_to = "192.0.2.10:5060"'
         yield entry.at("directions").error("inbound calls need deliver_to: its addresses are more than one", hint)
     if not inbound:

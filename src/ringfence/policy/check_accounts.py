@@ -41,8 +41,8 @@ def inbound_numbers(entry: Entry) -> list[tuple[Range, Node]]:
 
 
 def _address_source(entry: Entry) -> Iterator[PolicyError]:
-    if "addresses" not in entry.node.value:
-        hint = f'addresses is a list, each {NETWORK.says}; or write auth = "digest" with accounts'
+    if "addresses" not in entry.node.value and "tls_peer" not in entry.node.value:
+        hint = f'addresses is a list, each {NETWORK.says}; or write auth = "digest" with accounts, or tls_peer'
         yield entry.node.error('the key "addresses" is missing', hint)
     for key in _OF_DIGEST:
         # A profile may have them for its other sources.

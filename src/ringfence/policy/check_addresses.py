@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from ringfence.model.settings import PRIVATE
+from ringfence.model.settings import ANYWHERE, PRIVATE
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
 from ringfence.policy.tree import Node
@@ -29,17 +29,17 @@ def _strange_targets(document: Document) -> Iterator[PolicyError]:
         own = entry.values.get("carrier_addresses")
         for index, uri in enumerate(entry.values.get("send_to", ())):
             host = parse_uri(uri.encode()).host
-            if own and _is_address(host) and not _inside(host, own):
+            if own and is_address(host) and not _inside(host, own):
                 text = f"{host} isn't among carrier_addresses, so its answers would be a stranger's"
                 yield entry.at("send_to").value[index].error(text, "write it there too")
     for entry in document.named["source"].values():
         own, (host, _) = entry.values.get("addresses"), entry.values.get("deliver_to", ("", None))
-        if own and _is_address(host) and not _inside(host, own):
+        if own and is_address(host) and not _inside(host, own):
             text = f"{host} isn't among the source's addresses, so its answers would be a stranger's"
             yield entry.at("deliver_to").error(text, "write it there too")
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
     """Whether a host is an address, not a name, which only the resolver knows."""
     try:
         ip_address(host)
@@ -101,6 +101,18 @@ def _addresses(entry: Entry, key: str = "addresses") -> list[tuple[str, Node]]:
     return list(zip(entry.values.get(key, ()), nodes, strict=False))
 
 
+def shares_addresses(one: Entry, other: Entry) -> bool:
+    """Whether two trunks have a carrier address in common."""
+    pairs = [(a, b) for a in one.values.get("carrier_addresses", ()) for b in other.values.get("carrier_addresses", ())]
+    return any(_inside(a, [b]) or _inside(b, [a]) for a, b in pairs)
+
+
+def _anywhere(entry: Entry) -> list[tuple[str, Node]]:
+    """Where a source is that is known by its certificate alone."""
+    at = entry.at("tls_peer")
+    return [(cidr, at) for cidr in ANYWHERE] if "tls_peer" in entry.values and "addresses" not in entry.values else []
+
+
 def _inside(cidr: str, networks: Iterable[str]) -> bool:
     inner = ip_network(cidr)
     return any(_holds_all(ip_network(outer), inner) for outer in networks)
@@ -119,11 +131,19 @@ def _short(cidr: str) -> str:
 class _Claim:
     """A network that a source or carrier of a listener has."""
 
-    def __init__(self, owner: str, carrier: bool, cidr: str, node: Node) -> None:
+    def __init__(self, owner: str, carrier: bool, cidr: str, node: Node, peers: frozenset[str]) -> None:
         self.owner = owner
         self.carrier = carrier
         self.network: Network = ip_network(cidr)
         self.node = node
+        self.peers = peers
+        """Names by which it is told apart from others at the same address."""
+
+    def is_mistaken_for(self, other: _Claim) -> bool:
+        """Whether a message from an address of both could be of either."""
+        if self.owner == other.owner or (self.carrier and other.carrier):
+            return False
+        return self.peers == other.peers or not self.peers.isdisjoint(other.peers)
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -135,8 +155,9 @@ def _overlaps(document: Document) -> Iterator[PolicyError]:
     claims: dict[str, list[_Claim]] = {}
     for section, key in (("trunk", "carrier_addresses"), ("source", "addresses")):
         for name, entry in document.named[section].items():
-            for cidr, node in _addresses(entry, key):
-                claim = _Claim(f"{section}.{name}", section == "trunk", cidr, node)
+            for cidr, node in _addresses(entry, key) or _anywhere(entry):
+                peers = frozenset(entry.values.get("tls_peer", ()))
+                claim = _Claim(f"{section}.{name}", section == "trunk", cidr, node, peers)
                 claims.setdefault(entry.values.get("listen", ""), []).append(claim)
     for on_listener in claims.values():
         yield from _overlaps_of(sorted(on_listener, key=lambda claim: claim.order))
@@ -148,7 +169,7 @@ def _overlaps_of(claims: list[_Claim]) -> Iterator[PolicyError]:
     for claim in claims:
         while stack and not _holds(stack[-1], claim):
             stack.pop()
-        clash = next((s for s in reversed(stack) if s.owner != claim.owner and not (s.carrier and claim.carrier)), None)
+        clash = next((s for s in reversed(stack) if s.is_mistaken_for(claim)), None)
         if clash is not None:
             first, second = sorted((clash, claim), key=lambda c: (c.node.path, c.node.line))
             hint = "a message from there could be of either"

@@ -10,6 +10,7 @@ from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Pol
 from ringfence.policy.keys_accounts import DIGEST
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT
+from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
 from ringfence.policy.kinds import Either, Key, ListOf, Table
 from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, pattern, text
 from ringfence.policy.leaves_net import NETWORK, SEND_TO, address
@@ -56,7 +57,7 @@ LISTEN = Table(
         Key(
             name="bind",
             kind=address(names=False),
-            doc="Address and port of this machine; without a port 5060; port 0 takes a free one.",
+            doc="Address and port of this machine; without a port 5060, over TLS 5061; port 0 takes a free one.",
             required=True,
         ),
         Key(
@@ -66,7 +67,7 @@ LISTEN = Table(
             "when `bind` is 0.0.0.0 or [::].",
             default="the address of `bind`",
         ),
-        Key(name="transport", kind=choice("udp", "tcp"), doc="How SIP is carried, to us and from us."),
+        Key(name="transport", kind=choice("udp", "tcp", "tls"), doc="How SIP is carried, to us and from us."),
         Key(
             name="digest",
             kind=flag(),
@@ -83,6 +84,7 @@ LISTEN = Table(
             kind=integer(60, 86_400, "seconds"),
             doc="How long a connection may be silent before it is closed, seconds; a keep-alive (CRLF) counts.",
         ),
+        *LISTEN_TLS,
     ),
     defaults=Listen,
 )
@@ -177,6 +179,7 @@ TRUNK = Table(
             kind=or_off(integer(90, 86_400, "seconds")),
             doc="Session-Expires put in where the far side supports session timers (RFC 4028), seconds.",
         ),
+        *PARTY_TLS,
     ),
     defaults=Trunk,
 )

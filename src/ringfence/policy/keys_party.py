@@ -6,6 +6,7 @@ from ringfence.model.settings import Source
 from ringfence.numbers.settings import PlanSettings
 from ringfence.policy.keys_accounts import AUTH, DIGEST_KEYS
 from ringfence.policy.keys_limits import BOUNDS, PER_CALLER
+from ringfence.policy.keys_tls import PARTY_TLS
 from ringfence.policy.kinds import Key, ListOf, Table
 from ringfence.policy.leaves import NAME, choice, flag, integer, pattern, text
 from ringfence.policy.leaves_net import NETWORK, address
@@ -84,15 +85,16 @@ PARTY = (
     *DIGEST_KEYS,
 )
 SOURCE = Table(
-    doc="A party that may originate calls, by name; known by the address it comes from, or by its accounts.",
+    doc="A party that may originate calls, by name; known by the address it comes from, by its certificate, or by its "
+    "accounts.",
     keys=(
         *AUTH,
         Key(
             name="addresses",
             kind=ListOf(NETWORK, least=1),
             doc="Where it sends from; no two sources or carriers of one `[listen]` overlap. Required unless it has "
-            "accounts.",
-            default="none",
+            "accounts or `tls_peer`.",
+            default="none; anywhere with `tls_peer`",
         ),
         Key(
             name="profile",
@@ -104,9 +106,11 @@ SOURCE = Table(
         Key(
             name="deliver_to",
             kind=address(names=True),
-            doc="Where inbound calls go, host and port (5060 without one); an address is among `addresses`.",
+            doc="Where inbound calls go, host and port (5060 without one, over TLS 5061); an address is among "
+            "`addresses`.",
             default="its only address; of a digest source the registered contact",
         ),
+        *PARTY_TLS,
         Key(
             name="dids",
             kind=ListOf(NUMBER_RANGE),

@@ -12,11 +12,12 @@ Spelling, order, comments and the way it is cut into files don't change it; what
 from __future__ import annotations
 
 import hashlib
+import os.path
 from collections.abc import Iterable
 
 import msgspec
 
-from ringfence.model.settings import Policy
+from ringfence.model.settings import Listen, Policy
 from ringfence.policy import files
 from ringfence.policy.build import build
 from ringfence.policy.check import contradictions
@@ -158,11 +159,28 @@ def _loaded(document: Document, tariffs: Tariffs, read: dict[str, files.File]) -
 def _version(policy: Policy, tariffs: Tariffs) -> str:
     """SHA-256, hexadecimal, over the settings and the files of rates and block lists."""
     replace = msgspec.structs.replace
-    bare = {name: replace(trunk, deck=None, block_lists=()) for name, trunk in policy.trunks.items()}
-    settings = replace(policy, trunks=bare, risks=None)
+    settings = replace(
+        policy,
+        trunks={
+            name: replace(trunk, deck=None, block_lists=(), ca=_name(trunk.ca)) for name, trunk in policy.trunks.items()
+        },
+        sources={name: replace(source, ca=_name(source.ca)) for name, source in policy.sources.items()},
+        listens={name: _placeless(listen) for name, listen in policy.listens.items()},
+        risks=None,
+    )
     digest = hashlib.sha256(msgspec.json.encode(settings, order="deterministic"))
     digest.update(msgspec.json.encode(tariffs.used, order="deterministic"))
     return digest.hexdigest()
+
+
+def _placeless(listen: Listen) -> Listen:
+    """Where the policy is looked at from changes the paths that it names, and nothing else."""
+    certificate, key, client_ca = map(_name, (listen.certificate, listen.key, listen.client_ca))
+    return msgspec.structs.replace(listen, certificate=certificate, key=key, client_ca=client_ca)
+
+
+def _name(path: str | None) -> str | None:
+    return None if path is None else os.path.basename(path)
 
 
 def _places(document: Document) -> dict[str, str]:

@@ -22,6 +22,7 @@ import msgspec
 
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
+from ringfence.edge.flows import Expected
 from ringfence.edge.secrets import Secrets
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
@@ -109,9 +110,15 @@ class Guard:
             self._rest()
         return known
 
-    def opened(self, flow: int, listener: str, host: str, port: int, *, dialled: bool) -> bool:
+    def expected(self, listener: str, host: str, port: int) -> Expected:
+        """Whom a connection to this address is made to."""
+        return self.edge.expected(listener, host, port)
+
+    def opened(
+        self, flow: int, listener: str, host: str, port: int, *, dialled: bool, domains: tuple[str, ...]
+    ) -> bool:
         """A connection is open; False where it has to be closed."""
-        return self.edge.opened(flow, listener, host, port, dialled=dialled)
+        return self.edge.opened(flow, listener, host, port, dialled=dialled, domains=domains)
 
     def streamed(self, flow: int, messages: Iterable[bytes]) -> None:
         """Messages that came on a connection."""

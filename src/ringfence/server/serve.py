@@ -25,10 +25,13 @@ import ringfence
 from ringfence.edge.bind import bind
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Send
+from ringfence.edge.listening import StreamSocket
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
 from ringfence.edge.secrets import Secrets, SecretsError
-from ringfence.edge.streams import Streams, StreamSocket
+from ringfence.edge.streams import Streams
+from ringfence.edge.tls import Tls, TlsError
+from ringfence.edge.tls import load as load_tls
 from ringfence.edge.udp import Deliver, UdpSocket
 from ringfence.engine.destinations import plan_of
 from ringfence.engine.engine import Engine
@@ -79,12 +82,14 @@ class Server:
         self.clock = Clock()
         self.loader = Loader(str(options.policy))
         self.loaded: Loaded = self.loader.load()
+        self.tls: Tls = load_tls(self.loaded.policy)
         self.baseline = baseline.read(options.baseline) if options.baseline is not None else None
         self.sockets: dict[str, UdpSocket | StreamSocket] = {}
         self.started = self.clock.now()
         self._stop = asyncio.Event()
         self._snapshot_at = self.started + SNAPSHOT_EVERY_US
         self._purge_at = self.started
+        self._warn_at = self.started
 
     # Start.
 
@@ -140,7 +145,7 @@ class Server:
         edge = EdgeCore(policy, self.options.node, secret, self.secrets)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
-        self.streams = Streams(self.guard, first_flow=now)
+        self.streams = Streams(self.guard, first_flow=now, tls=self.tls)
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
         self.guard.obey(found.engine.reconcile(now=now))
         _prepare(policy)
@@ -203,9 +208,19 @@ class Server:
         if now >= self._snapshot_at:
             self._snapshot_at = now + SNAPSHOT_EVERY_US
             take_snapshot(self.ledger, self.guard.engine, now)
+        if now >= self._warn_at:
+            self._warn_at = now + DAY_US
+            self._warn(now)
         if now >= self._purge_at:
             self._purge_at = now + PURGE_EVERY_US
             self._purge(now)
+
+    def _warn(self, now: int) -> None:
+        """Tell of our certificates that end soon: each day, and after each reload."""
+        for name, certificate in self.tls.certificates.items():
+            says = certificate.says(now // SECOND)
+            if says:
+                log.warning("listen.%s: %s %s: renew it, then `ringfence reload`", name, certificate.path, says)
 
     def _purge(self, now: int) -> None:
         if self.ledger.down is None:
@@ -238,14 +253,14 @@ class Server:
                 f"{fixed} can't change while the guard runs, the policy before stays in force: restart it"
             )
         try:
-            secrets = trusted(loaded.policy, self.secrets)
-        except SecretsError as failed:
+            secrets, tls = trusted(loaded.policy, self.secrets), load_tls(loaded.policy)
+        except (SecretsError, TlsError) as failed:
             raise ControlError(f"the policy before stays in force: {failed}") from failed
-        self.loaded, self.secrets = loaded, secrets
+        self.loaded, self.secrets, self.tls, self._warn_at = loaded, secrets, tls, 0
         _prepare(loaded.policy)
         listens = {name: _with_port(new, old.listens[name].port) for name, new in loaded.policy.listens.items()}
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets, by)
-        self.streams.use(listens)
+        self.streams.use(listens, tls)
         self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
         return f"policy {loaded.policy.version[:12]} is in force{kept}"
@@ -300,6 +315,7 @@ class Server:
             "names": self.resolver.status(),
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),
+            "certificates": views.certificates(self.tls.certificates, now),
         }
 
     def _order(self, name: str, arguments: dict[str, Any]) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 import ringfence
+from ringfence.edge.tls import Certificate
 from ringfence.engine.engine import Engine
 from ringfence.engine.levels import levels
 from ringfence.engine.live import Leg, Live
@@ -25,6 +26,20 @@ def status(engine: Engine, now: Instant, *, callers: bool = False) -> dict[str, 
         "meters": msgspec.to_builtins(list(levels(engine.policy, engine.meters, now, callers=callers))),
         "contained": msgspec.to_builtins(list(engine.containments)),
     }
+
+
+def certificates(ours: Mapping[str, Certificate], now: Instant) -> list[dict[str, Any]]:
+    """What we prove ourselves by, by listener, and what is to be said of it."""
+    return [
+        {
+            "listen": name,
+            "path": certificate.path,
+            "subject": certificate.subject,
+            "until": certificate.until_s * SECOND,
+            "says": certificate.says(now // SECOND),
+        }
+        for name, certificate in ours.items()
+    ]
 
 
 def calls(engine: Engine, now: Instant) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A scripted SIP peer on TCP: it listens, connects where it has to, and can break a connection in any way.
+"""A scripted SIP peer on TCP or TLS: it listens, connects where it has to, and can break a connection in any way.
 
 It has the interface of `peer.Peer`: the address of a message is that of the connection's far end, so that an answer
 sent to `origin` goes back over the connection that the request came on.
@@ -10,9 +10,12 @@ import contextlib
 import re
 import select
 import socket
+import ssl
 import time
+from pathlib import Path
 from typing import Self
 
+from ringfence.testing.certificates import Pair
 from ringfence.testing.peer import Peer, Unexpected
 from ringfence.testing.wire import Address, Sip, host_port
 
@@ -38,7 +41,9 @@ class Wire:
         """Take what has come."""
         try:
             found = self.socket.recv(65_536)
-        except ConnectionError:
+            while isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+                found += self.socket.recv(65_536)
+        except (ConnectionError, ssl.SSLError):
             found = b""
         self.buffer += found
         self.over = self.over or not found
@@ -114,12 +119,16 @@ class StreamPeer(Peer):
         opened.settimeout(TIMEOUT_S)
         opened.bind((self.host, 0))
         opened.connect(to)
-        return self._keep(opened, to)
+        return self._keep(self._secured(opened, server=False), to)
 
     def hang_up(self, *, reset: bool = False) -> None:
         """Close all connections."""
         while self.wires:
             self.wires.pop().close(reset=reset)
+
+    def _secured(self, opened: socket.socket, *, server: bool) -> socket.socket:
+        """The connection as it is spoken over; raises OSError where that can't be."""
+        return opened
 
     def _keep(self, opened: socket.socket, far: Address) -> Wire:
         kept = Wire(opened, far)
@@ -132,7 +141,11 @@ class StreamPeer(Peer):
         if self.socket in ready:
             opened, far = self.socket.accept()
             opened.settimeout(TIMEOUT_S)
-            self._keep(opened, far[:2])
+            try:
+                self._keep(self._secured(opened, server=True), far[:2])
+            except OSError as error:
+                self.transcript.append(f"<- {host_port(far[:2])} {error}")
+                opened.close()
         for one in [one for one in self.wires if one.socket in ready]:
             one.read()
             while (data := one.message()) is not None:
@@ -142,3 +155,39 @@ class StreamPeer(Peer):
                 with contextlib.suppress(OSError):
                     one.close()
         return bool(ready)
+
+
+class TlsPeer(StreamPeer):
+    """The same over TLS; `tls_peer` makes a class with certificates."""
+
+    protocol = "TLS"
+    context: ssl.SSLContext
+    """For connections to it."""
+    own: ssl.SSLContext
+    """For those that it makes."""
+
+    def _secured(self, opened: socket.socket, *, server: bool) -> socket.socket:
+        context = self.context if server else self.own
+        return context.wrap_socket(opened, server_side=server)
+
+
+def tls_peer(pair: Pair, ca: Path, *, shows: bool = True, asks: bool = True) -> type[TlsPeer]:
+    """A kind of peer with a certificate, which trusts an authority.
+
+    It shows its certificate where it connects (`shows`), and asks for one of who connects to it (`asks`). Names it
+    doesn't look at.
+    """
+
+    class Kind(TlsPeer):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        own = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    for one in (Kind.context, Kind.own):
+        one.load_verify_locations(ca)
+        one.check_hostname = False
+    Kind.context.load_cert_chain(*pair)
+    if asks:
+        Kind.context.verify_mode = ssl.CERT_REQUIRED
+    if shows:
+        Kind.own.load_cert_chain(*pair)
+    return Kind
