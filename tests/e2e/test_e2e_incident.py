@@ -9,6 +9,7 @@ from rig import CALLER, Site, site
 
 from ringfence.testing.guard import RATES
 from ringfence.testing.peer import Call, Dialog, Leg, answer_ok
+from ringfence.testing.process import polls
 
 pytestmark = pytest.mark.e2e
 
@@ -108,10 +109,13 @@ def test_what_to_do_and_what_proves_it(stage, tmp_path):
     """While the guard runs: the first hour by its data, and a bundle to hand over (F3, F4)."""
     first, _, _ = attack(stage)
     (incident,) = asked(stage, "incidents", code=1)
-    said = cli(stage, "evidence", incident["id"], "--out", "bundle.zip", "--policy", str(stage.guard.policy))
-    for text in (f"Incident {incident['id']}, node ", "WHAT GOT THROUGH", f"change the passwords of {THIEF}"):
+    whole = "policy.toml, chain.txt, SHA256SUMS, and the messages of 6 calls"
+    for _ in polls(10.0, every_s=0.5):  # Messages are written together, up to a second later.
+        said = cli(stage, "evidence", incident["id"], "--out", "bundle.zip", "--policy", str(stage.guard.policy))
+        if whole in said:
+            break
+    for text in (f"Incident {incident['id']}, node ", "WHAT GOT THROUGH", f"change the passwords of {THIEF}", whole):
         assert text in said, said
-    assert "policy.toml, chain.txt, SHA256SUMS, and the messages of 6 calls" in said
     with zipfile.ZipFile(stage.guard.directory / "bundle.zip") as bundle:
         letter = bundle.read("carrier.txt").decode()
         assert first.call_id in letter and latvian(100) in letter
