@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +16,7 @@ import pytest
 from ringfence.testing.process import Process, free_ports
 from ringfence.testing.trial import merged
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(shutil.which("mariadbd") is None, reason="needs Debian's mariadb-server"),
-]
+pytestmark = pytest.mark.e2e
 SECRET = "correct horse"
 COLUMNS = ("src", "dst", "channel", "dstchannel", "lastapp", "lastdata", "disposition", "uniqueid", "outbound_cnum")
 """Of FreePBX's table, but for calldate, duration and billsec."""
