@@ -13,7 +13,6 @@ the charges of trunk, source, tenant, class and extension as one hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -35,10 +34,11 @@ from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
 from ringfence.rules import BEHAVIOUR_RULES, BUSY, CHEAP, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
-from ringfence.rules.base import Case
+from ringfence.rules.base import BehaviourRule, Case
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
 from ringfence.rules.permits import named_exception
+from ringfence.rules.traits import WIDER, Calls
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
@@ -78,7 +78,10 @@ class Judge:
         self._slowing = modes.get(SLOWED.slug, "enforce")
         summed = modes.get(SUSPICIOUS.slug, "enforce")
         weighed = ((rule, modes.get(rule.slug, policy.behaviour.mode)) for rule in BEHAVIOUR_RULES)
-        self._weighed = [(rule, mode == summed == "enforce") for rule, mode in weighed if "off" not in (mode, summed)]
+        looking = [(rule, mode == summed == "enforce") for rule, mode in weighed if "off" not in (mode, summed)]
+        self._weighed: dict[Calls, list[tuple[BehaviourRule, bool]]] = {
+            calls: [row for row in looking if row[0].calls in WIDER[calls]] for calls in WIDER
+        }
 
     def judge(self, attempt: Attempt, now: Instant) -> Judgement:
         """The judgement; the hold has no charges where a rule refuses already."""
@@ -151,7 +154,7 @@ class Judge:
 
     def _looked_at(self, case: Case) -> Case:
         """With what is unusual about it."""
-        if not self._weighed or case.destination.klass == "emergency":
+        if not self._weighed["new"] or case.destination.klass == "emergency":
             return case
         traits = self._memory.behaviour.traits(case.attempt, case.destination, case.now)
         contained = case.contained
@@ -175,19 +178,21 @@ class Judge:
         case = self._looked_at(self._case(attempt, now))
         return tuple(self._evidence(case, case.source.mode == "enforce"))
 
-    def _evidence(self, case: Case, enforcing: bool) -> Iterator[Hit]:
+    def _evidence(self, case: Case, enforcing: bool) -> list[Hit]:
         """What speaks against it, and for it where it costs little; nothing against what is accepted as business."""
         traits = case.traits
-        if traits is None or named_exception(case) is not None or self._accepted(case):
-            return
-        suspect = False
-        for rule, enforced in self._weighed:
-            for finding in rule.find(case):
-                suspect |= finding.weight > 0
-                yield finding.hit(rule.slug, enforced and enforcing)
-        if suspect and self._cheap != "off":
-            for finding in CHEAP.find(case):
-                yield finding.hit(CHEAP.slug, self._cheap == "enforce" and enforcing)
+        if traits is None:
+            return []
+        found = [
+            (finding, rule.slug, enforced and enforcing)
+            for rule, enforced in self._weighed[traits.calls]
+            for finding in rule.find(case)
+        ]
+        if not found or named_exception(case) is not None or self._accepted(case):
+            return []
+        if self._cheap != "off" and any(finding.weight > 0 for finding, _, _ in found):
+            found += [(finding, CHEAP.slug, self._cheap == "enforce" and enforcing) for finding in CHEAP.find(case)]
+        return [finding.hit(slug, enforced) for finding, slug, enforced in found]
 
     def _accepted(self, case: Case) -> bool:
         return self._memory.acceptances.covers(case.attempt, digits_of(case.destination.number), case.now)

@@ -1,6 +1,6 @@
 """One pattern of misuse or one limit a file; the tuples below list them in the order in which reasons are given."""
 
-from ringfence.rules.base import CapRule, Named, Rule
+from ringfence.rules.base import BehaviourRule, CapRule, Named, Rule
 from ringfence.rules.caller_id_not_owned import CallerIdNotOwned
 from ringfence.rules.calls_per_second import CallsPerSecond
 from ringfence.rules.calls_per_window import CallsPerWindow
@@ -69,7 +69,7 @@ BUSY = FastWhileBusy()
 
 LONGEST = LongestCall()
 
-BEHAVIOUR_RULES: tuple[Rule, ...] = (
+BEHAVIOUR_RULES: tuple[BehaviourRule, ...] = (
     FirstEverDestination(),
     DearerThanUsual(),
     UnusualHour(),

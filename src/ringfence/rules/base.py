@@ -20,7 +20,7 @@ from ringfence.model.meter import UNLIMITED, Charge, Scope
 from ringfence.model.settings import Bounds, Caps, Policy, Source, Tenant, Trunk
 from ringfence.model.time import Instant
 from ringfence.model.verdict import Hit, Severity
-from ringfence.rules.traits import Traits
+from ringfence.rules.traits import Calls, Traits
 
 
 class Case(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -92,6 +92,12 @@ class Rule(Named, Protocol):
     def find(self, case: Case) -> Iterator[Finding]:
         """Everything that is wrong with it; the first block finding gives the reason."""
         ...
+
+
+class BehaviourRule(Rule, Protocol):
+    """Weighs evidence by the traits of an attempt, if it is one of the calls that it looks at."""
+
+    calls: ClassVar[Calls]
 
 
 class Scoped(NamedTuple):

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC
+from ringfence.rules.traits import Calls
 
 OVER = 1.1
 LEAST = 10
@@ -45,6 +46,7 @@ class ChannelsOverUsual:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "all"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """Both numbers."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding, money
 from ringfence.rules.evidence import PUBLIC, WHOSE, abroad, step, weighs
+from ringfence.rules.traits import Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class DearerThanUsual:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "abroad"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The class, if it is new."""

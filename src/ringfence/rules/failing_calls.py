@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
+from ringfence.rules.traits import Calls
 
 LEAST = 6
 """Calls that a share can be told from."""
@@ -47,6 +48,7 @@ class FailingCalls:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The share of failures, where there are enough calls."""

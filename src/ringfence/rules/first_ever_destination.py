@@ -11,7 +11,7 @@ from ringfence.numbers import calling_code
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, WHOSE, abroad, weighs
 from ringfence.rules.permits import digits_of
-from ringfence.rules.traits import NOVEL, Traits
+from ringfence.rules.traits import NOVEL, Calls, Traits
 
 WEIGHTS = {
     ("country", "trunk"): 45,
@@ -71,6 +71,7 @@ class FirstEverDestination:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The widest thing that is new."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, weighs
+from ringfence.rules.traits import Calls
 
 WEIGHT, MORE = 15, 15
 """Of a new number, and what an area or country that is new too adds."""
@@ -51,6 +52,7 @@ class ForwardedAbroad:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = True
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """Who forwarded it."""

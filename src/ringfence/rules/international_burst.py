@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
+from ringfence.rules.traits import Calls
 
 LEAST_CALLS, LEAST_NUMBERS = 4, 2
 """What is usual for everybody."""
@@ -51,6 +52,7 @@ class InternationalBurst:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The count that is furthest over what is usual."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
+from ringfence.rules.traits import Calls
 
 LOOKED_AT_S = (1800, 3600, 7200, 14_400)
 """Seconds after its answer at which a call abroad is weighed again."""
@@ -53,6 +54,7 @@ class LongCall:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """How long it is up."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
+from ringfence.rules.traits import Calls
 
 LEAST = 3
 """Countries that nobody is suspect for."""
@@ -49,6 +50,7 @@ class ManyCountries:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The count, if it is over what is usual."""

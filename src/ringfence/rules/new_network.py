@@ -9,6 +9,7 @@ from typing import ClassVar
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, weighs
+from ringfence.rules.traits import Calls
 
 NETWORK, AGENT = 35, 20
 """What each weighs."""
@@ -51,6 +52,7 @@ class NewNetwork:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = True
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """What is new of network and user agent."""

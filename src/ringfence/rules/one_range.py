@@ -9,6 +9,7 @@ from typing import ClassVar
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
 from ringfence.rules.permits import digits_of
+from ringfence.rules.traits import Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class OneRange:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The count of numbers."""

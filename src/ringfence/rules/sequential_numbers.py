@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
+from ringfence.rules.traits import Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class SequentialNumbers:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The length of the run."""

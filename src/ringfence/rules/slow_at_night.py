@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
-from ringfence.rules.traits import QUIET
+from ringfence.rules.traits import QUIET, Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class SlowAtNight:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "new"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The count of nights before."""

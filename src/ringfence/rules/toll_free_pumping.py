@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, step, weighs
+from ringfence.rules.traits import Calls
 
 LEAST = 15
 """Calls within an hour from which on they are noticed; with half as many more they are refused."""
@@ -42,6 +43,7 @@ class TollFreePumping:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "all"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The count that is further over what is usual."""

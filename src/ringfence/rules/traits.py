@@ -14,6 +14,12 @@ import msgspec
 Whose = Literal["", "extension", "source", "tenant", "trunk"]
 """The widest entity that something is new for; empty where it is new for none."""
 
+Calls = Literal["all", "abroad", "new"]
+"""Calls that a behaviour rule can say something of: all; those abroad or of a special kind; those among them to
+something new (`Traits.new`)."""
+WIDER: dict[Calls, tuple[Calls, ...]] = {"all": ("all",), "abroad": ("all", "abroad"), "new": ("all", "abroad", "new")}
+"""Calls of a kind are of these kinds too."""
+
 TIERS_MICROS = (30_000, 100_000, 300_000, 1_000_000)
 """Prices per minute between which the five tiers lie, micro-units."""
 
@@ -127,6 +133,13 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def new(self) -> bool:
         """Whether the extension never called the number, its area or its country, or the source its block."""
         return bool(self.new_number or self.new_block or self.new_area or self.new_region)
+
+    @property
+    def calls(self) -> Calls:
+        """The narrowest kind of calls that it is of."""
+        if not self.foreign:
+            return "all"
+        return "new" if self.new else "abroad"
 
     @property
     def new_destination(self) -> bool:

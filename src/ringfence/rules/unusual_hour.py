@@ -9,7 +9,7 @@ from typing import ClassVar
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
 from ringfence.rules.evidence import PUBLIC, abroad, step, weighs
-from ringfence.rules.traits import OFFICE_CALLS, Traits
+from ringfence.rules.traits import OFFICE_CALLS, Calls, Traits
 
 KNOWN = 10
 """The most it weighs for a number that the source has called before."""
@@ -52,6 +52,7 @@ class UnusualHour:
     status: ClassVar[int] = 603
     public: ClassVar[str] = PUBLIC
     spoofable: ClassVar[bool] = False
+    calls: ClassVar[Calls] = "abroad"
 
     def find(self, case: Case) -> Iterator[Finding]:
         """The share of the hour, if it is small."""
