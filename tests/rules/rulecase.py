@@ -10,7 +10,7 @@ from ringfence.engine.destinations import destination_of
 from ringfence.model import SECOND, Attempt, Instant
 from ringfence.model.settings import Bounds, PermitException, Policy, Source, Tenant, Trunk
 from ringfence.numbers import PlanSettings, RateDeck, RiskTable
-from ringfence.rules.base import Case, Finding, Rule
+from ringfence.rules.base import Case, Finding, Rule, bounds_of
 
 US, GB, LV = "12125550123", "+442079460000", "+37167000000"
 NEW_YORK = "America/New_York"
@@ -65,6 +65,7 @@ def make_case(
         tenant=renter,
         destination=destination_of(dialled, party, way, RiskTable(), moment),
         contained=contained,
+        bounds=bounds_of(way, party, renter),
         now=moment,
     )
 

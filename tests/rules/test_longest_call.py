@@ -32,4 +32,4 @@ from ringfence.rules.longest_call import longest
 )
 def test_the_shortest_of_all_bounds(dialled: str, settings: dict[str, Any], expected: tuple[int, str]) -> None:
     case = make_case(dialled, **{party: {"max_call_s": bounds} for party, bounds in settings.items()})
-    assert longest(case) == expected
+    assert longest(case.bounds, case.destination.klass) == expected

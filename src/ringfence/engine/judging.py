@@ -27,6 +27,7 @@ from ringfence.engine.incidents import Incidents, opened_by
 from ringfence.engine.marks import is_foreign
 from ringfence.engine.meters import Meters
 from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses, suspicion
+from ringfence.engine.ways import ways_of
 from ringfence.model import SECOND, Attempt, Charge, Destination, Hit, Hold, Instant, Judgement
 from ringfence.model.attempt import DestinationClass
 from ringfence.model.fact import NEW, Entity
@@ -34,7 +35,7 @@ from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
 from ringfence.rules import BEHAVIOUR_RULES, BUSY, CHEAP, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
-from ringfence.rules.base import BehaviourRule, Case
+from ringfence.rules.base import BehaviourRule, Case, Places
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
 from ringfence.rules.permits import named_exception
@@ -66,6 +67,7 @@ class Judge:
         self._policy = policy
         self._node = node
         self._memory = memory
+        self._ways = ways_of(policy)
         self._charges = Charges(policy)
         self._risks = policy.risks if policy.risks is not None else RiskTable()
         modes = policy.rule_modes
@@ -88,7 +90,7 @@ class Judge:
         unknown = UNVERIFIED.find_unknown(self._policy, attempt) or UNVERIFIED.find_ended(self._policy, attempt, now)
         if unknown is not None:
             return self._without_charges(attempt, NOWHERE, (unknown.hit(UNVERIFIED.slug, enforced=True),), now)
-        case = self._looked_at(self._case(attempt, now))
+        case = self._case(attempt, now)
         if case.destination.klass == "emergency":
             return self._judged(case, (_emergency(case),), self._counted(case))
         confined = UNVERIFIED.find_confined(case.source)
@@ -99,15 +101,19 @@ class Judge:
         hits = self._hits(case)
         if case.destination.klass == "unusable":
             hits = (*hits, _nothing_to_send(case))
-        if any(refuses(hit) for hit in hits) or suspicion(hits) >= self._policy.behaviour.block:
+        if hits and self._refused(hits):
             judgement = self._without_charges(attempt, case.destination, hits, now)
         else:
             judgement = self._judged(case, hits, self._limited(case))
         return self._in_incident(judgement, now)
 
+    def _refused(self, hits: tuple[Hit, ...]) -> bool:
+        return any(refuses(hit) for hit in hits) or suspicion(hits) >= self._policy.behaviour.block
+
     def _in_incident(self, judgement: Judgement, now: Instant) -> Judgement:
         """With the incident that the call is part of, if it is suspect or there is one already."""
-        if not is_foreign(judgement.destination) and not any(hit.weight for hit in judgement.hits):
+        hits = judgement.hits
+        if not is_foreign(judgement.destination) and not (hits and any(hit.weight for hit in hits)):
             return judgement
         attempt, digits = judgement.attempt, digits_of(judgement.destination.number)
         incident = self._memory.incidents.of(attempt, digits, now)
@@ -118,11 +124,13 @@ class Judge:
         """The longest duration that holds for an attempt, seconds; 0 = none."""
         if UNVERIFIED.find_unknown(self._policy, attempt) is not None:
             return 0
-        return self._longest(self._case(attempt, now))
+        way = self._ways[attempt.source, attempt.trunk]
+        klass = destination_of(attempt.dialled, way.source, way.trunk, self._risks, now).klass
+        return self._longest(way.source, way.bounds, klass)
 
-    def _longest(self, case: Case) -> int:
-        cuts = self._cuts and case.source.mode == "enforce" and case.destination.klass != "emergency"
-        return longest(case)[0] if cuts else 0
+    def _longest(self, source: Source, bounds: Places, klass: DestinationClass) -> int:
+        cuts = self._cuts and source.mode == "enforce" and klass != "emergency"
+        return longest(bounds, klass)[0] if cuts else 0
 
     def dues(self, attempt: Attempt, klass: DestinationClass, money: int | None) -> Dues:
         """The charges of such a call under this policy; none where source or trunk are gone."""
@@ -139,28 +147,26 @@ class Judge:
         return self._charges.money(attempt.source, attempt.trunk, klass, caller, money)
 
     def _case(self, attempt: Attempt, now: Instant) -> Case:
-        source, trunk = self._policy.sources[attempt.source or ""], self._policy.trunks[attempt.trunk]
-        destination = destination_of(attempt.dialled, source, trunk, self._risks, now)
+        way = self._ways[attempt.source, attempt.trunk]
+        destination = destination_of(attempt.dialled, way.source, way.trunk, self._risks, now)
+        contained = self._memory.containments.covering(attempt, way.source, destination, now)
+        traits = None
+        if self._weighed["new"] and destination.klass != "emergency":
+            traits = self._memory.behaviour.traits(attempt, destination, now)
+            if contained and traits.new_number != "source":
+                contained = tuple(held for held in contained if held.klass != NEW)
         return Case(
             policy=self._policy,
             attempt=attempt,
-            source=source,
-            trunk=trunk,
-            tenant=self._policy.tenants[source.tenant] if source.tenant is not None else None,
+            source=way.source,
+            trunk=way.trunk,
+            tenant=way.tenant,
             destination=destination,
-            contained=self._memory.containments.covering(attempt, source, destination, now),
+            contained=contained,
+            bounds=way.bounds,
+            traits=traits,
             now=now,
         )
-
-    def _looked_at(self, case: Case) -> Case:
-        """With what is unusual about it."""
-        if not self._weighed["new"] or case.destination.klass == "emergency":
-            return case
-        traits = self._memory.behaviour.traits(case.attempt, case.destination, case.now)
-        contained = case.contained
-        if contained and traits.new_number != "source":
-            contained = tuple(held for held in contained if held.klass != NEW)
-        return msgspec.structs.replace(case, traits=traits, contained=contained)
 
     def _hits(self, case: Case) -> tuple[Hit, ...]:
         enforcing = case.source.mode == "enforce"
@@ -175,7 +181,7 @@ class Judge:
         """What speaks against a call that is up, by what is known now."""
         if UNVERIFIED.find_unknown(self._policy, attempt) is not None:
             return ()
-        case = self._looked_at(self._case(attempt, now))
+        case = self._case(attempt, now)
         return tuple(self._evidence(case, case.source.mode == "enforce"))
 
     def _evidence(self, case: Case, enforcing: bool) -> list[Hit]:
@@ -228,7 +234,7 @@ class Judge:
             emergency=emergency,
             send_user=_send_user(case.destination, case.source, case.trunk),
             send_caller=_send_caller(case),
-            max_call_s=self._longest(case),
+            max_call_s=self._longest(case.source, case.bounds, case.destination.klass),
             ring_limit_s=case.trunk.ring_limit_s,
             block_score=self._policy.behaviour.block,
             alert_score=self._policy.behaviour.alert or 0,

@@ -149,8 +149,8 @@ class Registrations(Settings, frozen=True, kw_only=True):
     """What the Request-URI of an inbound call names."""
 
 
-class Source(Party, frozen=True, kw_only=True):
-    """A party that may originate."""
+class Source(Party, frozen=True, kw_only=True, eq=False):
+    """A party that may originate; a key of caches, and so compared by identity."""
 
     zone: Zone
     auth: Literal["address", "digest"] = "address"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -47,6 +47,7 @@ class RiskTable:
         rows = overrides or {}
         self._prefixes = PrefixTable({key: row for key, row in rows.items() if key.isdigit()})
         self._regions = {key: row for key, row in rows.items() if not key.isdigit()}
+        self._overridden = bool(rows)
 
     @classmethod
     def from_csv(cls, text: str, name: str = "risk overrides") -> RiskTable:
@@ -66,20 +67,23 @@ class RiskTable:
 
     def score(self, number: Number, home: str = "") -> Risk:
         """The risk of a number; `home` is the country that isn't counted as abroad."""
-        own = self._prefixes.get(number.e164 or number.candidate) if number.status != "short" else None
-        own = own or self._regions.get(number.region)
+        own = self._own(number) if self._overridden else None
         if own is not None:
             return Risk(own.points, (own,))
-        found = [_shipped().get(key) for key in _keys(number, home)]
-        components = tuple(component for component in found if component is not None)
-        return Risk(min(100, max(0, sum(component.points for component in components))), components)
+        abroad = number.region if number.region != home else ""
+        return _shipped_risk(number.type, number.reason, abroad, number.flags)
+
+    def _own(self, number: Number) -> Component | None:
+        """The operator's row for it."""
+        by_prefix = self._prefixes.get(number.e164 or number.candidate) if number.status != "short" else None
+        return by_prefix or self._regions.get(number.region)
 
 
-def _keys(number: Number, home: str) -> list[str]:
-    keys = [f"type {number.type}", f"reason {number.reason}"]
-    if number.region != home:
-        keys.append(f"country {number.region}")
-    return keys + [f"flag {flag}" for flag in number.flags]
+@lru_cache(maxsize=4096)
+def _shipped_risk(kind: str, reason: str, abroad: str, flags: tuple[str, ...]) -> Risk:
+    keys = [f"type {kind}", f"reason {reason}", f"country {abroad}", *(f"flag {flag}" for flag in flags)]
+    components = tuple(component for key in keys if (component := _shipped().get(key)) is not None)
+    return Risk(min(100, max(0, sum(component.points for component in components))), components)
 
 
 @cache

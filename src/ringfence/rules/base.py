@@ -22,6 +22,9 @@ from ringfence.model.time import Instant
 from ringfence.model.verdict import Hit, Severity
 from ringfence.rules.traits import Calls, Traits
 
+Places = tuple[tuple[str, Bounds], ...]
+"""Bounds, each with its place in the policy (`trunk.carrier`)."""
+
 
 class Case(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An attempt of a known source on a trunk it may use, with all that a rule may look at."""
@@ -34,16 +37,17 @@ class Case(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     destination: Destination
     contained: tuple[Contained, ...]
     """Containments in force that cover this attempt, narrowest first."""
+    bounds: Places
+    """Those of every party, the trunk first."""
     traits: Traits | None = None
     """What is unusual about it; None where no behaviour rule looks."""
     now: Instant
 
-    def bounds(self) -> Iterator[tuple[str, Bounds]]:
-        """Every party whose bounds hold, with its place in the policy (`trunk.carrier`)."""
-        yield f"trunk.{self.trunk.name}", self.trunk.bounds
-        yield f"source.{self.source.name}", self.source.bounds
-        if self.tenant is not None:
-            yield f"tenant.{self.tenant.name}", self.tenant.bounds
+
+def bounds_of(trunk: Trunk, source: Source, tenant: Tenant | None) -> Places:
+    """The bounds that hold for calls of a source on a trunk, with their places in the policy."""
+    parties = (f"trunk.{trunk.name}", trunk.bounds), (f"source.{source.name}", source.bounds)
+    return parties if tenant is None else (*parties, (f"tenant.{tenant.name}", tenant.bounds))
 
 
 class Finding(NamedTuple):

@@ -42,39 +42,24 @@ class Owned:
         return place >= 0 and key <= self._highs[place]
 
 
-class Same:
-    """A source as a key of a cache: by identity, since its settings are too many to be hashed for every call."""
-
-    __slots__ = ("source",)
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.source is other.source
-
-    def __hash__(self) -> int:
-        return id(self.source)
-
-
 def owns(source: Source, digits: str) -> bool:
     """Whether these E.164 digits are the source's."""
-    return digits in _owned(Same(source))
+    return digits in _owned(source)
 
 
 @lru_cache(maxsize=1024)
-def _owned(same: Same) -> Owned:
-    return Owned(same.source.caller_ids)
+def _owned(source: Source) -> Owned:
+    return Owned(source.caller_ids)
 
 
 def own_number(source: Source, text: str) -> str:
     """The owned number that a caller ID is, E.164 digits; empty where it isn't one of the source's."""
-    return _own_number(Same(source), text) if len(text) <= LONGEST else ""
+    return _own_number(source, text) if len(text) <= LONGEST else ""
 
 
 @lru_cache(maxsize=CACHED)
-def _own_number(same: Same, text: str) -> str:
-    number, owned = read(same.source.plan, text), _owned(same)
+def _own_number(source: Source, text: str) -> str:
+    number, owned = read(source.plan, text), _owned(source)
     digits = number.e164 or number.candidate
     if number.status != "short" and digits in owned:
         return digits

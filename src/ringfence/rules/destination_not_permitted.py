@@ -55,25 +55,23 @@ class DestinationNotPermitted:
         digits, region = digits_of(number), region_of(number, case.source.plan.home)
         if number.rejected and not digits:
             return  # no destination at all: unusable-number has said so
-        refused = [party for party in _lists(case) if not admits(party[2], region, digits)]
+        refused = [(place, permit) for place, permit in _lists(case) if not admits(permit, region, digits)]
         if not refused:
             return
         what = words.destination(number, case.attempt.dialled)
         lifted = exception_for(case)
-        for scope, name, permit in refused:
-            text = f"{what} isn't permitted for {scope} {name}"
+        for place, permit in refused:
+            text = f"{what} isn't permitted for {place.replace('.', ' ', 1)}"
             if lifted is not None:
                 yield lifted.finding(case, text)
             else:
-                yield Finding("block", text, f"{scope}.{name}.permit", region or digits, ", ".join(sorted(permit)))
+                yield Finding("block", text, f"{place}.permit", region or digits, ", ".join(sorted(permit)))
 
 
-def _lists(case: Case) -> list[tuple[str, str, frozenset[str]]]:
-    """Every list that has to admit the call, with whose it is."""
-    permit, own = case.trunk.bounds.permit, case.source.bounds.permit
-    lists = [("trunk", case.trunk.name, frozenset((case.policy.home_country,)) if permit is None else permit)]
-    if own is not None:
-        lists.append(("source", case.source.name, own))
-    if case.tenant is not None and case.tenant.bounds.permit is not None:
-        lists.append(("tenant", case.tenant.name, case.tenant.bounds.permit))
-    return lists
+def _lists(case: Case) -> Iterator[tuple[str, frozenset[str]]]:
+    """Every list that has to admit the call, with whose it is; the trunk always has one."""
+    (carrier, own), *others = case.bounds
+    yield carrier, frozenset((case.policy.home_country,)) if own.permit is None else own.permit
+    for place, bounds in others:
+        if bounds.permit is not None:
+            yield place, bounds.permit

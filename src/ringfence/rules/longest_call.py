@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ringfence.rules.base import Case
+from ringfence.model.attempt import DestinationClass
+from ringfence.rules.base import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,11 @@ class LongestCall:
     spoofable: ClassVar[bool] = False
 
 
-def longest(case: Case) -> tuple[int, str]:
+def longest(places: Places, klass: DestinationClass) -> tuple[int, str]:
     """Longest duration of a call in seconds and the key that sets it: the shortest of all bounds; (0, "") for none."""
-    klass = case.destination.klass
     found = [
         (bounds.max_call_s[klass], f"{place}.max_call_s.{klass}")
-        for place, bounds in case.bounds()
+        for place, bounds in places
         if klass in bounds.max_call_s
     ]
     return min(found, default=(0, ""))

@@ -57,7 +57,7 @@ class OutsideHours:
     def find(self, case: Case) -> Iterator[Finding]:
         """One finding for each party that is closed."""
         klass = case.destination.klass
-        for place, bounds in case.bounds():
+        for place, bounds in case.bounds:
             windows = bounds.hours.get(klass) if bounds.hours else None
             if windows is not None and not _open_now(case, windows):
                 hours = in_words(windows)

@@ -85,7 +85,7 @@ def _needs_price(case: Case) -> str:
     if case.trunk.max_price_per_min is not None:
         return f"trunk.{case.trunk.name}.max_price_per_min"
     klass = case.destination.klass
-    for place, bounds in case.bounds():
+    for place, bounds in case.bounds:
         if klass in bounds.class_caps and _caps_money(bounds.class_caps[klass]):
             return f"{place}.spend.{klass}"
         if _caps_money(bounds.caps):

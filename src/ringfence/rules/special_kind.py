@@ -77,11 +77,9 @@ class SpecialKind:
 
 def _lists(case: Case) -> Iterator[tuple[str, frozenset[str]]]:
     """Every list that has to name the kind; the trunk's always."""
-    yield f"trunk.{case.trunk.name}", case.trunk.bounds.special
-    if case.source.bounds.special:
-        yield f"source.{case.source.name}", case.source.bounds.special
-    if case.tenant is not None and case.tenant.bounds.special:
-        yield f"tenant.{case.tenant.name}", case.tenant.bounds.special
+    (carrier, own), *others = case.bounds
+    yield carrier, own.special
+    yield from ((place, bounds.special) for place, bounds in others if bounds.special)
 
 
 def _under_ceiling(case: Case) -> bool:
