@@ -81,7 +81,7 @@ class Meters:
     def read(self, key: MeterKey, now: Instant) -> int:
         """What a meter shows; 0 for a token bucket."""
         counter = self._counters.get(key)
-        return counter.read(now) if counter is not None else 0
+        return _read(counter, now) if counter is not None else 0
 
     def held(self, hold_id: str) -> Held | None:
         """What an id holds."""
@@ -199,8 +199,8 @@ class Meters:
             amount -= back
 
     def _free_slots(self, held: Held, now: Instant) -> None:
-        for gauge, amount in self._plan(held.charges).gauges:
-            gauge.add(-amount, now)
+        for gauge, amount, _ in self._plan(held.charges).gauges:
+            gauge.total -= amount
 
     def _plan(self, charges: tuple[Charge, ...]) -> Plan:
         plan = self._plans.get(id(charges))
@@ -273,7 +273,7 @@ class Meters:
                 caller.busy_until = max(caller.busy_until, counter.until)
         return (
             caller.busy_until > now
-            or any(counter.read(now) for counter in counters.values())
+            or any(_read(counter, now) for counter in counters.values())
             or any(self._buckets[key].tat > now for key in caller.keys if key in self._buckets)
         )
 
@@ -298,7 +298,9 @@ class Meters:
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `dump` gave."""
         for key, total in msgspec.convert(state["gauges"], list[tuple[MeterKey, int]]):
-            self._counter(key).add(total, 0)
+            gauge = self._counter(key)
+            if isinstance(gauge, Gauge):
+                gauge.total = total
         for key, buckets in msgspec.convert(state["windows"], list[tuple[MeterKey, list[int]]]):
             window = self._counter(key)
             if isinstance(window, RollingWindow):
@@ -309,3 +311,7 @@ class Meters:
 
     def __iter__(self) -> Iterator[MeterKey]:
         return iter(self._counters)
+
+
+def _read(counter: Counter, now: Instant) -> int:
+    return counter.total if isinstance(counter, Gauge) else counter.read(now)

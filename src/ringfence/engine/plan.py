@@ -8,8 +8,8 @@ in lists, and nothing is decided again.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from typing import NamedTuple
+from collections.abc import Container
+from typing import NamedTuple, TypeVar
 
 from ringfence.engine.bucket import TokenBucket
 from ringfence.engine.window import RollingWindow
@@ -25,29 +25,23 @@ class Gauge:
     def __init__(self) -> None:
         self.total = 0
 
-    def read(self, now: Instant) -> int:
-        """The present number."""
-        return self.total
-
-    def add(self, amount: int, now: Instant) -> None:
-        """One more or less."""
-        self.total += amount
-
 
 Counter = Gauge | RollingWindow
+Some = TypeVar("Some", bound=Counter)
+Row = tuple[Some, int, MeterKey]
+"""A counter, what is charged on it, and its key."""
 
 
 class Part:
     """Some charges of a hold; `spent` are meters that it was charged on before and for good."""
 
-    __slots__ = ("amount", "charges", "counted", "gauges", "limits", "money", "rates", "windows")
+    __slots__ = ("amount", "counted", "gauges", "limits", "money", "rates", "windows")
 
     def __init__(self, charges: tuple[Charge, ...], counters: list[Counter | TokenBucket]) -> None:
-        self.charges = charges
-        self.counted: list[tuple[Counter, int]] = []
-        """All but rates, in order, each with its amount; and windows and gauges apart."""
-        self.windows: list[tuple[RollingWindow, int]] = []
-        self.gauges: list[tuple[Gauge, int]] = []
+        self.counted: list[Row[Counter]] = []
+        """All but rates, in order; then gauges and windows apart."""
+        self.gauges: list[Row[Gauge]] = []
+        self.windows: list[Row[RollingWindow]] = []
         self.limits: list[tuple[int, int]] = []
         """What refuses: a place among those counted, and the most that may be there."""
         self.rates: list[tuple[int, TokenBucket, Charge]] = []
@@ -64,21 +58,23 @@ class Part:
             return
         if charge.enforced and charge.limit < UNLIMITED:
             self.limits.append((len(self.counted), charge.limit))
-        self.counted.append((counter, charge.amount))
+        self.counted.append((counter, charge.amount, charge.meter))
         if isinstance(counter, Gauge):
-            self.gauges.append((counter, charge.amount))
+            self.gauges.append((counter, charge.amount, charge.meter))
             return
-        self.windows.append((counter, charge.amount))
+        self.windows.append((counter, charge.amount, charge.meter))
         if charge.meter.quantity == "money":
             self.money.append(counter)
             self.amount = charge.amount
 
     def ask(self, spent: Container[MeterKey], now: Instant) -> tuple[list[int], bool, int]:
         """What each meter would show with its charge, whether all are granted, and how long the call has to wait."""
-        for window, _ in self.windows:
+        for window, _, _ in self.windows:
             if now >= window.expires:
                 window.drop(now)
-        observed = [counter.total + amount for counter, amount in (self._unspent(spent) if spent else self.counted)]
+        observed = [counter.total + amount for counter, amount, _ in self.counted]
+        for place, (_, amount, key) in enumerate(self.counted if spent else ()):
+            observed[place] -= amount if key in spent else 0
         granted, delay = True, 0
         for place, most in self.limits:
             if observed[place] > most:
@@ -93,18 +89,15 @@ class Part:
 
     def take(self, spent: Container[MeterKey], now: Instant) -> None:
         """Charge what isn't spent."""
-        for counter, amount in self._unspent(spent) if spent else self.counted:
-            if amount:
-                counter.add(amount, now)
+        for gauge, amount, _ in self.gauges:
+            gauge.total += amount
+        for window, amount, _ in [row for row in self.windows if row[2] not in spent] if spent else self.windows:
+            if now >= window.ends:
+                window.begin(now)
+            window.total += amount
         for _, bucket, charge in self.rates:
             if charge.meter not in spent:
                 bucket.take(charge, now)
-
-    def _unspent(self, spent: Container[MeterKey]) -> Iterable[tuple[Counter, int]]:
-        """What is counted, with no amount for what is spent."""
-        keys = (charge.meter for charge in self.charges if charge.meter.quantity != "rate")
-        for (counter, amount), key in zip(self.counted, keys, strict=True):
-            yield counter, 0 if key in spent else amount
 
 
 class Plan(NamedTuple):
@@ -116,7 +109,7 @@ class Plan(NamedTuple):
     money: list[RollingWindow]
     amount: int
     """Of money."""
-    gauges: list[tuple[Gauge, int]]
+    gauges: list[Row[Gauge]]
     callers: frozenset[str]
 
     @classmethod
