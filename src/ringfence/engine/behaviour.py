@@ -10,6 +10,7 @@ bounded, since extensions, numbers and user agents are what somebody claims.
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -111,7 +112,7 @@ class Behaviour:
         return last.traits
 
     def _traits(self, attempt: Attempt, destination: Destination, now: Instant) -> Traits:
-        names = self._names(attempt)
+        names = self.names(attempt)
         week_hour = self._week_hour(attempt, now)
         trunk = self.habits.get(names.trunk)
         mine = attempt.id in self.open
@@ -153,20 +154,12 @@ class Behaviour:
         local = words.local(self.zone_of(attempt.source or ""), now // (60 * SECOND))
         return local.weekday() * 24 + local.hour
 
-    def _names(self, attempt: Attempt) -> Entities:
+    def names(self, attempt: Attempt) -> Entities:
+        """The entities that an attempt is remembered under."""
         source = attempt.source or ""
         party = self.policy.sources.get(source)
         tenant = party.tenant if party is not None and party.tenant is not None else ""
-        return Entities(
-            _caller(source, attempt.extension),
-            f"source:{source}",
-            f"tenant:{tenant}",
-            f"trunk:{attempt.trunk}",
-        )
-
-    def names(self, attempt: Attempt) -> Entities:
-        """The entities that an attempt is remembered under."""
-        return self._names(attempt)
+        return _entities(source, tenant, attempt.extension[:64], attempt.trunk)
 
     # Facts.
 
@@ -182,7 +175,7 @@ class Behaviour:
         self._close(attempt.id)
         digits = digits_of(destination.number)
         clean = allowed and (fact.at < self.trust_until or self._unsuspected(verdict))
-        names = self._names(attempt)
+        names = self.names(attempt)
         if destination.number.type == "toll_free":
             for name in (names.extension, names.source):
                 self._toll_free(name, fact.at)
@@ -195,9 +188,11 @@ class Behaviour:
         if not clean and (foreign or not self._unsuspected(verdict)):
             self._spoil(names)
         if allowed:
-            self._open(fact, foreign, digits, clean, traits)
+            self._open(fact, names, foreign, digits, clean, traits)
 
     def _unsuspected(self, verdict: Verdict) -> bool:
+        if not verdict.hits:
+            return True
         levels = self.policy.behaviour
         return sum(hit.weight for hit in verdict.hits) < (levels.alert or levels.block)
 
@@ -207,7 +202,9 @@ class Behaviour:
         self.toll_free.setdefault(name, deque(maxlen=MAX_TOLL_FREE)).append(at)
         self.habits_of(name, at).reached("toll_free_hour", self._toll_free_hour(name, at))
 
-    def _open(self, fact: Decided, foreign: bool, digits: str, clean: bool, traits: Traits | None) -> None:
+    def _open(
+        self, fact: Decided, names: Entities, foreign: bool, digits: str, clean: bool, traits: Traits | None
+    ) -> None:
         destination = fact.verdict.destination
         price = destination.price.price_micros_per_min if destination.price is not None else -1
         call = Open(
@@ -223,16 +220,16 @@ class Behaviour:
             quiet=traits is not None and min(traits.hour_share, traits.foreign_hour_share) < QUIET,
         )
         self.open[fact.attempt.id] = call
-        self._count(call, 1)
+        self._count(call, names, 1)
         if call.new and call.quiet:
-            source = self.habits_of(self._names(fact.attempt).source, fact.at)
+            source = self.habits_of(names.source, fact.at)
             source.nights = [*[night for night in source.nights if night != source.day], source.day]
         if clean:
-            self._peaks(call, traits)
+            self._peaks(call, names, traits)
 
-    def _peaks(self, call: Open, traits: Traits | None) -> None:
+    def _peaks(self, call: Open, names: Entities, traits: Traits | None) -> None:
         """How high today's counts are with a clean call."""
-        names, week_hour = self._names(call.attempt), self._week_hour(call.attempt, call.at)
+        week_hour = self._week_hour(call.attempt, call.at)
         self.habits_of(names.trunk, call.at).busy(week_hour, self._live.get(names.trunk, 0))
         if traits is None:
             return
@@ -267,7 +264,7 @@ class Behaviour:
         call = self._close(call_id)
         if call is None:
             return
-        names = self._names(call.attempt)
+        names = self.names(call.attempt)
         if not clean:
             call.clean = False
             self._spoil(names)
@@ -328,8 +325,7 @@ class Behaviour:
 
     # Tables.
 
-    def _count(self, call: Open, step: int) -> None:
-        names = self._names(call.attempt)
+    def _count(self, call: Open, names: Entities, step: int) -> None:
         keys = [names.trunk]
         if call.foreign:
             keys += [names.extension, f"{names.source}>{call.digits}"]
@@ -343,7 +339,7 @@ class Behaviour:
     def _close(self, call_id: str) -> Open | None:
         call = self.open.pop(call_id, None)
         if call is not None:
-            self._count(call, -1)
+            self._count(call, self.names(call.attempt), -1)
         return call
 
     def habits_of(self, name: str, at: Instant) -> Habits:
@@ -403,7 +399,12 @@ class Behaviour:
         self._live = {}
         self.open = msgspec.convert(state["open"], dict[str, Open])
         for call in self.open.values():
-            self._count(call, 1)
+            self._count(call, self.names(call.attempt), 1)
+
+
+@lru_cache(maxsize=MAX_ENTITIES)
+def _entities(source: str, tenant: str, extension: str, trunk: str) -> Entities:
+    return Entities(_caller(source, extension), f"source:{source}", f"tenant:{tenant}", f"trunk:{trunk}")
 
 
 def _caller(source: str, extension: str) -> str:

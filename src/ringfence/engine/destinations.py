@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from ringfence.model.attempt import Destination, DestinationClass
 from ringfence.model.settings import Source, Trunk
 from ringfence.model.time import Instant
-from ringfence.numbers import DialPlan, Number, PlanSettings, RiskTable, is_domestic
+from ringfence.numbers import DialPlan, Number, RiskTable, is_domestic
 from ringfence.rules.permits import region_of
 
 SPECIAL = frozenset({"premium", "short_premium", "shared_cost", "personal", "satellite", "iprs", "upt", "global"})
 """Kinds of number whose owner earns with a call, or that are dear wherever they are."""
+
+READINGS, REMEMBERED = 8192, 64
+"""What was dialled last is remembered, as far as it has so many characters: people call the same numbers again."""
 
 plan_of = cache(DialPlan)
 """The compiled dial plan of settings; there are as many as sources in a policy."""
@@ -40,15 +44,27 @@ def classify(number: Number, home: str) -> DestinationClass:
     return "domestic" if is_domestic(number, home) else "international"
 
 
+class Reading(NamedTuple):
+    """What a dialled string means, whatever the trunk and the time."""
+
+    number: Number
+    klass: DestinationClass
+    risk: int
+
+
 def destination_of(dialled: str, source: Source, trunk: Trunk, risks: RiskTable, now: Instant) -> Destination:
     """Read the dialled string as this source means it."""
-    settings: PlanSettings = source.plan
-    number = plan_of(settings).for_call(dialled)
-    klass = classify(number, settings.home)
-    priced = trunk.deck is not None and klass not in ("emergency", "unusable") and number.status != "short"
-    return Destination(
-        number=number,
-        klass=klass,
-        risk=risks.score(number, settings.home).score if klass != "emergency" else 0,
-        price=trunk.deck.rate(digits_of(number), now) if priced and trunk.deck is not None else None,
-    )
+    reading = (_read if len(dialled) <= REMEMBERED else _reading)(plan_of(source.plan), risks, dialled)
+    number, klass, risk = reading
+    deck = trunk.deck if klass not in ("emergency", "unusable") and number.status != "short" else None
+    price = deck.rate(digits_of(number), now) if deck is not None else None
+    return Destination(number=number, klass=klass, risk=risk, price=price)
+
+
+def _reading(plan: DialPlan, risks: RiskTable, dialled: str) -> Reading:
+    number, home = plan.for_call(dialled), plan.settings.home
+    klass = classify(number, home)
+    return Reading(number, klass, risks.score(number, home).score if klass != "emergency" else 0)
+
+
+_read = lru_cache(READINGS)(_reading)

@@ -211,6 +211,8 @@ class Engine:
                 self._wake(before)
             else:
                 self._agenda.put(attempt.id, None)
+        if not verdict.hits:
+            return ()
         return (*self._alerts(fact, now), *self._response.decided(fact, now))
 
     def _alerts(self, fact: Decided, now: Instant) -> tuple[Command, ...]:
