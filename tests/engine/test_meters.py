@@ -269,3 +269,12 @@ def test_what_comes_back_from_old_payments_counts_too_long_rather_than_too_short
     for hour in range(12, 40):
         now = hour * 3600 * SECOND
         assert kept.read(DAY, now) >= whole.read(DAY, now)
+
+
+def test_a_book_that_grows_keeps_what_it_had() -> None:
+    meters = Meters()
+    first, second = hold_of("a", [CALLS], 0), hold_of("b", [DAY, CALLS], 7)
+    meters.reserve(first, now=SECOND)
+    assert meters.reserve(second, now=SECOND).observed == (7, 2)
+    assert meters.reserve(Hold("c", "n", first.charges, 0), now=SECOND).observed == (3,)
+    assert [meters.read(key, SECOND) for key in (CALLS, DAY)] == [3, 7]

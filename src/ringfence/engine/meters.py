@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
+from ringfence.engine.book import Book
 from ringfence.engine.bucket import TokenBucket
-from ringfence.engine.plan import Counter, Gauge, Part, Plan
-from ringfence.engine.window import RollingWindow
+from ringfence.engine.plan import Part, Party, Plan, by_party, party_of
 from ringfence.model.meter import Charge, Hold, MeterKey, Reading
 from ringfence.model.time import Instant
 
@@ -55,11 +55,12 @@ class Held(msgspec.Struct, gc=False):
 class Caller:
     """An extension with meters of its own."""
 
-    __slots__ = ("busy_until", "keys", "name")
+    __slots__ = ("books", "buckets", "busy_until", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.keys: set[MeterKey] = set()
+        self.books: set[Party] = set()
+        self.buckets: set[MeterKey] = set()
         self.busy_until: Instant = 0
         """Till then its attempts count, which are never given back: it can't be idle before."""
 
@@ -68,20 +69,20 @@ class Meters:
     """Every meter of one node, and who holds what of them."""
 
     def __init__(self) -> None:
-        self._counters: dict[MeterKey, Counter] = {}
+        self._books: dict[Party, Book] = {}
         self._buckets: dict[MeterKey, TokenBucket] = {}
         self._plans: dict[int, Plan] = {}
         """By the identity of the charges, which a plan keeps alive."""
         self._shared: dict[tuple[Charge, ...], Part] = {}
-        """By the charges that aren't an extension's."""
+        """By their charges, parts that aren't an extension's."""
         self._holds: dict[str, Held] = {}
         self._callers: dict[str, Caller] = {}
         self._sweep: deque[Caller] = deque()
 
     def read(self, key: MeterKey, now: Instant) -> int:
         """What a meter shows; 0 for a token bucket."""
-        counter = self._counters.get(key)
-        return _read(counter, now) if counter is not None else 0
+        book = self._books.get(party_of(key))
+        return book.read(key, now) if book is not None else 0
 
     def held(self, hold_id: str) -> Held | None:
         """What an id holds."""
@@ -141,7 +142,7 @@ class Meters:
         if held is None:
             return
         self._refund(held, held.money - cost_micros, now)
-        self._free_slots(held, now)
+        self._free_slots(held)
 
     def _ask(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> Reading:
         observed: list[int] = []
@@ -162,7 +163,7 @@ class Meters:
         plan = self._plan(hold.charges)
         for part in plan.parts:
             part.take(spent, now)
-        paid = [(now, plan.amount)] if plan.amount else []
+        paid = [(now, plan.money)] if plan.money else []
         self._holds[hold.id] = Held(hold.charges, paid, hold.expires, spent)
 
     def _pay(self, held: Held, charges: tuple[Charge, ...], now: Instant) -> None:
@@ -180,63 +181,67 @@ class Meters:
         if held is None:
             return frozenset()
         self._refund(held, held.money, now)
-        self._free_slots(held, now)
+        self._free_slots(held)
         return held.spent.union(c.meter for c in held.charges if c.meter.quantity in ("attempts", "rate"))
 
     def _refund(self, held: Held, amount: int, now: Instant) -> None:
         """Give money back, what was reserved last first; a negative amount is owed and charged now."""
-        windows = self._plan(held.charges).money
+        parts = self._plan(held.charges).parts
         if amount < 0:
-            for window in windows:
-                window.add(-amount, now)
+            for part in parts:
+                part.owe(-amount, now)
             return
         for at, paid in reversed(held.paid):
             if not amount:
                 return
             back = min(amount, paid)
-            for window in windows:
-                window.refund(back, at)
+            for part in parts:
+                part.refund(back, at)
             amount -= back
 
-    def _free_slots(self, held: Held, now: Instant) -> None:
-        for gauge, amount, _ in self._plan(held.charges).gauges:
-            gauge.total -= amount
+    def _free_slots(self, held: Held) -> None:
+        for part in self._plan(held.charges).parts:
+            part.free()
 
     def _plan(self, charges: tuple[Charge, ...]) -> Plan:
         plan = self._plans.get(id(charges))
         if plan is None:
             if len(self._plans) >= PLANS:
                 del self._plans[next(iter(self._plans))]
-            own = next((n for n, charge in enumerate(charges) if charge.meter.scope == "caller"), len(charges))
-            parts = self._shared_part(charges[:own]), self._part(charges[own:])
-            plan = self._plans[id(charges)] = Plan.of(charges, parts)
+            plan = self._plans[id(charges)] = Plan.of(charges, tuple(map(self._part, by_party(charges))))
         return plan
 
-    def _shared_part(self, charges: tuple[Charge, ...]) -> Part:
+    def _part(self, charges: tuple[Charge, ...]) -> Part:
+        if charges[0].meter.scope == "caller":
+            return self._new_part(charges)
         part = self._shared.get(charges)
         if part is None:
             if len(self._shared) >= PLANS:
                 del self._shared[next(iter(self._shared))]
-            part = self._shared[charges] = self._part(charges)
+            part = self._shared[charges] = self._new_part(charges)
         return part
 
-    def _part(self, charges: tuple[Charge, ...]) -> Part:
-        keys = [charge.meter for charge in charges]
-        return Part(charges, [self._bucket(key) if key.quantity == "rate" else self._counter(key) for key in keys])
+    def _new_part(self, charges: tuple[Charge, ...]) -> Part:
+        for charge in charges:
+            if charge.meter.quantity == "rate":
+                self._bucket(charge.meter)
+        return Part(charges, self._book(charges[0].meter), self._buckets)
 
-    def _counter(self, key: MeterKey) -> Counter:
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = Gauge() if key.quantity == "calls" else RollingWindow(key.window_s)
-            self._counters[key] = counter
-            self._remember(key)
-        return counter
+    def _book(self, key: MeterKey) -> Book:
+        party = party_of(key)
+        book = self._books.get(party)
+        if book is None:
+            book = self._books[party] = Book()
+            if key.scope == "caller":
+                self._caller(key.name).books.add(party)
+        return book
 
     def _bucket(self, key: MeterKey) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket()
-            self._remember(key)
+            if key.scope == "caller":
+                self._caller(key.name).buckets.add(key)
         return bucket
 
     # Callers are named by what a PBX claims, so their number is bounded.
@@ -248,14 +253,12 @@ class Meters:
             return name
         return f"{source}/*"
 
-    def _remember(self, key: MeterKey) -> None:
-        if key.scope != "caller":
-            return
-        caller = self._callers.get(key.name)
+    def _caller(self, name: str) -> Caller:
+        caller = self._callers.get(name)
         if caller is None:
-            caller = self._callers[key.name] = Caller(key.name)
+            caller = self._callers[name] = Caller(name)
             self._sweep.append(caller)
-        caller.keys.add(key)
+        return caller
 
     def sweep(self, now: Instant) -> None:
         """Forget some callers whose meters are all empty."""
@@ -267,21 +270,20 @@ class Meters:
                 self._forget(caller)
 
     def _in_use(self, caller: Caller, now: Instant) -> bool:
-        counters = {key: counter for key in caller.keys if (counter := self._counters.get(key)) is not None}
-        for key, counter in counters.items():
-            if key.quantity == "attempts" and isinstance(counter, RollingWindow):
-                caller.busy_until = max(caller.busy_until, counter.until)
+        books = [self._books[party] for party in caller.books]
+        caller.busy_until = max((book.until() for book in books), default=0)
         return (
             caller.busy_until > now
-            or any(_read(counter, now) for counter in counters.values())
-            or any(self._buckets[key].tat > now for key in caller.keys if key in self._buckets)
+            or any(book.in_use(now) for book in books)
+            or any(self._buckets[key].tat > now for key in caller.buckets)
         )
 
     def _forget(self, caller: Caller) -> None:
         del self._callers[caller.name]
-        for key in caller.keys:
-            self._counters.pop(key, None)
-            self._buckets.pop(key, None)
+        for party in caller.books:
+            del self._books[party]
+        for key in caller.buckets:
+            del self._buckets[key]
         self._plans = {key: plan for key, plan in self._plans.items() if caller.name not in plan.callers}
 
     # Snapshots.
@@ -289,8 +291,8 @@ class Meters:
     def dump(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {
-            "gauges": [(key, c.total) for key, c in self._counters.items() if isinstance(c, Gauge)],
-            "windows": [(key, c.dump()) for key, c in self._counters.items() if isinstance(c, RollingWindow)],
+            "gauges": [row for book in self._books.values() for row in book.gauges()],
+            "windows": [row for book in self._books.values() for row in book.dump()],
             "buckets": [(key, bucket.tat) for key, bucket in self._buckets.items()],
             "holds": list(self._holds.items()),
         }
@@ -298,20 +300,12 @@ class Meters:
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `dump` gave."""
         for key, total in msgspec.convert(state["gauges"], list[tuple[MeterKey, int]]):
-            gauge = self._counter(key)
-            if isinstance(gauge, Gauge):
-                gauge.total = total
+            self._book(key).set(key, total)
         for key, buckets in msgspec.convert(state["windows"], list[tuple[MeterKey, list[int]]]):
-            window = self._counter(key)
-            if isinstance(window, RollingWindow):
-                window.load(buckets)
+            self._book(key).load(key, buckets)
         for key, tat in msgspec.convert(state["buckets"], list[tuple[MeterKey, int]]):
             self._bucket(key).tat = tat
         self._holds = dict(msgspec.convert(state["holds"], list[tuple[str, Held]]))
 
     def __iter__(self) -> Iterator[MeterKey]:
-        return iter(self._counters)
-
-
-def _read(counter: Counter, now: Instant) -> int:
-    return counter.total if isinstance(counter, Gauge) else counter.read(now)
+        return (key for book in self._books.values() for key in book.keys)
