@@ -83,7 +83,8 @@ def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     key = key_of_request(request, request.first("via") or b"", origin.host)
     server = edge.servers.get(key)
     if request.method == "ACK":
-        if server is None or not _confirmed(edge, server, now):
+        challenged = origin.guest and request.to_tag == edge.tokens.tag(key)
+        if not challenged and (server is None or not _confirmed(edge, server, now)):
             _acknowledged(edge, request, origin, now)
     elif server is not None:
         if server.step("request", now) == "repeat" and server.last:
