@@ -73,3 +73,9 @@ def test_one_character_changed_is_none_of_ours(at: int, put: str) -> None:
         changed = made[:spot] + put + made[spot + 1 :]
         if changed.lower() != made.lower():
             assert read(changed) is None
+
+
+def test_a_tag_for_what_is_no_utf_8() -> None:
+    """A transaction's key holds a branch as it was spelled; overload answers by it too (found by the fuzz run)."""
+    tokens = Tokens(b"s" * 32, "n1")
+    assert tokens.tag("INVITE z9hG4bK\udc9a") != tokens.tag("INVITE z9hG4bK\udc9b")

@@ -7,6 +7,9 @@ A `House` is driven by operations, each a plain tuple, so that a list of them is
     ("commit",)                            verdicts that were held back are given
     ("hold",)                              from now on they are held back
     ("cut", number) ("late", flag) ("waited", microseconds) ("reload",) ("restart",)
+    ("over", "tcp")                        first of all: the parties speak over connections
+    ("lose", host)                         the connections of an address break
+    ("down", host, flag)                   nobody can be connected to there, or can be again
 
 After each one the invariants of `looked_at` hold, and after `drained` nothing is left.
 """
@@ -16,19 +19,23 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import msgspec
 
 from fuzzing.finding import Broken
 from fuzzing.parsing import alone, read
 from ringfence.edge.core import EdgeCore
-from ringfence.edge.effects import Ask, Note, Send
+from ringfence.edge.effects import Ask, HangUp, Note, Send
 from ringfence.edge.tokens import is_inbound
 from ringfence.engine.engine import Engine
 from ringfence.model import SECOND, Answered, Command, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
 from ringfence.model.settings import Policy
 from ringfence.policy import Loader
 from ringfence.sip.errors import SipParseError
+from ringfence.sip.hop import Transport
 
 Operation = tuple[object, ...]
 
@@ -122,8 +129,14 @@ class House:
         """By Call-ID: (user part, trunk) of every verdict that lets an attempt through."""
         self._from_carrier = b""
         self._input = b""
+        self._numbers = count(1)
+        self.down: set[str] = set()
+        """Where nobody can be connected to."""
+        self._undelivered: list[str] = []
 
     def _start(self) -> None:
+        self.flows: dict[tuple[str, str, int], int] = {}
+        """Open connections by (listener, host, port) of the far end."""
         self.engine, self.edge = Engine(self.policy, "n1"), EdgeCore(self.policy, "n1", b"s" * 32)
         self.edge.tick(self.now)
 
@@ -142,7 +155,33 @@ class House:
         self._input = data
         if PARTIES.get((listener, host), "pbx") != "pbx":
             self._from_carrier += b"\n" + data
-        self.edge.receive(data, host, port, listener, self.now)
+        if self.policy.listens[listener].transport == "udp":
+            self.edge.receive(data, host, port, listener, self.now)
+            return
+        place = listener, host, port
+        if place not in self.flows and self.edge.admits(listener, host, self.now):
+            self._open(place, dialled=False)
+        if place in self.flows:
+            self.edge.take(self.flows[place], data, self.now)
+
+    def _open(self, place: tuple[str, str, int], *, dialled: bool) -> None:
+        flow = next(self._numbers)
+        if self.edge.opened(flow, *place, dialled=dialled):
+            self.flows[place] = flow
+
+    def _over(self, transport: Transport) -> None:
+        replace = msgspec.structs.replace
+        listens = {name: replace(listen, transport=transport) for name, listen in self.policy.listens.items()}
+        self.policy = replace(self.policy, listens=listens)
+        self._start()
+
+    def _lose(self, host: str) -> None:
+        for place in [place for place in self.flows if place[1] == host]:
+            self.edge.closed(self.flows.pop(place), self.now)
+            self._settle()
+
+    def _down(self, host: str, flag: bool) -> None:
+        (self.down.add if flag else self.down.discard)(host)
 
     def _wait(self, microseconds: int) -> None:
         end = self.now + microseconds
@@ -201,14 +240,33 @@ class House:
                 if isinstance(effect, Send):
                     self.sent.append(effect)
                     self._look_at(effect)
+                    self._carry(effect)
+                elif isinstance(effect, HangUp):
+                    self.flows = {place: flow for place, flow in self.flows.items() if flow != effect.flow}
+                    self.edge.closed(effect.flow, self.now)
                 elif isinstance(effect, Ask):
                     self._ask(effect)
                 elif isinstance(effect, Note):
                     self._note(effect.fact)
+            keys, self._undelivered = self._undelivered, []
+            for key in keys:
+                self.edge.unsent(key, self.now)
         if CAUGHT.errors:
             raise CAUGHT.errors[0]
         if self.edge.status().get("error"):
             raise Broken("the edge counted an error without a word")
+
+    def _carry(self, send: Send) -> None:
+        """A message over a connection: the one it names, or one to its address, if that can be had."""
+        hop = send.hop
+        if hop.flow and hop.flow not in self.flows.values():
+            raise Broken("a message is sent over a connection that is gone", send)
+        if not hop.reliable or hop.flow or hop[:3] in self.flows:
+            return
+        if hop.host in self.down:
+            self._undelivered.append(send.key)
+        else:
+            self._open(hop[:3], dialled=True)
 
     def _ask(self, ask: Ask) -> None:
         judgement = self.engine.judge(ask.attempt, now=self.now)
@@ -299,6 +357,7 @@ class House:
         self.do(("commit",))
         self.do(("late", False))
         self.do(("waited", 0))
+        self.down.clear()
         self.do(("wait", 600 * SECOND))
         for dialog in list(self.edge._edge.dialogs.values()):
             live = self.engine.calls.get(dialog.id)
@@ -346,7 +405,7 @@ class House:
 
 TABLES = (
     "servers", "clients", "calls", "merges", "dialogs", "by_attempt", "retries", "orphans", "orphan_ids", "early",
-    "inbound",
+    "inbound", "riders",
 )  # fmt: skip
 
 

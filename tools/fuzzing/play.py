@@ -92,6 +92,8 @@ class Episode:
 
     def play(self) -> None:
         """All of it."""
+        if self.random.random() < 0.4:
+            self.do(("over", "tcp"))
         for _ in range(self.random.choice((5, 15, 40, 80))):
             self.random.choice(EVENTS)(self)
             self._hear()
@@ -231,6 +233,11 @@ class Episode:
         """From a millisecond to minutes."""
         self.do(("wait", self.random.choice(DELAYS)))
 
+    def breaks(self) -> None:
+        """Connections break, an address can't be connected to for a while; over UDP nothing happens."""
+        host = self.random.choice(("127.0.1.1", "127.0.2.1", "127.0.2.2"))
+        self.do(self.random.choice((("lose", host), ("down", host, True), ("down", host, False))))
+
     def rare(self) -> None:
         """What an operator, a crash or a slow disk does."""
         operations = (
@@ -244,7 +251,7 @@ EVENTS = (
     Episode.dials, Episode.dials, Episode.carrier_calls, *[Episode.answers_invite] * 4, Episode.forks,
     *[Episode.acknowledges] * 2, Episode.cancels, Episode.asks_again, *[Episode.speaks_inside] * 2,
     *[Episode.answers_request] * 2, Episode.repeats, Episode.tortures, Episode.stranger_speaks, Episode.time_passes,
-    Episode.rare,
+    Episode.breaks, Episode.rare,
 )  # fmt: skip
 STRANGERS = (
     ("inside", "127.0.3.1"), ("outside", "127.0.3.1"), ("outside", "127.0.1.1"), ("inside", "127.0.2.1"),

@@ -105,4 +105,4 @@ class Tokens:
         return "rf" + self._mac("t", seed)
 
     def _mac(self, kind: str, body: str) -> str:
-        return blake2b((kind + body).encode(), key=self._key, digest_size=8).hexdigest()
+        return blake2b((kind + body).encode("utf-8", "surrogateescape"), key=self._key, digest_size=8).hexdigest()
