@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ringfence.testing.guard import CARRIER, PBX, Guard
+from ringfence.testing.guard import CARRIER, PBX, RATES, Guard
 from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok, call, leg
 from ringfence.testing.process import polls
 from ringfence.testing.wire import Sip
@@ -16,8 +16,9 @@ from ringfence.testing.wire import Sip
 NUMBER, CALLER = "+12125550143", "+12125550100"
 OWNED = "+12125550123"
 """A number of the PBX, for inbound calls."""
-INCREMENT = 600
-"""What the first six seconds to a US number cost by the guard's rates, micro-units."""
+INCREMENT = 360_000
+"""What a call to a US number costs here, micro-units: an hour, however slow the machine is."""
+BY_THE_HOUR = RATES.replace("0.006,6,6", "0.006,3600,60")
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def site(
         contextlib.ExitStack() as end,
     ):
         guard = Guard(directory, pbx.address, carrier.address, *(peer.address for peer in more), **policy)
+        (directory / "rates.csv").write_text(BY_THE_HOUR)
         end.push(guard.__exit__)
         if start:
             guard.start()

@@ -1,7 +1,6 @@
 """`kill -9` at any moment: no call is let through twice or forgotten, and the ledger verifies (F5).
 
-Beside the call that meets the crash another one is up all the time, and a third one was over before. Their price is for
-the whole hour, so that spend doesn't depend on how fast the machine is.
+Beside the call that meets the crash another one is up all the time, and a third one was over before.
 """
 
 import signal
@@ -10,19 +9,17 @@ from pathlib import Path
 
 import pytest
 from moments import FATAL
-from rig import Meters, Site
+from rig import BY_THE_HOUR, INCREMENT, Meters, Site
 
-from ringfence.testing.guard import CARRIER, PBX, RATES, Guard
+from ringfence.testing.guard import CARRIER, PBX, Guard
 from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok
 from ringfence.testing.process import polls
 
 pytestmark = pytest.mark.e2e
 
-HOUR = 360_000
-"""Price of a call, micro-units."""
-BEFORE = Meters(1, 2, 2 * HOUR)
+BEFORE = Meters(1, 2, 2 * INCREMENT)
 """With the call that is up and the one that is over."""
-WITH = Meters(2, 3, 3 * HOUR)
+WITH = Meters(2, 3, 3 * INCREMENT)
 """With the call that met the crash."""
 
 
@@ -51,7 +48,7 @@ class Crash(Site):
     def over(self, attempts: int) -> None:
         """Hang up the call that was up all the time: nothing is held, and the ledger is intact."""
         self.hang_up(self.up, self.carrier)
-        assert self.settled(Meters(0, attempts, attempts * HOUR)) == Meters(0, attempts, attempts * HOUR)
+        assert self.settled(Meters(0, attempts, attempts * INCREMENT)) == Meters(0, attempts, attempts * INCREMENT)
         self.guard.process.end()
         done = self.guard.cli("ledger", "verify", "--ledger", "state/ledger.db")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -72,7 +69,7 @@ def stage(tmp_path, request):
     """The moment is the test's parameter."""
     with Peer(PBX, name="pbx") as pbx, Peer(CARRIER, name="carrier") as carrier:
         guard = Guard(tmp_path, pbx.address, carrier.address)
-        (tmp_path / "rates.csv").write_text(RATES.replace("0.006,6,6", "0.006,3600,60"))
+        (tmp_path / "rates.csv").write_text(BY_THE_HOUR)
         guard.start(program=(sys.executable, Path(__file__).with_name("moments.py"), request.param))
         with guard:
             running = Crash(pbx, carrier, guard)
@@ -124,7 +121,7 @@ def test_after_the_commit_the_caller_gives_up(stage):
     stage.guard.start()
     made.cancel()
     stage.pbx.expect(200, method="CANCEL")
-    assert stage.settled(Meters(1, 3, 2 * HOUR)) == Meters(1, 3, 2 * HOUR)
+    assert stage.settled(Meters(1, 3, 2 * INCREMENT)) == Meters(1, 3, 2 * INCREMENT)
 
 
 @at("committed")
@@ -133,7 +130,7 @@ def test_after_the_commit_it_can_be_cut(stage):
     stage.dies()
     stage.guard.start()
     stage.cut(stage.fatal()["id"])
-    assert stage.settled(Meters(1, 3, 2 * HOUR)) == Meters(1, 3, 2 * HOUR)
+    assert stage.settled(Meters(1, 3, 2 * INCREMENT)) == Meters(1, 3, 2 * INCREMENT)
 
 
 def forwarded(stage) -> tuple[Call, Leg]:
