@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import relay, sending
+from ringfence.edge import probing, relay, sending
 from ringfence.edge.calls import close, finish, leave
 from ringfence.edge.ending import acknowledge, end
 from ringfence.edge.records import Call, Client, Retry
@@ -141,6 +141,7 @@ def _confirm(edge: Edge, client: Client, dialog: Dialog, late: bool, now: int) -
     if prototype is not None and prototype.inbound:
         prototype.digits = ""  # The first answer takes the inbound leg over.
     edge.keep(dialog)
+    probing.begin(edge, now)
     record = msgspec.msgpack.encode(dialog) if not dialog.inbound else b""
     edge.note(Answered(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record, late=late))
 

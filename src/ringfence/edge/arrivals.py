@@ -16,6 +16,7 @@ from ringfence.edge import (
     inside,
     invites,
     late,
+    probing,
     registers,
     registrar,
     relay,
@@ -69,6 +70,8 @@ def _pass(edge: Edge, client: Client, response: Response, now: int) -> None:
         inside.answered(edge, client, response, now)
     elif purpose == "register":
         registers.answered(edge, client, response, now)
+    elif purpose == "asking":
+        probing.answered(edge, client, response, now)
     elif purpose == "passing":
         relay.pass_back(edge, client, response, now)
     elif purpose == "ours" and response.status >= 200 and client.dialog is not None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringfence.edge import accounts, arrivals, flows, invites, late, passwords, registrar, relay, sending
+from ringfence.edge import accounts, arrivals, flows, invites, late, passwords, probing, registrar, relay, sending
 from ringfence.edge.bindings import Binding
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
@@ -26,7 +26,7 @@ from ringfence.edge.ending import end
 from ringfence.edge.flows import Expected
 from ringfence.edge.guests import stranger
 from ringfence.edge.peers import plain_host
-from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server
+from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.state import MAX_ORIGINS, Edge
 from ringfence.edge.strangers import kind_of
@@ -288,6 +288,8 @@ class EdgeCore:
             edge.give_up(owner, now)
         elif isinstance(owner, Orphan):
             late.gave_up(edge, owner, now)
+        elif isinstance(owner, Round):
+            probing.due(edge, owner, now)
 
     def _server_due(self, server: Server, now: int) -> None:
         edge = self._edge

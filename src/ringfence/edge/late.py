@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import relay, sending
+from ringfence.edge import probing, relay, sending
 from ringfence.edge.calls import enter
 from ringfence.edge.ending import acknowledge, end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
@@ -58,6 +58,8 @@ def restore(edge: Edge, facts: list[Fact], now: int) -> None:
         edge.digest.recall(dialog.caller)
         if dialog.cause:
             end(edge, dialog, dialog.cause, now, caller_too=False)
+    if edge.dialogs:
+        probing.begin(edge, now, probing.AFTER_START)
 
 
 def _adopt(edge: Edge, fact: Decided, now: int) -> None:

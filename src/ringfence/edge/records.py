@@ -95,8 +95,8 @@ class Client(Transaction):
         super().__init__(key, "ict.calling" if method == "INVITE" else "nict.trying", now, hop, limit)
         self.method = method
         self.purpose = "begin"
-        """begin: an INVITE that begins a call; inside: in a dialog; register; ours: a BYE of ours; quiet: a CANCEL of
-        ours."""
+        """begin: an INVITE that begins a call; inside: in a dialog; register; ours: a BYE of ours; asking: whether
+        a call is still up; quiet: a CANCEL of ours."""
         self.side = "c"
         """Inside a dialog: `c` if the caller sent it, else `s`."""
         self.server: Server | None = None
@@ -181,6 +181,18 @@ class Orphan(msgspec.Struct, gc=False):
     def key(self) -> tuple[str, str]:
         """(Call-ID, From tag)."""
         return self.prototype.call_id, self.prototype.caller.tag
+
+
+class Round:
+    """Asking about the calls that are up."""
+
+    __slots__ = ("armed", "began", "left", "wake")
+
+    def __init__(self) -> None:
+        self.left: list[tuple[str, str, str]] = []
+        """Keys of the dialogs still to be asked about."""
+        self.began = 0
+        self.wake = self.armed = 0
 
 
 class Registering(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from ringfence.edge.digest import Digest
 from ringfence.edge.effects import Effect, Message, Note, Send, Told
 from ringfence.edge.peers import Party, Peers
-from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Server, Target
+from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
@@ -75,6 +75,8 @@ class Edge:
         self.orphans: dict[str, Orphan] = {}
         self.orphan_ids: dict[tuple[str, str], str] = {}
         """(Call-ID, From tag) of orphans to their attempt."""
+        self.rounds = {"": Round()}
+        """The one round of asking which calls are up, where the agenda finds it."""
         self.over: dict[tuple[str, str], None] = {}
         """Legs that came to their end lately, by attempt and To tag."""
         self.early: dict[str, int] = {}

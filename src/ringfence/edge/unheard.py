@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ringfence.edge import probing
 from ringfence.edge.late import SKIP
 from ringfence.edge.records import Origin, Orphan
 from ringfence.edge.rewrite import shown_from
@@ -81,5 +82,6 @@ def _answered(edge: Edge, orphan: Orphan, callee: Leg, now: int) -> None:
     dialog.trunk, dialog.skip = prototype.trunk, SKIP
     edge.adopt_orphan(prototype.id)
     edge.keep(dialog)
+    probing.begin(edge, now)
     record = msgspec.msgpack.encode(dialog)
     edge.note(Answered(at=now, id=dialog.id, leg=callee.tag, dialog=record))

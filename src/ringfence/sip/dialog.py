@@ -143,6 +143,18 @@ def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequen
         number = dialog.invite_cseq
     else:
         number = across.cseq = max(across.cseq, 0) + 1 + dialog.skip
+    return _request(dialog, leg, method, number, via, extra)
+
+
+def question(dialog: Dialog, leg: Leg, via: bytes) -> Request:
+    """OPTIONS to one leg with a CSeq number of the other that is used up: to who has the dialog it changes nothing."""
+    return _request(dialog, leg, "OPTIONS", max(dialog.other(leg).cseq, 0), via, ())
+
+
+def _request(
+    dialog: Dialog, leg: Leg, method: str, number: int, via: bytes, extra: Sequence[tuple[str, bytes]]
+) -> Request:
+    across = dialog.other(leg)
     uri, routes = aim(leg)
     headers = [("Via", via)]
     headers += [("Route", route) for route in routes]

@@ -156,7 +156,7 @@ def caller(
     lines = directory / f"{name}.csv"
     lines.write_text("SEQUENTIAL\n" + "".join(";".join(fields) + ";\n" for fields in numbers))
     period_ms = 1000 if rate >= 1 else round(1000 / rate)
-    options = ["-m", str(calls), "-r", f"{max(1, round(rate))}", "-rp", str(period_ms), "-l", str(max(calls, 1))]
+    options = ["-aa", "-m", str(calls), "-r", f"{max(1, round(rate))}", "-rp", str(period_ms), "-l", str(max(calls, 1))]
     options += ["-d", str(talk_ms), "-timeout", str(timeout_s), "-inf", str(lines), *arguments, host_port(target)]
     return Sipp(xml, directory, name, *options, host=host, pin=pin)
 
