@@ -123,10 +123,15 @@ def test_many_calls_are_asked_about_bit_by_bit(table: Table, monkeypatch: pytest
 
 
 def test_without_calls_nobody_is_woken(table: Table) -> None:
+    table.edge.tick(table.now)
     dialog, _ = table.connect()
     table.hang_up(dialog)
-    table.run(EVERY_S + 60)
+    table.run(61)
     assert (len(table.edge._edge.agenda), table.edge.due()) == (0, None)
+    dialog, _ = table.connect()
+    table.run(EVERY_S + 0.1)
+    assert asked(table, table.pbx)
+    table.hang_up(dialog)
 
 
 def test_a_call_that_is_hung_up_meanwhile_is_told_once(table: Table) -> None:

@@ -365,7 +365,7 @@ class House:
                 self.edge.cut(dialog.id, "", "operator", self.now)
         if self.edge._edge.dialogs:
             self.do(("wait", 86_400 * SECOND))  # What bounds an inbound call.
-        self.do(("wait", 60 * SECOND))
+        self.do(("wait", 61 * SECOND))
         edge = self.edge._edge
         left = [name for name in TABLES if getattr(edge, name)]
         if left or len(edge.agenda):

@@ -324,6 +324,8 @@ class Edge:
         """Forget a dialog."""
         if self.dialogs.pop(dialog.key, None) is None:
             return
+        if not self.dialogs:
+            self.rounds[""].wake = 0
         keys = self.by_attempt[dialog.id]
         keys.remove(dialog.key)
         if not keys:
