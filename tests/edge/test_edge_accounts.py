@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from ringfence.edge import throttle
 from ringfence.edge.secrets import Owner, Secrets, hashes_of
 from ringfence.model import AuthFailed, Decided, Registered, Strangers
 from ringfence.policy import Loader
-from ringfence.sip.digest import ALGORITHMS
+from ringfence.sip.digest import ALGORITHMS, Credentials, find_credentials
+from ringfence.sip.errors import SipParseError
 from ringfence.testing import wire
 from ringfence.testing.login import Login, params
 from ringfence.testing.peer import Call, alone, answer_ok, call, leg
@@ -646,6 +648,13 @@ def test_a_guessed_password_is_told_with_the_call_that_uses_it(table: Table, pho
 # --- spoilt credentials ---------------------------------------------------------------------------------------------
 
 
+def read(value: str) -> Credentials | None:
+    """What they say: an escape within quotes, a name in capitals or a parameter more changes nothing of it."""
+    with suppress(SipParseError):
+        return find_credentials([value.encode()], REALM)
+    return None
+
+
 @given(st.data())
 def test_spoilt_credentials_let_nobody_in(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     table = made(tmp_path_factory.mktemp("fuzz"))
@@ -658,6 +667,6 @@ def test_spoilt_credentials_let_nobody_in(tmp_path_factory: pytest.TempPathFacto
     spoilt = value[:at] + put + value[at + width :]
     call.again((name, spoilt))
     offered = table.carrier.heard()
-    if params(spoilt) != params(value):
+    if read(spoilt) != read(value):
         assert offered == []
     assert table.edge.status().get("error", 0) == 0
