@@ -104,7 +104,7 @@ def test_on_a_terminal_it_is_asked_twice_unseen(run: Run, monkeypatch: pytest.Mo
 
 def test_an_unknown_account_is_refused_with_those_there_are(run: Run) -> None:
     ran = run("secret", "add", "1003", "--generate")
-    assert (ran.code, ran.err) == (2, "no source has the account 1003; there is 1001, 1002, old-pbx\n")
+    assert (ran.code, ran.err) == (2, "no source or trunk has the account 1003; there is 1001, 1002, old-pbx\n")
 
 
 def test_the_list_says_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,11 +116,11 @@ def test_the_list_says_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) 
     ran = run("secret", "list")
     assert ran.code == 1
     assert ran.rows == [
-        ["account", "source", "secret", "state"],
-        ["1001", "phones", "SHA-256", "ok"],
-        ["1002", "phones", "SHA-256", "guessed at once: it is refused, set another one"],
+        ["account", "of", "secret", "state"],
+        ["1001", "source phones", "SHA-256", "ok"],
+        ["1002", "source phones", "SHA-256", "guessed at once: it is refused, set another one"],
         ["gone", "MD5", "not in the policy (realm phones.example.net): remove it"],
-        ["old-pbx", "old", "SHA-256", "none for MD5: set it anew"],
+        ["old-pbx", "source old", "SHA-256", "none for MD5: set it anew"],
     ]
     assert "4711" not in ran.out + ran.err
     run("secret", "remove", "gone")
@@ -143,7 +143,7 @@ def test_a_removed_one_is_gone(run: Run) -> None:
     ran = run("secret", "remove", "1001")
     assert (ran.code, ran.err) == (
         2,
-        "there is no secret of 1001 in realm phones.example.net; `ringfence secret list`\n",
+        "there is no secret of 1001; `ringfence secret list` shows those there are\n",
     )
 
 

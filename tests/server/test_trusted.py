@@ -57,7 +57,7 @@ def test_guessable_passwords_are_refused_at_load(tmp_path: Path, caplog: pytest.
     keep(tmp_path, n1001=GOOD, n1002="1002")
     found = trusted(policy(tmp_path), Secrets())
     assert sorted(owner.user for owner in found) == ["1001"]
-    assert "the password of 1002 is one that is tried first: the account is refused" in caplog.text
+    assert "the password of 1002 is tried first by anybody: the account is refused" in caplog.text
 
 
 def test_what_was_looked_at_before_is_not_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

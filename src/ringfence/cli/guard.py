@@ -9,6 +9,7 @@ from cyclopts import App, Group
 
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
 from ringfence.cli.tables import WINDOWS, console, duration, instant, money, show
+from ringfence.rules.words import plain
 from ringfence.server.control import ask
 
 
@@ -45,6 +46,8 @@ def _show_status(found: dict[str, Any], state: str) -> None:
         console().print(told, style="red", markup=False)
     for name, value in found["edge"].items():
         print(f"{name}: {value}")
+    for row in found["enrolments"]:
+        print(_enrolment(row))
     rows = [_meter_row(row) for row in found["meters"]]
     if rows:
         print()
@@ -66,6 +69,14 @@ def _troubles(found: dict[str, Any]) -> list[str]:
         f"{row['party']} at {row['address']} (listen.{row['listen']}): {row['error']}"
         for row in found["streams"]["troubles"]
     ]
+
+
+def _enrolment(row: dict[str, Any]) -> str:
+    why = f" ({plain(row['why'])})" if row["why"] else ""
+    others = f"; somebody else is too: {plain(', '.join(row['foreign']))}" if row["foreign"] else ""
+    left = f", {duration(row['expires_s'])} left" if row["expires_s"] else ""
+    then = f", next in {duration(row['next_s'])}"
+    return f"trunk {row['trunk']} as {row['user']}: {row['state']}{why}{left}{then}{others}"
 
 
 def _meter_row(row: dict[str, Any]) -> tuple[object, ...]:

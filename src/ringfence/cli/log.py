@@ -33,6 +33,7 @@ Kind = Literal[
     "registered",
     "bound",
     "unbound",
+    "enrolled",
     "policy-changed",
     "strangers",
     "opened",

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from cyclopts import App, Group
 
-from ringfence.cli.options import CONTROL, Control, Flag, Json
+from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
 from ringfence.cli.tables import counted, note, show
 from ringfence.cli.tell import tell
 from ringfence.edge.secrets import SHORTEST, Hashes, Owner, SecretsError, guessed, hashes_of, weakness
-from ringfence.model.settings import Digest, Policy
+from ringfence.edge.wanted import Wanted, wanted
+from ringfence.model.settings import Policy
 from ringfence.policy import load
 from ringfence.policy.kinds import listing
 from ringfence.server import secret_file
@@ -29,49 +30,48 @@ _ALPHABET = "".join(c for c in string.ascii_letters + string.digits if c not in 
 """What people copy right."""
 
 
-class Account(NamedTuple):
-    """An account of the policy."""
-
-    owner: Owner
-    source: str
-    algorithms: tuple[Algorithm, ...]
-
-
-def add(account: str, /, *, policy: Path = POLICY, generate: Flag = False, control: Control = CONTROL) -> int:
+def add(
+    account: str, /, *, policy: Path = POLICY, realm: Text = "", generate: Flag = False, control: Control = CONTROL
+) -> int:
     """Set the password of an account: asks for it without showing it, and keeps its hash alone.
 
-    A password needs 16 characters of three kinds, and must not be a common one or have the account's name in it. It is
-    the account's password from the next REGISTER or call on; what is registered by another one is dropped. Without a
-    terminal the password is one line of standard input.
+    A password needs 16 characters of three kinds, and must not be a common one or have the account's name in it; only a
+    remark is made about one that a carrier gave. It is the account's password from the next REGISTER or call on; what
+    is registered by another one is dropped. Without a terminal the password is one line of standard input.
 
     Parameters
     ----------
     account
-        One of `accounts` of a source in the policy.
+        One of `accounts` of a source in the policy, or the `user` of a trunk's `register`.
     policy
         The main policy file.
+    realm
+        Which one, where the name is an account here and a user at a carrier.
     generate
         Make a strong password and print it, once.
     control
         Control socket of the guard, which is told.
     """
-    digest, found = _account(load(str(policy)), account)
+    loaded = load(str(policy))
+    one, path = _one(loaded, account, realm), loaded.digest.secrets
     password = generated() if generate else _asked(account)
     why = weakness(password, account)
-    if why:
+    if why and not one.given:
         raise SecretsError(f"the password of {account} isn't taken: it {why}; --generate makes a strong one")
-    with secret_file.changing(Path(digest.secrets)) as held:
-        known = bool(held[0].of(*found.owner))
-        held[0] = held[0].having(found.owner, hashes_of(found.owner, password, found.algorithms))
+    if why:
+        note(f"the carrier's password {why}: ask the carrier for another")
+    with secret_file.changing(Path(path)) as held:
+        known = bool(held[0].of(*one.owner))
+        held[0] = held[0].having(one.owner, hashes_of(one.owner, password, one.algorithms))
     if generate:
         print(password)
     done = "replaced" if known else "added"
-    note(f"secret of {account} {done}: realm {digest.realm}, {' and '.join(found.algorithms)}, in {digest.secrets}")
+    note(f"secret of {account} {done}: realm {one.owner.realm}, {' and '.join(one.algorithms)}, in {path}")
     tell(control)
     return 0
 
 
-def remove(account: str, /, *, policy: Path = POLICY, control: Control = CONTROL) -> int:
+def remove(account: str, /, *, policy: Path = POLICY, realm: Text = "", control: Control = CONTROL) -> int:
     """Take the password of an account away: it can neither register nor call any more.
 
     Parameters
@@ -80,16 +80,20 @@ def remove(account: str, /, *, policy: Path = POLICY, control: Control = CONTROL
         An account, also one that the policy no longer has.
     policy
         The main policy file.
+    realm
+        Which one, where several realms have the name.
     control
         Control socket of the guard, which is told.
     """
-    digest = _digest(load(str(policy)))
-    owner = Owner(account, digest.realm)
-    with secret_file.changing(Path(digest.secrets)) as held:
-        if not held[0].of(*owner):
-            raise SecretsError(f"there is no secret of {account} in realm {digest.realm}; `ringfence secret list`")
-        held[0] = held[0].having(owner, {})
-    note(f"secret of {account} removed from {digest.secrets}")
+    path = load(str(policy)).digest.secrets
+    with secret_file.changing(Path(path)) as held:
+        owners = [owner for owner in held[0] if owner.user == account and realm in ("", owner.realm)]
+        if not owners:
+            raise SecretsError(f"there is no secret of {account}; `ringfence secret list` shows those there are")
+        if len(owners) > 1:
+            raise SecretsError(f"{account} is in {listing(owner.realm for owner in owners)}: say which, --realm")
+        held[0] = held[0].having(owners[0], {})
+    note(f"secret of {account} removed from {path}")
     tell(control)
     return 0
 
@@ -109,16 +113,15 @@ def show_all(*, policy: Path = POLICY, as_json: Json = False) -> int:
         Write JSON instead of text.
     """
     loaded = load(str(policy))
-    digest = _digest(loaded)
-    secrets = secret_file.load(Path(digest.secrets))
-    accounts = {account.owner: account for account in _accounts(loaded, digest)}
+    secrets = secret_file.load(Path(loaded.digest.secrets))
+    accounts = {one.owner: one for one in wanted(loaded)}
     owners = sorted({*secrets, *accounts})
     rows = [_row(owner, secrets.of(*owner), accounts.get(owner)) for owner in owners]
     if as_json:
         print(json.dumps([row._asdict() for row in rows], indent=1))
     else:
-        cells = [[row.account, row.source, ", ".join(row.algorithms), row.wrong or "ok"] for row in rows]
-        show(("account", "source", "secret", "state"), cells, sentences=("state",))
+        cells = [[row.account, row.party, ", ".join(row.algorithms), row.wrong or "ok"] for row in rows]
+        show(("account", "of", "secret", "state"), cells, sentences=("state",))
     wrong = sum(bool(row.wrong) for row in rows)
     if wrong:
         note(f"{counted(wrong, 'account')} can't be used as the policy says; `ringfence secret add ACCOUNT`")
@@ -128,23 +131,25 @@ def show_all(*, policy: Path = POLICY, as_json: Json = False) -> int:
 class _Row(NamedTuple):
     account: str
     realm: str
-    source: str
+    party: str
     algorithms: list[Algorithm]
     wrong: str
 
 
-def _row(owner: Owner, hashes: Hashes, account: Account | None) -> _Row:
-    source = account.source if account is not None else ""
-    return _Row(owner.user, owner.realm, source, list(hashes), _wrong(owner, hashes, account))
+def _row(owner: Owner, hashes: Hashes, account: Wanted | None) -> _Row:
+    party = account.party if account is not None else ""
+    return _Row(owner.user, owner.realm, party, list(hashes), _wrong(owner, hashes, account))
 
 
-def _wrong(owner: Owner, hashes: Hashes, account: Account | None) -> str:
+def _wrong(owner: Owner, hashes: Hashes, account: Wanted | None) -> str:
     if account is None:
         return f"not in the policy (realm {owner.realm}): remove it"
     if not hashes:
         return "no secret: nobody can use it"
     if guessed(owner, hashes, pins=True):
-        return "guessed at once: it is refused, set another one"
+        return (
+            "guessed at once: ask the carrier" if account.given else "guessed at once: it is refused, set another one"
+        )
     missing = [algorithm for algorithm in account.algorithms if algorithm not in hashes]
     if missing:
         return f"none for {' and '.join(missing)}: set it anew"
@@ -169,28 +174,15 @@ def _asked(account: str) -> str:
     return first
 
 
-def _digest(policy: Policy) -> Digest:
-    if policy.digest is None:
-        raise SecretsError('the policy has no [digest]: write it, with realm = "phones.example.net"')
-    return policy.digest
-
-
-def _accounts(policy: Policy, digest: Digest) -> list[Account]:
-    return [
-        Account(Owner(name, digest.realm), source.name, source.digest_algorithms)
-        for source in policy.sources.values()
-        for name in source.accounts
-    ]
-
-
-def _account(policy: Policy, name: str) -> tuple[Digest, Account]:
-    digest = _digest(policy)
-    accounts = _accounts(policy, digest)
-    for account in accounts:
-        if account.owner.user == name:
-            return digest, account
-    known = listing(sorted(account.owner.user for account in accounts))
-    raise SecretsError(f"no source has the account {name}; there is {known or 'none'}")
+def _one(policy: Policy, name: str, realm: str) -> Wanted:
+    """The secret that is meant."""
+    found = [one for one in wanted(policy) if one.owner.user == name and realm in ("", one.owner.realm)]
+    if len(found) > 1:
+        raise SecretsError(f"{name} is of {listing(one.party for one in found)}: say which realm, --realm")
+    if not found:
+        known = listing(sorted(one.owner.user for one in wanted(policy)))
+        raise SecretsError(f"no source or trunk has the account {name}; there is {known or 'none'}")
+    return found[0]
 
 
 def secret_app(group: Group) -> App:

@@ -12,6 +12,7 @@ import re
 from ringfence.edge import (
     accounts,
     answers,
+    enrolment,
     flows,
     inside,
     invites,
@@ -72,6 +73,8 @@ def _pass(edge: Edge, client: Client, response: Response, now: int) -> None:
         registers.answered(edge, client, response, now)
     elif purpose == "asking":
         probing.answered(edge, client, response, now)
+    elif purpose == "enrol":
+        enrolment.answered(edge, client, response, now)
     elif purpose == "passing":
         relay.pass_back(edge, client, response, now)
     elif purpose == "ours" and response.status >= 200 and client.dialog is not None:

@@ -18,11 +18,24 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ringfence.edge import accounts, arrivals, flows, invites, late, passwords, probing, registrar, relay, sending
+from ringfence.edge import (
+    accounts,
+    arrivals,
+    enrolment,
+    flows,
+    invites,
+    late,
+    passwords,
+    probing,
+    registrar,
+    relay,
+    sending,
+)
 from ringfence.edge.bindings import Binding
 from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import end
+from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.flows import Expected
 from ringfence.edge.guests import stranger
 from ringfence.edge.peers import plain_host
@@ -198,6 +211,7 @@ class EdgeCore:
         one, or is no account any more, holds no longer but for calls in progress."""
         registrar.trust(self._edge, secrets, now)
         registrar.revoke(self._edge, self._edge.digest.moved(), now)
+        enrolment.review(self._edge, now)
 
     def names(self) -> list[Name]:
         """What has to be looked up: host names of `send_to` and `deliver_to`."""
@@ -206,6 +220,7 @@ class EdgeCore:
     def resolved(self, name: Name, addresses: tuple[Address, ...]) -> None:
         """The addresses of such a name, in order."""
         self._edge.targets.resolved(name, addresses)
+        enrolment.resolved(self._edge)
 
     def unusable(self) -> list[str]:
         """Words about addresses of names that aren't used, since they aren't the party's."""
@@ -215,6 +230,7 @@ class EdgeCore:
         """The contacts and calls of the time before a restart, by their facts in order."""
         registrar.restore(self._edge, facts, now)
         late.restore(self._edge, facts, now)
+        enrolment.review(self._edge, now)
 
     # Out.
 
@@ -251,6 +267,10 @@ class EdgeCore:
         found = sorted(self._edge.digest.bindings, key=lambda binding: binding.key)
         return [registrar.shown(binding, now) for binding in found]
 
+    def enrolments(self, now: int) -> list[dict[str, Any]]:
+        """Our own registrations at carriers, by trunk."""
+        return [enrolment.shown(one, now) for _, one in sorted(self._edge.enrolments.items())]
+
     # Time.
 
     def tick(self, now: int) -> None:
@@ -280,6 +300,8 @@ class EdgeCore:
             sending.waited(edge, owner, now)
         elif isinstance(owner, Dialog):
             end(edge, owner, "lost", now)
+        elif isinstance(owner, Enrolment):
+            enrolment.due(edge, owner, now)
         elif isinstance(owner, Binding):
             registrar.expired(edge, owner, now)
         elif isinstance(owner, Account):

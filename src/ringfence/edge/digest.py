@@ -17,9 +17,6 @@ from ringfence.sip.digest import ALGORITHMS, Algorithm, ha1
 
 Network = IPv4Network | IPv6Network
 
-NOT_YET_US = 300 * SECOND
-"""Lifetime of nonces of a policy that makes none."""
-
 
 class Entrance(NamedTuple):
     """A listener at which strangers are challenged."""
@@ -53,7 +50,7 @@ class Digest:
         self.guests = Guests()
         self.bindings = Bindings()
         self.throttle = Throttle()
-        self.nonces = Nonces(secret, NOT_YET_US)
+        self.nonces = Nonces(secret)
         self.secrets = secrets
         self.realm = ""
         self.entrances: dict[str, Entrance] = {}
@@ -66,10 +63,9 @@ class Digest:
 
     def use(self, policy: Policy) -> None:
         """Another policy. Who no longer has an account may end his calls, and no more."""
-        settings, sources = policy.digest, [s for s in policy.sources.values() if s.auth == "digest"]
-        self.realm = settings.realm if settings is not None else ""
-        if settings is not None:
-            self.nonces.lasting(settings.nonce_s * SECOND)
+        sources = [source for source in policy.sources.values() if source.auth == "digest"]
+        self.realm = policy.digest.realm
+        self.nonces.lasting(policy.digest.nonce_s * SECOND)
         self.owners = {account: source for source in sources for account in source.accounts}
         self._networks = {source.name: _read(source.networks) for source in sources}
         self._exceptions = {}

@@ -11,13 +11,26 @@ from ringfence.model.fact import (
     Challenged,
     DialogChanged,
     Ended,
+    Enrolled,
     Registered,
     Strangers,
     Unbound,
 )
 from ringfence.sip.hop import NextHop
 
-Told = Answered | Arrived | AuthFailed | Bound | Challenged | DialogChanged | Ended | Registered | Strangers | Unbound
+Told = (
+    Answered
+    | Arrived
+    | AuthFailed
+    | Bound
+    | Challenged
+    | DialogChanged
+    | Ended
+    | Enrolled
+    | Registered
+    | Strangers
+    | Unbound
+)
 """What the edge tells of."""
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ringfence.edge import inside, sending
+from ringfence.edge import enrolment, inside, sending
 from ringfence.edge.effects import HangUp
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.guests import stranger
@@ -179,6 +179,8 @@ def gave_up(edge: Edge, client: Client, status: int, now: int) -> None:
         sending.fail(edge, call, status, now)
     elif client.purpose == "ours" and client.dialog is not None:
         bye_is_over(edge, client.dialog, now)
+    elif client.purpose == "enrol":
+        enrolment.gave_up(edge, client, now)
     elif client.purpose == "inside":
         inside.gave_up(edge, client, status, now)
     elif client.purpose in ("register", "passing") and server is not None:

@@ -15,7 +15,9 @@ from ringfence.edge.records import Contact, Origin, Target
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Arrived
 from ringfence.model.settings import Source
+from ringfence.sip.address import parse_address
 from ringfence.sip.dialog import Dialog
+from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import wire
 from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri, parse_uri
@@ -53,6 +55,21 @@ def _contact(source: Source, binding: Binding, called: Uri) -> Contact:
     if source.registrations.called_as == "number":
         uri = uri.replace(user=called.user, user_raw=called.user_raw, user_params=called.user_params)
     return Contact(binding.hop, uri.to_bytes(), tuple(wire(route) for route in binding.fact.path))
+
+
+def name_called(edge: Edge, request: Request, origin: Origin) -> None:
+    """Put the number into a Request-URI that names our own registration: it stands in P-Called-Party-ID or To then."""
+    own = {register.user for name in origin.party.names if (register := edge.policy.trunks[name].register) is not None}
+    if request.uri.user not in own:
+        return
+    called = request.first("p-called-party-id") or request.first("to")
+    try:
+        number = parse_address(called).uri if called is not None else request.uri
+    except SipParseError:
+        return
+    if number.user is not None:
+        uri = request.uri.replace(user=number.user, user_raw=number.user_raw, user_params=number.user_params)
+        request.set_uri(uri.to_bytes())
 
 
 def _marked(edge: Edge, uri: Uri, origin: Origin) -> tuple[Source, list[Target]] | None:

@@ -100,6 +100,7 @@ def _from_source(edge: Edge, request: Request, server: Server, origin: Origin, n
 
 
 def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
+    inbound.name_called(edge, request, origin)
     found = inbound.find(edge, request, origin, now)
     if found is None:
         edge.respond(server, 404, "Not Found", now)

@@ -60,7 +60,7 @@ class Nonces:
 
     __slots__ = ("_forgotten", "_key", "_lifetime_us", "_number", "_uses")
 
-    def __init__(self, secret: bytes, lifetime_us: int) -> None:
+    def __init__(self, secret: bytes, lifetime_us: int = 0) -> None:
         self._key = blake2b(secret, digest_size=32, person=b"nonces").digest()
         self._lifetime_us = lifetime_us
         self._forgotten = 0

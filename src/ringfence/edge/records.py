@@ -95,8 +95,8 @@ class Client(Transaction):
         super().__init__(key, "ict.calling" if method == "INVITE" else "nict.trying", now, hop, limit)
         self.method = method
         self.purpose = "begin"
-        """begin: an INVITE that begins a call; inside: in a dialog; register; ours: a BYE of ours; asking: whether
-        a call is still up; quiet: a CANCEL of ours."""
+        """begin: an INVITE that begins a call; inside: in a dialog; register; enrol: a REGISTER of ours; ours: a BYE of
+        ours; asking: whether a call is still up; quiet: a CANCEL of ours."""
         self.side = "c"
         """Inside a dialog: `c` if the caller sent it, else `s`."""
         self.server: Server | None = None

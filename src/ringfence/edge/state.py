@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from ringfence.edge.digest import Digest
 from ringfence.edge.effects import Effect, Message, Note, Send, Told
+from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
 from ringfence.edge.secrets import Secrets
@@ -85,6 +86,8 @@ class Edge:
         """(source, last digits of the caller) of live inbound calls to the numbers they came to."""
         self.accounts: dict[tuple[str, str], Account] = {}
         """(source, user) of what registers through us."""
+        self.enrolments: dict[str, Enrolment] = {}
+        """Our own registrations at carriers, by trunk."""
         self.counters: dict[str, int] = {}
         self.riders: dict[int | tuple[str, str, int], dict[str, None]] = {}
         """Requests that were sent over a connection and not heard of yet: by its number where it was asked for by that,

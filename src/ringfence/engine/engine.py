@@ -54,6 +54,7 @@ from ringfence.model import (
     Decided,
     DialogChanged,
     Ended,
+    Enrolled,
     Extend,
     Extended,
     Fact,
@@ -159,7 +160,7 @@ class Engine:
                 self.behaviour.knocked(fact)
             case Bound() | Unbound():
                 self.contacts.changed(fact)
-            case Attempted() | DialogChanged() | PolicyChanged() | Strangers():
+            case Attempted() | DialogChanged() | Enrolled() | PolicyChanged() | Strangers():
                 pass
             case _:
                 assert_never(fact)

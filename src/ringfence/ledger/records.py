@@ -19,6 +19,7 @@ from ringfence.model import (
     Bound,
     Contained,
     Decided,
+    Enrolled,
     Extended,
     Fact,
     Hold,
@@ -135,6 +136,8 @@ def columns(entry: Entry) -> Columns:
         return Columns(source=entry.name)
     if isinstance(entry, Extended):
         return Columns(call=call_of(entry.hold))
+    if isinstance(entry, Enrolled):
+        return Columns(source=entry.trunk)
     if isinstance(entry, Accepted):
         return Columns(source=entry.source)
     if isinstance(entry, Released | PolicyChanged | _Record):

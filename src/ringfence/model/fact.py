@@ -21,6 +21,10 @@ Gone = Literal["unregistered", "expired", "replaced", "revoked"]
 """Why a contact is gone; revoked: the password was changed, or the policy no longer has the account."""
 
 
+Enrolment = Literal["registered", "failing", "lost"]
+"""registered; failing: it can't be registered again, and still holds; lost: the carrier doesn't know where we are."""
+
+
 class _Fact(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="fact"):
     at: Instant
     """When it happened."""
@@ -211,6 +215,17 @@ class Unbound(_Fact, frozen=True, gc=False, kw_only=True, tag="unbound"):
     why: Gone
 
 
+class Enrolled(_Fact, frozen=True, gc=False, kw_only=True, tag="enrolled"):
+    """How our own registration at a carrier stands, where that changed."""
+
+    trunk: str
+    state: Enrolment
+    why: str = ""
+    """What the carrier said, where it isn't well."""
+    foreign: tuple[str, ...] = ()
+    """Contacts of somebody else that the carrier has under our name."""
+
+
 class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
     """What unknown addresses sent in ten seconds: one row a source address, and one for all that fell off the bound."""
 
@@ -241,6 +256,7 @@ Fact = (
     | Registered
     | Bound
     | Unbound
+    | Enrolled
     | PolicyChanged
     | Strangers
     | Tick

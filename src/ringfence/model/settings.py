@@ -112,6 +112,18 @@ class Party(Settings, frozen=True, kw_only=True):
     """Path of the authorities that may have issued it; None: those that the system trusts."""
 
 
+class Register(Settings, frozen=True, kw_only=True):
+    """How we register at a carrier and answer its challenges."""
+
+    user: str
+    domain: str
+    """Host of its registrar, in Request-URI, From and To."""
+    realm: str
+    """What its challenges say; the secret is good for it alone."""
+    expires_s: int = 3600
+    digest_algorithms: tuple[Algorithm, ...] = ("SHA-256", "MD5")
+
+
 class Trunk(Party, frozen=True, kw_only=True):
     """A billable way out to a carrier."""
 
@@ -134,6 +146,8 @@ class Trunk(Party, frozen=True, kw_only=True):
     deck: RateDeck | None = None
     currency: str = "USD"
     when_down: WhenDown = "national_only"
+    register: Register | None = None
+    """None: the carrier knows us by address, or the PBX registers through us."""
     ring_limit_s: int = 180
     session_timer_s: int = 1800
     """Session-Expires inserted where the far side supports RFC 4028; 0 = never."""
@@ -292,7 +306,8 @@ class Ledger(Settings, frozen=True, kw_only=True):
 class Digest(Settings, frozen=True, kw_only=True):
     """How sources without a fixed address prove who they are."""
 
-    realm: str
+    realm: str = ""
+    """Of the accounts; empty where there are none."""
     secrets: str = "state/secrets"
     """Path of the file of secrets."""
     nonce_s: int = 300
@@ -310,8 +325,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     """ISO dates on which opening hours are closed."""
     risks: RiskTable | None = None
     """The operator's own scores over the shipped ones; None: only those."""
-    digest: Digest | None = None
-    """None where every source has an address."""
+    digest: Digest = Digest()
     listens: dict[str, Listen]
     trunks: dict[str, Trunk]
     sources: dict[str, Source]

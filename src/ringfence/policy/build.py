@@ -21,6 +21,7 @@ from ringfence.model.settings import (
     Listen,
     PermitException,
     Policy,
+    Register,
     Source,
     Spend,
     Tenant,
@@ -33,6 +34,7 @@ from ringfence.policy.document import Document, Entry
 from ringfence.policy.keys_limits import CLASSES, TOTAL
 from ringfence.policy.tariffs import Tariffs
 from ringfence.sip.hop import DEFAULT_PORT, Transport
+from ringfence.sip.uri import parse_uri
 
 Values = dict[str, Any]
 
@@ -118,9 +120,17 @@ def _trunk(name: str, entry: Entry, site: Values, tariffs: Tariffs) -> Trunk:
             *("risk_block", "max_price_per_min", "shared_cost_ceiling", "when_down", "ring_limit_s"),
             *("tls_peer", "tls_name"),
         ),
+        register=_register(values),
         **_timer(values),
         **_paths(entry, "ca"),
     )
+
+
+def _register(values: Values) -> Register | None:
+    if "register" not in values:
+        return None
+    own = {"domain": parse_uri(values["send_to"][0].encode()).host, **values["register"]}
+    return Register(**{"realm": own["domain"], **own})
 
 
 def _source(name: str, entry: Entry, site: Values, tenants: dict[str, Tenant], listens: dict[str, Listen]) -> Source:

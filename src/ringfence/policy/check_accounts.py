@@ -57,7 +57,8 @@ def _digest_source(document: Document, entry: Entry) -> Iterator[PolicyError]:
             yield entry.at(key).error(f"a digest source has none: {why}", "take it out")
     if not values.get("accounts") and ("accounts" not in written or "accounts" in values):
         yield entry.at("auth").error("needs accounts", f"accounts is {ACCOUNTS.says}")
-    if "digest" not in document.single:
+    settings = document.single.get("digest")
+    if settings is None or "realm" not in settings.node.value:
         yield entry.at("auth").error("needs a realm", 'write [digest] with realm = "phones.example.net"')
     listen = document.named["listen"].get(values.get("listen", ""))
     if listen is not None and not listen.values.get("digest"):

@@ -7,7 +7,7 @@ the settings structs (`model/settings.py`).
 from __future__ import annotations
 
 from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
-from ringfence.policy.keys_accounts import DIGEST
+from ringfence.policy.keys_accounts import DIGEST, REGISTER
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT
 from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
@@ -172,6 +172,13 @@ TRUNK = Table(
             name="when_down",
             kind=choice("national_only", "refuse", "allow"),
             doc="What happens to new calls while the engine or the ledger can't answer. Emergency calls always pass.",
+        ),
+        Key(
+            name="register",
+            kind=REGISTER,
+            doc="How the guard registers there itself; without it the carrier knows us by address, or the PBX "
+            "registers through the guard.",
+            default="it doesn't",
         ),
         Key(name="ring_limit_s", kind=integer(10, 600, "seconds"), doc="Longest ringing, seconds."),
         Key(

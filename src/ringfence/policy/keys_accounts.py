@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringfence.model.settings import Digest, Registrations
+from ringfence.model.settings import Digest, Register, Registrations
 from ringfence.policy.kinds import Key, ListOf, ListOrTable, Table, TableOf
 from ringfence.policy.leaves import choice, integer, pattern, text
 from ringfence.policy.leaves_net import NETWORK
@@ -18,9 +18,9 @@ DIGEST = Table(
         Key(
             name="realm",
             kind=pattern("a name such as phones.example.net", "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"),
-            doc="What phones and PBXs show as the realm. Secrets are good for one realm alone: if it changes, all "
-            "have to be added again.",
-            required=True,
+            doc="What phones and PBXs show as the realm; digest sources need one. Secrets are good for one realm "
+            "alone: if it changes, all have to be added again.",
+            default="none",
         ),
         Key(
             name="secrets",
@@ -35,6 +35,42 @@ DIGEST = Table(
         ),
     ),
     defaults=Digest,
+)
+REGISTER = Table(
+    doc="The guard registers at the carrier itself and answers its challenges, so that the PBX holds no secret of the "
+    "carrier's (docs/accounts.md#at-the-carrier). `ringfence secret add USER` keeps that secret.",
+    keys=(
+        Key(
+            name="user",
+            kind=pattern("a user name without spaces and colons", "[!-9;-~]{1,64}"),
+            doc="Who we are to the carrier.",
+            required=True,
+        ),
+        Key(
+            name="domain",
+            kind=pattern("a host name such as sip.carrier.example", "[A-Za-z0-9][A-Za-z0-9._-]{0,252}"),
+            doc="The carrier's domain, which Request-URI, From and To of a REGISTER name. It is sent to `send_to`.",
+            default="the host of the first `send_to`",
+        ),
+        Key(
+            name="realm",
+            kind=pattern("the realm that the carrier's challenges name", "[ -~]{1,200}"),
+            doc="What its challenges say; no other realm gets an answer.",
+            default="the domain",
+        ),
+        Key(
+            name="expires_s",
+            kind=integer(60, 86_400, "seconds"),
+            doc="How long a registration is asked for, seconds; the carrier may say otherwise.",
+        ),
+        Key(
+            name="digest_algorithms",
+            kind=ListOf(choice(*ALGORITHMS), least=1),
+            doc="How its challenges may be answered; the strongest that it offers is taken.",
+            default='`["SHA-256", "MD5"]`',
+        ),
+    ),
+    defaults=Register,
 )
 REGISTRATIONS = Table(
     doc="What accounts may register.",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, RULE_SLUGS, SINGLE
-from ringfence.policy.keys_accounts import REGISTRATIONS
+from ringfence.policy.keys_accounts import REGISTER, REGISTRATIONS
 from ringfence.policy.keys_limits import BOUNDS, CALL_RATE, CLASS_CAPS, LEVELS, PER_CALLER, SPEND
 from ringfence.policy.keys_party import PLAN
 from ringfence.policy.kinds import Either, Key, Kind, MapOf, Table, listing
@@ -47,6 +47,7 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
     ("money", "Money", SPEND),
     ("plan", "Dial plan", PLAN),
     ("registrations", "Registrations", REGISTRATIONS),
+    ("register", "Registering at the carrier", REGISTER),
     ("billing", "Billing", BILLING),
 )
 """Tables that stand inside others: anchor, title, keys."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ringfence.model.fact import NEW, Contained
+from ringfence.model.fact import NEW, Contained, Enrolled
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Number
 
@@ -45,6 +45,14 @@ def contained(fact: Contained) -> str:
     klass = KLASSES.get(fact.klass, f" for {fact.klass} calls")
     within = f" for source {fact.within}" if fact.within else ""
     return f"{ENTITIES.get(fact.entity, fact.entity)} {fact.name} is {does}{klass}{within}"
+
+
+def enrolled(fact: Enrolled) -> str:
+    """`trunk carrier is registered`, `trunk carrier isn't registered: 403 Forbidden`."""
+    state = {"registered": "is registered", "failing": "can't be registered again", "lost": "isn't registered"}
+    why = f": {plain(fact.why)}" if fact.why else ""
+    others = f", and so is somebody else under our name: {plain(', '.join(fact.foreign))}" if fact.foreign else ""
+    return f"trunk {fact.trunk} {state[fact.state]}{why}{others}"
 
 
 def quoted(text: str) -> str:

@@ -42,6 +42,7 @@ from ringfence.model import (
     Cut,
     Decided,
     Ended,
+    Enrolled,
     Extend,
     Fact,
     Hold,
@@ -228,6 +229,8 @@ class Guard:
         """A fact: the engine knows it, the ledger keeps it."""
         if isinstance(fact, Ended):
             fact = self._explained(fact)
+        elif isinstance(fact, Enrolled):
+            log.log(logging.INFO if _is_well(fact) else logging.WARNING, "%s", words.enrolled(fact))
         commands = self.engine.apply(fact, now=self.clock.now())
         self.ledger.append(fact)
         if isinstance(fact, TOLD):
@@ -353,6 +356,10 @@ class Guard:
     def _fired(self) -> None:
         self._timer = None
         self.ticked()
+
+
+def _is_well(fact: Enrolled) -> bool:
+    return fact.state == "registered" and not fact.foreign
 
 
 def _with(decided: Decided, verdict: Verdict) -> Decided:

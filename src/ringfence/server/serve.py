@@ -312,6 +312,7 @@ class Server:
                 "oldest_pending_us": self.ledger.oldest_pending_us(now),
             },
             "edge": self.guard.edge.status(),
+            "enrolments": self.guard.edge.enrolments(now),
             "names": self.resolver.status(),
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),

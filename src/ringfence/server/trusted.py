@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ringfence.edge.secrets import Owner, Secrets, guessed
+from ringfence.edge.secrets import Secrets, guessed
+from ringfence.edge.wanted import wanted
 from ringfence.model.settings import Policy
 from ringfence.server import secret_file
 
@@ -17,20 +18,23 @@ MAX_NAMED = 10
 
 def trusted(policy: Policy, before: Secrets) -> Secrets:
     """Read the file of secrets; `before` was looked at already. Raises SecretsError."""
-    digest = policy.digest
-    if digest is None:
+    needed = wanted(policy)
+    if not needed:
         return Secrets()
-    found = secret_file.load(Path(digest.secrets))
+    found = secret_file.load(Path(policy.digest.secrets))
+    given = {one.owner for one in needed if one.given}
     for owner in list(found):
         hashes = found.of(*owner)
-        if hashes != before.of(*owner) and guessed(owner, hashes):
-            log.error(
-                "the password of %s is one that is tried first: the account is refused, set another one", owner.user
-            )
+        if hashes == before.of(*owner) or not guessed(owner, hashes):
+            continue
+        if owner in given:
+            log.warning("the password of %s at the carrier is one that is tried first: ask for another", owner.user)
+        else:
+            log.error("the password of %s is tried first by anybody: the account is refused, set another", owner.user)
             found = found.having(owner, {})
-    accounts = [account for source in policy.sources.values() for account in source.accounts]
-    missing = [account for account in accounts if not found.of(*Owner(account, digest.realm))]
+    missing = [one.owner.user for one in needed if not found.of(*one.owner)]
     if missing:
         more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-        log.warning("nobody can log in as %s%s: no secret in %s", ", ".join(missing[:MAX_NAMED]), more, digest.secrets)
+        names = ", ".join(missing[:MAX_NAMED])
+        log.warning("nobody can log in as %s%s: no secret in %s", names, more, policy.digest.secrets)
     return found
