@@ -271,7 +271,7 @@ def test_what_comes_back_from_old_payments_counts_too_long_rather_than_too_short
         assert kept.read(DAY, now) >= whole.read(DAY, now)
 
 
-def test_a_book_that_grows_keeps_what_it_had() -> None:
+def test_meters_are_the_same_in_whatever_order_they_are_charged() -> None:
     meters = Meters()
     first, second = hold_of("a", [CALLS], 0), hold_of("b", [DAY, CALLS], 7)
     meters.reserve(first, now=SECOND)

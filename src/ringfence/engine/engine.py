@@ -343,7 +343,7 @@ class Engine:
     def _money(self, live: Live, money: int) -> tuple[Charge, ...]:
         """Those of the charges of a call that are money."""
         own, ready = self._own(live), self._judge.money(live.attempt, live.klass, money)
-        if own is not None and self.meters.money_of(own) == [charge.meter for charge in ready]:
+        if own is not None and self.meters.pays(own, ready):
             return ready
         return tuple(charge for charge in self._charges(live, money) if charge.meter.quantity == "money")
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from ringfence.engine.book import Book
 from ringfence.engine.bucket import TokenBucket
-from ringfence.engine.plan import Part, Party, Plan, by_party, party_of
+from ringfence.engine.plan import Counter, Gauge, Part, Plan, own_of
+from ringfence.engine.window import RollingWindow
 from ringfence.model.meter import Charge, Hold, MeterKey, Reading
 from ringfence.model.time import Instant
 
@@ -55,12 +55,11 @@ class Held(msgspec.Struct, gc=False):
 class Caller:
     """An extension with meters of its own."""
 
-    __slots__ = ("books", "buckets", "busy_until", "name")
+    __slots__ = ("busy_until", "keys", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.books: set[Party] = set()
-        self.buckets: set[MeterKey] = set()
+        self.keys: set[MeterKey] = set()
         self.busy_until: Instant = 0
         """Till then its attempts count, which are never given back: it can't be idle before."""
 
@@ -69,28 +68,28 @@ class Meters:
     """Every meter of one node, and who holds what of them."""
 
     def __init__(self) -> None:
-        self._books: dict[Party, Book] = {}
+        self._counters: dict[MeterKey, Counter] = {}
         self._buckets: dict[MeterKey, TokenBucket] = {}
         self._plans: dict[int, Plan] = {}
         """By the identity of the charges, which a plan keeps alive."""
-        self._shared: dict[tuple[Charge, ...], Part] = {}
-        """By their charges, parts that aren't an extension's."""
+        self._shared: dict[int, Part] = {}
+        """What plans have in common, by the identity of its first charge, which a part keeps alive."""
         self._holds: dict[str, Held] = {}
         self._callers: dict[str, Caller] = {}
         self._sweep: deque[Caller] = deque()
 
     def read(self, key: MeterKey, now: Instant) -> int:
         """What a meter shows; 0 for a token bucket."""
-        book = self._books.get(party_of(key))
-        return book.read(key, now) if book is not None else 0
+        counter = self._counters.get(key)
+        return _read(counter, now) if counter is not None else 0
 
     def held(self, hold_id: str) -> Held | None:
         """What an id holds."""
         return self._holds.get(hold_id)
 
-    def money_of(self, held: Held) -> list[MeterKey]:
-        """The meters of money that a hold is charged on."""
-        return self._plan(held.charges).money_keys
+    def pays(self, held: Held, charges: tuple[Charge, ...]) -> bool:
+        """Whether these charges are on the meters of money that a hold is charged on."""
+        return self._plan(held.charges).money == self._plan(charges).money
 
     def reserve(self, hold: Hold, *, now: Instant) -> Reading:
         """Add all charges, or none if an enforced one would exceed; replaces what the id held before."""
@@ -148,6 +147,7 @@ class Meters:
         observed: list[int] = []
         granted, delay = True, 0
         for part in self._plan(hold.charges).parts:
+            part.turn(now)
             values, fits, wait = part.ask(spent, now)
             observed += values
             granted, delay = granted and fits, max(delay, wait)
@@ -162,12 +162,14 @@ class Meters:
     def _take(self, hold: Hold, spent: frozenset[MeterKey], now: Instant) -> None:
         plan = self._plan(hold.charges)
         for part in plan.parts:
+            part.turn(now)
             part.take(spent, now)
-        paid = [(now, plan.money)] if plan.money else []
+        paid = [(now, plan.amount)] if plan.amount else []
         self._holds[hold.id] = Held(hold.charges, paid, hold.expires, spent)
 
     def _pay(self, held: Held, charges: tuple[Charge, ...], now: Instant) -> None:
         for part in self._plan(charges).parts:
+            part.turn(now)
             part.take((), now)
         if charges:
             held.paid.append((now, charges[0].amount))
@@ -186,62 +188,62 @@ class Meters:
 
     def _refund(self, held: Held, amount: int, now: Instant) -> None:
         """Give money back, what was reserved last first; a negative amount is owed and charged now."""
-        parts = self._plan(held.charges).parts
+        windows = self._plan(held.charges).money
         if amount < 0:
-            for part in parts:
-                part.owe(-amount, now)
+            for window in windows:
+                window.add(-amount, now)
             return
         for at, paid in reversed(held.paid):
             if not amount:
                 return
             back = min(amount, paid)
-            for part in parts:
-                part.refund(back, at)
+            for window in windows:
+                window.refund(back, at)
             amount -= back
 
     def _free_slots(self, held: Held) -> None:
         for part in self._plan(held.charges).parts:
-            part.free()
+            for gauge in part.gauges:
+                gauge.total -= 1
 
     def _plan(self, charges: tuple[Charge, ...]) -> Plan:
         plan = self._plans.get(id(charges))
         if plan is None:
             if len(self._plans) >= PLANS:
                 del self._plans[next(iter(self._plans))]
-            plan = self._plans[id(charges)] = Plan.of(charges, tuple(map(self._part, by_party(charges))))
+            shared = self._shared_by(charges)
+            own = charges[len(shared.charges) :]
+            callers = frozenset(charge.meter.name for charge in own if charge.meter.scope == "caller")
+            plan = self._plans[id(charges)] = Plan(charges, (shared, self._part(own)), callers)
         return plan
 
-    def _part(self, charges: tuple[Charge, ...]) -> Part:
-        if charges[0].meter.scope == "caller":
-            return self._new_part(charges)
-        part = self._shared.get(charges)
-        if part is None:
+    def _shared_by(self, charges: tuple[Charge, ...]) -> Part:
+        """The part of charges that others may share: it is there already if the others began with the same charges."""
+        first = id(charges[0]) if charges else 0
+        part = self._shared.get(first)
+        if part is None or charges[: len(part.charges)] != part.charges:
             if len(self._shared) >= PLANS:
                 del self._shared[next(iter(self._shared))]
-            part = self._shared[charges] = self._new_part(charges)
+            part = self._shared[first] = self._part(charges[: own_of(charges)])
         return part
 
-    def _new_part(self, charges: tuple[Charge, ...]) -> Part:
-        for charge in charges:
-            if charge.meter.quantity == "rate":
-                self._bucket(charge.meter)
-        return Part(charges, self._book(charges[0].meter), self._buckets)
+    def _part(self, charges: tuple[Charge, ...]) -> Part:
+        keys = [charge.meter for charge in charges]
+        return Part(charges, [self._bucket(key) if key.quantity == "rate" else self._counter(key) for key in keys])
 
-    def _book(self, key: MeterKey) -> Book:
-        party = party_of(key)
-        book = self._books.get(party)
-        if book is None:
-            book = self._books[party] = Book()
-            if key.scope == "caller":
-                self._caller(key.name).books.add(party)
-        return book
+    def _counter(self, key: MeterKey) -> Counter:
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = Gauge() if key.quantity == "calls" else RollingWindow(key.window_s)
+            self._counters[key] = counter
+            self._remember(key)
+        return counter
 
     def _bucket(self, key: MeterKey) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket()
-            if key.scope == "caller":
-                self._caller(key.name).buckets.add(key)
+            self._remember(key)
         return bucket
 
     # Callers are named by what a PBX claims, so their number is bounded.
@@ -253,12 +255,14 @@ class Meters:
             return name
         return f"{source}/*"
 
-    def _caller(self, name: str) -> Caller:
-        caller = self._callers.get(name)
+    def _remember(self, key: MeterKey) -> None:
+        if key.scope != "caller":
+            return
+        caller = self._callers.get(key.name)
         if caller is None:
-            caller = self._callers[name] = Caller(name)
+            caller = self._callers[key.name] = Caller(key.name)
             self._sweep.append(caller)
-        return caller
+        caller.keys.add(key)
 
     def sweep(self, now: Instant) -> None:
         """Forget some callers whose meters are all empty."""
@@ -270,20 +274,21 @@ class Meters:
                 self._forget(caller)
 
     def _in_use(self, caller: Caller, now: Instant) -> bool:
-        books = [self._books[party] for party in caller.books]
-        caller.busy_until = max((book.until() for book in books), default=0)
+        counters = {key: counter for key in caller.keys if (counter := self._counters.get(key)) is not None}
+        for key, counter in counters.items():
+            if key.quantity == "attempts" and isinstance(counter, RollingWindow):
+                caller.busy_until = max(caller.busy_until, counter.until)
         return (
             caller.busy_until > now
-            or any(book.in_use(now) for book in books)
-            or any(self._buckets[key].tat > now for key in caller.buckets)
+            or any(_read(counter, now) for counter in counters.values())
+            or any(self._buckets[key].tat > now for key in caller.keys if key in self._buckets)
         )
 
     def _forget(self, caller: Caller) -> None:
         del self._callers[caller.name]
-        for party in caller.books:
-            del self._books[party]
-        for key in caller.buckets:
-            del self._buckets[key]
+        for key in caller.keys:
+            self._counters.pop(key, None)
+            self._buckets.pop(key, None)
         self._plans = {key: plan for key, plan in self._plans.items() if caller.name not in plan.callers}
 
     # Snapshots.
@@ -291,8 +296,8 @@ class Meters:
     def dump(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {
-            "gauges": [row for book in self._books.values() for row in book.gauges()],
-            "windows": [row for book in self._books.values() for row in book.dump()],
+            "gauges": [(key, c.total) for key, c in self._counters.items() if isinstance(c, Gauge)],
+            "windows": [(key, c.dump()) for key, c in self._counters.items() if isinstance(c, RollingWindow)],
             "buckets": [(key, bucket.tat) for key, bucket in self._buckets.items()],
             "holds": list(self._holds.items()),
         }
@@ -300,12 +305,20 @@ class Meters:
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `dump` gave."""
         for key, total in msgspec.convert(state["gauges"], list[tuple[MeterKey, int]]):
-            self._book(key).set(key, total)
+            gauge = self._counter(key)
+            if isinstance(gauge, Gauge):
+                gauge.total = total
         for key, buckets in msgspec.convert(state["windows"], list[tuple[MeterKey, list[int]]]):
-            self._book(key).load(key, buckets)
+            window = self._counter(key)
+            if isinstance(window, RollingWindow):
+                window.load(buckets)
         for key, tat in msgspec.convert(state["buckets"], list[tuple[MeterKey, int]]):
             self._bucket(key).tat = tat
         self._holds = dict(msgspec.convert(state["holds"], list[tuple[str, Held]]))
 
     def __iter__(self) -> Iterator[MeterKey]:
-        return (key for book in self._books.values() for key in book.keys)
+        return iter(self._counters)
+
+
+def _read(counter: Counter, now: Instant) -> int:
+    return counter.total if isinstance(counter, Gauge) else counter.read(now)

@@ -1,80 +1,86 @@
-"""The charges of a hold, with the books of this node that they go to: looked up once for as long as both are there.
+"""The charges of a hold, with the counters of this node that they go to: looked up once for as long as both are there.
 
 Every attempt of an extension on a trunk to a class at a price has the very same tuple of charges (see `charges.py`),
-so that a plan is found by the identity of that tuple. Most of its charges are those of trunk, source and tenant, which
-all extensions share; so their parts are shared by all plans too.
+so that a plan is found by the identity of that tuple. Most of its some forty charges are those of trunk, source and
+tenant, which all extensions share; so they are a part that all plans share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from itertools import groupby
-from operator import add
+from collections.abc import Container
 from typing import NamedTuple
 
-from ringfence.engine.book import Book
 from ringfence.engine.bucket import TokenBucket
+from ringfence.engine.window import RollingWindow
 from ringfence.model.meter import UNLIMITED, Charge, MeterKey
 from ringfence.model.time import Instant
 
-Party = tuple[str, str, str]
-"""Scope, name and class: whose book it is."""
+
+class Gauge:
+    """How many calls are in progress."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
+Counter = Gauge | RollingWindow
 
 
 class Part:
-    """The charges of a hold that go to one book; `spent` are meters that it was charged on before and for good."""
+    """Some charges of a hold; `spent` are meters that it was charged on before and for good."""
 
-    __slots__ = ("_all", "_amounts", "_charges", "book", "gauges", "limits", "money", "places", "rates")
+    __slots__ = ("_keys", "_limits", "_rates", "_windows", "amount", "charges", "counted", "gauges", "money")
 
-    def __init__(self, charges: tuple[Charge, ...], book: Book, buckets: Mapping[MeterKey, TokenBucket]) -> None:
-        self.book = book
-        self._charges = charges
-        self.places: list[int] = []
-        """Where in the book the charges go, in order."""
-        self.limits: list[tuple[int, int]] = []
-        """What refuses: a place in the book, and the most that may be there."""
-        self.rates: list[tuple[int, TokenBucket, Charge]] = []
+    def __init__(self, charges: tuple[Charge, ...], counters: list[Counter | TokenBucket]) -> None:
+        self.charges = charges
+        self.counted: list[tuple[Counter, int]] = []
+        """All but rates, in order, each with its amount."""
+        self._keys: list[MeterKey] = []
+        """Of those counted."""
+        self._windows: list[RollingWindow] = []
+        self.gauges: list[Gauge] = []
+        self._limits: list[tuple[int, int]] = []
+        """What refuses: a place among those counted, and the most that may be there."""
+        self._rates: list[tuple[int, TokenBucket, Charge]] = []
         """Place among the charges, bucket and charge."""
-        for number, charge in enumerate(charges):
-            if charge.meter.quantity == "rate":
-                self.rates.append((number, buckets[charge.meter], charge))
-                continue
-            place = book.place(charge.meter)
-            self.places.append(place)
-            if charge.enforced and charge.limit < UNLIMITED:
-                self.limits.append((place, charge.limit))
-        self.money = [place for place in self.places if book.keys[place].quantity == "money"]
-        self.gauges = [place for place in self.places if book.keys[place].quantity == "calls"]
-        self._fit()
+        self.money: list[RollingWindow] = []
+        self.amount = 0
+        """Of money."""
+        for place, (charge, counter) in enumerate(zip(charges, counters, strict=True)):
+            self._add(place, charge, counter)
 
-    def _fit(self) -> None:
-        """To a book that has grown."""
-        amounts = {charge.meter: charge.amount for charge in self._charges}
-        self._amounts = [amounts.get(key, 0) for key in self.book.keys]
-        """What is added to each meter of the book."""
-        self._all = self.places == list(range(len(self._amounts)))
+    def _add(self, place: int, charge: Charge, counter: Counter | TokenBucket) -> None:
+        if isinstance(counter, TokenBucket):
+            self._rates.append((place, counter, charge))
+            return
+        if charge.enforced and charge.limit < UNLIMITED:
+            self._limits.append((len(self.counted), charge.limit))
+        self.counted.append((counter, charge.amount))
+        self._keys.append(charge.meter)
+        if isinstance(counter, Gauge):
+            self.gauges.append(counter)
+            return
+        self._windows.append(counter)
+        if charge.meter.quantity == "money":
+            self.money.append(counter)
+            self.amount = charge.amount
 
-    def _added(self, spent: Container[MeterKey], now: Instant) -> list[int]:
-        """What the meters of the book show at `now` with these charges."""
-        book = self.book
-        if now >= book.turns:
-            book.turn(now)
-        if len(self._amounts) != len(book.totals):
-            self._fit()
-        amounts = self._amounts
-        if spent:
-            amounts = [0 if key in spent else amount for key, amount in zip(book.keys, amounts, strict=True)]
-        return list(map(add, book.totals, amounts))
+    def turn(self, now: Instant) -> None:
+        """Bring all windows to an instant: before anything is asked or taken."""
+        for window in self._windows:
+            if now >= window.turns:
+                window.turn(now)
 
     def ask(self, spent: Container[MeterKey], now: Instant) -> tuple[list[int], bool, int]:
         """What each meter would show with its charge, whether all are granted, and how long the call has to wait."""
-        totals = self._added(spent, now)
+        observed = [counter.total + amount for counter, amount in self._unspent(spent)]
         granted, delay = True, 0
-        for place, most in self.limits:
-            if totals[place] > most:
+        for place, most in self._limits:
+            if observed[place] > most:
                 granted = False
-        observed = totals if self._all else [totals[place] for place in self.places]
-        for place, bucket, charge in self.rates:
+        for place, bucket, charge in self._rates:
             value = 0 if charge.meter in spent else bucket.wait_us(charge, now)
             if charge.enforced:
                 granted = granted and value <= charge.pace_us
@@ -84,27 +90,18 @@ class Part:
 
     def take(self, spent: Container[MeterKey], now: Instant) -> None:
         """Charge what isn't spent."""
-        self.book.totals = self._added(spent, now)
-        for _, bucket, charge in self.rates:
+        for counter, amount in self._unspent(spent):
+            counter.total += amount
+        for _, bucket, charge in self._rates:
             if charge.meter not in spent:
                 bucket.take(charge, now)
 
-    def refund(self, amount: int, at: Instant) -> None:
-        """Give back money that was charged at `at` and not used."""
-        for place in self.money:
-            self.book.refund(place, amount, at)
-
-    def owe(self, amount: int, now: Instant) -> None:
-        """Charge more money."""
-        if now >= self.book.turns:
-            self.book.turn(now)
-        for place in self.money:
-            self.book.totals[place] += amount
-
-    def free(self) -> None:
-        """Give slots back."""
-        for place in self.gauges:
-            self.book.totals[place] -= self._amounts[place]
+    def _unspent(self, spent: Container[MeterKey]) -> list[tuple[Counter, int]]:
+        """What is counted, with no amount where it is spent."""
+        if not spent:
+            return self.counted
+        rows = zip(self.counted, self._keys, strict=True)
+        return [(counter, 0 if key in spent else amount) for (counter, amount), key in rows]
 
 
 class Plan(NamedTuple):
@@ -112,29 +109,19 @@ class Plan(NamedTuple):
 
     charges: tuple[Charge, ...]
     parts: tuple[Part, ...]
-    money_keys: list[MeterKey]
-    money: int
-    """What is reserved on each of them."""
     callers: frozenset[str]
 
-    @classmethod
-    def of(cls, charges: tuple[Charge, ...], parts: tuple[Part, ...]) -> Plan:
-        """The plan of charges that are in these parts."""
-        money = [charge for charge in charges if charge.meter.quantity == "money"]
-        return cls(
-            charges=charges,
-            parts=parts,
-            money_keys=[charge.meter for charge in money],
-            money=money[0].amount if money else 0,
-            callers=frozenset(charge.meter.name for charge in charges if charge.meter.scope == "caller"),
-        )
+    @property
+    def amount(self) -> int:
+        """Of money."""
+        return max(part.amount for part in self.parts)
+
+    @property
+    def money(self) -> list[RollingWindow]:
+        """Where money is charged."""
+        return [window for part in self.parts for window in part.money]
 
 
-def by_party(charges: tuple[Charge, ...]) -> Iterator[tuple[Charge, ...]]:
-    """Charges that follow one another and go to the same book."""
-    return (tuple(group) for _, group in groupby(charges, lambda charge: party_of(charge.meter)))
-
-
-def party_of(key: MeterKey) -> Party:
-    """Whose book a meter is in."""
-    return key.scope, key.name, key.klass
+def own_of(charges: tuple[Charge, ...]) -> int:
+    """Where the charges begin that an extension doesn't share with others."""
+    return next((place for place, charge in enumerate(charges) if charge.meter.scope == "caller"), len(charges))
