@@ -22,7 +22,7 @@ from ringfence.engine.bucket import TokenBucket
 from ringfence.engine.plan import Counter, Gauge, Part, Plan, own_of
 from ringfence.engine.window import RollingWindow
 from ringfence.model.meter import Charge, Hold, MeterKey, Reading
-from ringfence.model.time import Instant
+from ringfence.model.time import SECOND, Instant
 
 MAX_CALLERS = 20_000
 """Extensions with meters of their own. A From user is a claim: who invents more of them shares one meter per source."""
@@ -33,6 +33,8 @@ PLANS = 4096
 """Tuples of charges whose counters are kept ready."""
 SWEEP = 5
 """Callers that are looked at in a tick for being idle."""
+LOOK_EVERY_US = 3600 * SECOND
+"""How often one of them is looked at that isn't: what it spent shows for a month."""
 
 
 class Held(msgspec.Struct, gc=False):
@@ -55,13 +57,20 @@ class Held(msgspec.Struct, gc=False):
 class Caller:
     """An extension with meters of its own."""
 
-    __slots__ = ("busy_until", "keys", "name")
+    __slots__ = ("buckets", "busy_until", "counters", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.keys: set[MeterKey] = set()
+        self.counters: dict[MeterKey, Counter] = {}
+        self.buckets: dict[MeterKey, TokenBucket] = {}
         self.busy_until: Instant = 0
-        """Till then its attempts count, which are never given back: it can't be idle before."""
+        """It isn't looked at before."""
+
+    def in_use(self, now: Instant) -> bool:
+        """Whether a meter shows something."""
+        return any(_read(counter, now) for counter in self.counters.values()) or any(
+            bucket.tat > now for bucket in self.buckets.values()
+        )
 
 
 class Meters:
@@ -236,14 +245,16 @@ class Meters:
         if counter is None:
             counter = Gauge() if key.quantity == "calls" else RollingWindow(key.window_s)
             self._counters[key] = counter
-            self._remember(key)
+            if key.scope == "caller":
+                self._known(key.name).counters[key] = counter
         return counter
 
     def _bucket(self, key: MeterKey) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket()
-            self._remember(key)
+            if key.scope == "caller":
+                self._known(key.name).buckets[key] = bucket
         return bucket
 
     # Callers are named by what a PBX claims, so their number is bounded.
@@ -255,40 +266,32 @@ class Meters:
             return name
         return f"{source}/*"
 
-    def _remember(self, key: MeterKey) -> None:
-        if key.scope != "caller":
-            return
-        caller = self._callers.get(key.name)
+    def _known(self, name: str) -> Caller:
+        caller = self._callers.get(name)
         if caller is None:
-            caller = self._callers[key.name] = Caller(key.name)
+            caller = self._callers[name] = Caller(name)
             self._sweep.append(caller)
-        caller.keys.add(key)
+        return caller
 
     def sweep(self, now: Instant) -> None:
         """Forget some callers whose meters are all empty."""
         for _ in range(min(SWEEP, len(self._sweep))):
             caller = self._sweep[0]
             self._sweep.rotate(-1)
-            if now >= caller.busy_until and not self._in_use(caller, now):
+            if now < caller.busy_until:
+                continue
+            if caller.in_use(now):
+                caller.busy_until = now + LOOK_EVERY_US
+            else:
                 self._sweep.pop()
                 self._forget(caller)
 
-    def _in_use(self, caller: Caller, now: Instant) -> bool:
-        counters = {key: counter for key in caller.keys if (counter := self._counters.get(key)) is not None}
-        for key, counter in counters.items():
-            if key.quantity == "attempts" and isinstance(counter, RollingWindow):
-                caller.busy_until = max(caller.busy_until, counter.until)
-        return (
-            caller.busy_until > now
-            or any(_read(counter, now) for counter in counters.values())
-            or any(self._buckets[key].tat > now for key in caller.keys if key in self._buckets)
-        )
-
     def _forget(self, caller: Caller) -> None:
         del self._callers[caller.name]
-        for key in caller.keys:
-            self._counters.pop(key, None)
-            self._buckets.pop(key, None)
+        for key in caller.counters:
+            del self._counters[key]
+        for key in caller.buckets:
+            del self._buckets[key]
         self._plans = {key: plan for key, plan in self._plans.items() if caller.name not in plan.callers}
 
     # Snapshots.

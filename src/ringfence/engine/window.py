@@ -64,12 +64,6 @@ class RollingWindow:
         """Count `amount` at `now`."""
         self.total = self.read(now) + amount
 
-    @property
-    def until(self) -> Instant:
-        """When the newest bucket that isn't empty is wholly out of the window; 0 if there is none."""
-        buckets = self.dump()
-        return (buckets[-2] + BUCKETS + 1) * self._bucket_us if buckets else 0
-
     def refund(self, amount: int, at: Instant) -> None:
         """Give back what was added at `at` and not used; nothing where that is out of the window already."""
         index = at // self._bucket_us
