@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.engine.engine import Engine
-from ringfence.engine.habits import HOURS, MAX_SEEN, Habits, settled
+from ringfence.engine.habits import HOURS, MAX_HOURLY, MAX_SEEN, Habits, settled
 from ringfence.engine.lately import MAX_TRIES, Lately, Try, run_length
 from ringfence.engine.marks import area_of, network_of
 from ringfence.engine.snapshot import dump, load
@@ -224,3 +224,35 @@ def test_a_new_area_weighs_less_for_who_calls_new_areas_all_the_time(tmp_path: P
         trial.now += DAY
     assert evidence(trial)["first-ever-destination"] < 15
     assert any("area new, as in " in hit.text and hit.text.endswith("% of its calls there") for hit in trial.hits)
+
+
+def tallied(*, spoil: bool = False) -> Habits:
+    """After an hour with five calls to one country, which is the eleventh of a Monday."""
+    habits = Habits()
+    for _ in range(5):
+        habits.tally(["c:GB"], 1000, 10 - 1000)
+    if spoil:
+        habits.spoil()
+    habits.tally(["c:LV"], 1001, 11 - 1001)
+    return habits
+
+
+def test_an_hour_teaches_what_is_usual_in_such_hours_of_the_week() -> None:
+    habits = tallied()
+    assert habits.hour_count("c:GB", 1168, 10) == (1, 5)
+    assert habits.hour_count("c:GB", 1168, 34 + 1) == (1, 0)
+    assert habits.hour_count("c:GB", 1168, 4 * 24 + 10) == (1, 5)
+    assert habits.hour_count("c:GB", 1168, 5 * 24 + 10) == (1, 0)
+    assert habits.hour_count("c:LV", 1001, 11) == (2, 0)
+
+
+def test_an_hour_with_a_suspect_call_teaches_nothing() -> None:
+    assert tallied(spoil=True).hour_count("c:GB", 1168, 10) == (1, 0)
+
+
+def test_hours_that_are_remembered_are_bounded() -> None:
+    habits = Habits()
+    for number in range(3 * MAX_HOURLY):
+        for _ in range(3):
+            habits.tally([f"a:{number}"], number, -number)
+    assert len(habits.hourly) == MAX_HOURLY

@@ -387,7 +387,7 @@ def kept(trial: Trial) -> Any:
     state = msgspec.msgpack.decode(dump(trial.engine))
     del state["incidents"], state["behaviour"]["lately"]
     for habits in state["behaviour"]["habits"].values():
-        del habits["today"], habits["today_ventures"]
+        del habits["today"], habits["today_ventures"], habits["hour_spoiled"]
     return state
 
 

@@ -18,6 +18,7 @@ VALUES: dict[type, st.SearchStrategy[Any]] = {
     int: st.integers(0, 100),
     float: st.floats(0, 2),
     str: st.sampled_from(["", "x"]),
+    tuple: st.sampled_from([(), ((50, 1), (1, 1)), ((1, 1), (1, 1), (90, 3))]),
 }
 NOTHING_NEW = {"new_region": "", "new_area": "", "new_number": "", "new_block": False}
 SAID: dict[Calls, dict[str, Any]] = {

@@ -185,6 +185,11 @@ class Behaviour:
             entry = Try(attempt.id, fact.at, digits, destination.number.region, known, attempt.dialled, allowed, held)
             self._recent(names.extension).tried(entry)
             self._recent(names.source).tried(entry)
+            if not held:
+                hour = fact.at // HOUR_US
+                price = destination.price.price_micros_per_min if destination.price is not None else -1
+                keys = marks(digits, destination.number.region, price, narrow=False)
+                self.habits_of(names.source, fact.at).tally(keys, hour, self._week_hour(attempt, fact.at) - hour)
         if not clean and (foreign or not self._unsuspected(verdict)):
             self._spoil(names)
         if allowed:

@@ -12,6 +12,7 @@ Only clean calls are told to it: what was refused, contained or suspect doesn't 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ WEEKEND_H = 5 * DAY_H
 FADE = 0.975
 """A day: half in 27 days."""
 MAX_SEEN, MAX_WAYS = 10_000, 100
+MAX_HOURLY, FEW = 1000, 3
 KEPT = 0.9
 """How much of what is seen is kept when there is no more room: the latest."""
 NOVEL_CALLS = 20
@@ -55,6 +57,13 @@ class Habits(msgspec.Struct):
     today_channels: dict[int, int] = {}
     nights: list[int] = []
     """Days on which a new area was called in an hour where nobody calls."""
+    hourly: dict[str, dict[int, int]] = {}
+    """Most calls within an hour by country, area and price class, and by hour of the week; few ones aren't kept."""
+    hour: int = 0
+    """The hour that `this_hour` is of, in hours since 1970."""
+    this_hour: dict[str, int] = {}
+    hour_spoiled: bool = False
+    """Whether something spoke against a call of this hour, so that it doesn't teach."""
     ventures: dict[str, tuple[float, float]] = {}
     """Calls abroad, and how many places of them were called once only: areas by calling code, countries by ""."""
     today_ventures: dict[str, tuple[float, float]] = {}
@@ -74,6 +83,28 @@ class Habits(msgspec.Struct):
         """How probable it is that the next call of a group goes to a new place (Good and Turing: what was met once)."""
         calls, once = self.ventures.get(group, (0.0, 0.0))
         return (once + NOVEL * NOVEL_CALLS) / (calls + NOVEL_CALLS)
+
+    def tally(self, keys: list[str], hour: int, zone_h: int) -> None:
+        """A call in this hour; `zone_h` is what makes an hour since 1970 one of the week."""
+        if hour != self.hour:
+            self._hour_over((self.hour + zone_h) % HOURS)
+            self.hour = hour
+        for key in keys:
+            self.this_hour[key] = self.this_hour.get(key, 0) + 1
+
+    def hour_count(self, key: str, hour: int, week_hour: int) -> tuple[int, int]:
+        """Calls in this hour with one more, and the most in hours like it."""
+        calls = self.this_hour.get(key, 0) + 1 if hour == self.hour else 1
+        table = self.hourly.get(key)
+        return calls, max((table.get(like, 0) for like in _alike(week_hour)), default=0) if table else 0
+
+    def _hour_over(self, week_hour: int) -> None:
+        if not self.hour_spoiled:
+            for key, calls in self.this_hour.items():
+                if calls >= FEW and (key in self.hourly or len(self.hourly) < MAX_HOURLY):
+                    table = self.hourly.setdefault(key, {})
+                    table[week_hour] = max(calls, table.get(week_hour, 0))
+        self.this_hour, self.hour_spoiled = {}, False
 
     def come(self, key: str, hour: int, memory_h: int) -> None:
         """A clean call came that way."""
@@ -128,6 +159,7 @@ class Habits(msgspec.Struct):
     def spoil(self) -> None:
         """Something spoke against a call of today: the day's counts don't teach."""
         self.today, self.today_channels, self.today_ventures = {}, {}, {}
+        self.hour_spoiled = True
 
     def join(self, other: Habits, day: int) -> None:
         """What is known of the same entity from elsewhere, as it stands on a day.
@@ -143,6 +175,10 @@ class Habits(msgspec.Struct):
         self.channels = _highest(self.channels, other.channels)
         self.calls = max(self.calls, other.calls)
         self.nights = sorted({*self.nights, *other.nights})
+        for key, table in other.hourly.items():
+            mine = self.hourly.setdefault(key, {})
+            for hour, calls in table.items():
+                mine[hour] = max(calls, mine.get(hour, 0))
         for group, counts in other.ventures.items():
             self.ventures[group] = max(counts, self.ventures.get(group, counts))
         for name, value in other.peaks.items():
@@ -204,6 +240,14 @@ def _around(counts: list[float], week_hour: int) -> float:
     day, hour = divmod(week_hour, DAY_H)
     alike = counts[hour:WEEKEND_H:DAY_H] if day < 5 else counts[WEEKEND_H + hour :: DAY_H]
     return (near + sum(alike) / len(alike)) / 2
+
+
+@cache
+def _alike(week_hour: int) -> tuple[int, ...]:
+    """The hour with its neighbours, and the same hour of the other days of its kind."""
+    day, hour = divmod(week_hour, DAY_H)
+    days = range(5) if day < 5 else range(5, 7)
+    return *((week_hour + step) % HOURS for step in (-1, 0, 1)), *(other * DAY_H + hour for other in days)
 
 
 def _office() -> list[float]:

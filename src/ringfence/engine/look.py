@@ -100,6 +100,7 @@ class Look:
         venture = "" if traits.new_region not in ("", "extension") else calling_code(self.digits)
         return msgspec.structs.replace(
             traits,
+            hour_counts=self._hour_counts(traits.tier),
             novelty=self.source.novelty(venture),
             usual_calls_hour=self.extension.usual("calls_hour"),
             usual_numbers_hour=self.extension.usual("numbers_hour"),
@@ -127,6 +128,12 @@ class Look:
             rings=len(rings),
             rung=len({ring.dialled for ring in rings}),
         )
+
+    def _hour_counts(self, price_tier: int) -> tuple[tuple[int, int], ...]:
+        keys = [f"c:{self.destination.number.region}", f"a:{area_of(self.digits)}"]
+        if price_tier >= 0:
+            keys.append(f"p:{price_tier}")
+        return tuple(self.source.hour_count(key, self.now // HOUR_US, self.week_hour) for key in keys)
 
     def _settled(self, habits: Habits, key: str) -> bool:
         return settled(habits.seen.get(key), self.settled_by, self.remembered_from)

@@ -21,6 +21,7 @@ from ringfence.rules.little_to_lose import LittleToLose
 from ringfence.rules.long_call import LongCall
 from ringfence.rules.longest_call import LongestCall
 from ringfence.rules.many_countries import ManyCountries
+from ringfence.rules.more_than_usual import MoreThanUsual
 from ringfence.rules.new_network import NewNetwork
 from ringfence.rules.one_range import OneRange
 from ringfence.rules.outside_hours import OutsideHours
@@ -74,6 +75,7 @@ BEHAVIOUR_RULES: tuple[BehaviourRule, ...] = (
     DearerThanUsual(),
     UnusualHour(),
     InternationalBurst(),
+    MoreThanUsual(),
     ManyCountries(),
     OneRange(),
     PrefixProbing(),

@@ -85,6 +85,9 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     usual_calls_hour: int = 0
     usual_numbers_hour: int = 0
     usual_regions_hour: int = 0
+    hour_counts: tuple[tuple[int, int], ...] = ()
+    """Calls of the source in this clock hour, with this one, and the most in such an hour of the week before: to the
+    country, to the area, of the price class."""
     block_numbers: int = 0
     """Numbers of the block that the source called within 24 hours, with this one."""
     run: int = 0
