@@ -7,6 +7,7 @@ from typing import Any
 
 from cyclopts import App, Group
 
+from ringfence.cli.edge_words import edge_rows
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
 from ringfence.cli.tables import WINDOWS, console, duration, instant, money, show
 from ringfence.rules.words import plain
@@ -44,10 +45,12 @@ def _show_status(found: dict[str, Any], state: str) -> None:
         console().print(f"{state}; new calls get what when_down of their trunk says", style="red", markup=False)
     for told in (*_certificates(found), *_troubles(found)):
         console().print(told, style="red", markup=False)
-    for name, value in found["edge"].items():
-        print(f"{name}: {value}")
     for row in found["enrolments"]:
         print(_enrolment(row))
+    if found["edge"]["overloaded"]:
+        console().print("overloaded: new calls get 503 at the door, emergency calls don't", style="red", markup=False)
+    print()
+    show(("edge", "now", "what it is"), edge_rows(found["edge"]), right=("now",), sentences=("what it is",))
     rows = [_meter_row(row) for row in found["meters"]]
     if rows:
         print()

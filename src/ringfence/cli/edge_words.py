@@ -1,0 +1,41 @@
+"""What `ringfence status` says of the SIP edge: how full its tables are, and what it has counted since the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+TABLES = {
+    "dialogs": "answered calls, and answers that ring",
+    "waiting": "calls without a final answer",
+    "transactions": "requests that are answered, or were in the last half minute",
+    "connections": "TCP and TLS connections",
+    "guests": "addresses where an account's password was right",
+    "registered": "contacts of accounts",
+    "orphans": "calls from before a restart that still may be answered",
+    "challenged": "calls whose caller was asked by the carrier for a password",
+}
+COUNTED = {
+    "bound": "turned away since a table was full",
+    "challenges": "asked for a password by us",
+    "error": "messages that the guard stumbled over; the log has them",
+    "foreign": "requests inside a call by somebody who isn't in it",
+    "foreign_network": "right passwords from networks that the account may not use",
+    "keepalive": "empty keep-alives",
+    "malformed": "messages that can't be read",
+    "next_trunk": "calls that went on to the source's next trunk",
+    "no_target": "calls for which no address was known",
+    "overload": "calls turned away in overload",
+    "refused": "calls refused",
+    "stray": "answers and ACKs that belong to nothing known",
+    "unanswered": "calls whose verdict took too long",
+    "unknown_account": "passwords for accounts that aren't there",
+}
+
+
+def edge_rows(edge: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
+    """Name, number and meaning of each; what is counted is there only once it has happened."""
+    for name, meaning in TABLES.items():
+        yield name, edge[name], meaning
+    for name, meaning in COUNTED.items():
+        if name in edge:
+            yield name, edge[name], f"{meaning}, since the start"
