@@ -118,7 +118,7 @@ def test_programs_get_names(path: Path, run: Run) -> None:
     told = run("ledger", "verify", "--ledger", path, "--json")
     assert told.code == 0
     assert json.loads(told.out) == {
-        "node": "n1", "first": 1, "last": 12, "entries": 12, "bodies": 12, "heads": 2, "segments": 1,
+        "node": "n1", "first": 1, "last": 12, "entries": 12, "bodies": 12, "heads": 2, "signed": 12, "segments": 1,
         "broken": None, "doubts": [],
     }  # fmt: skip
 
@@ -225,3 +225,11 @@ def test_a_directory_that_isnt_ours_to_look_into(
 def test_a_directory(tmp_path: Path, run: Run, command: tuple[str, ...]) -> None:
     says = f"ledger {tmp_path}: is a directory; name the file in it, as [ledger] path in the policy does\n"
     assert run(*command, "--ledger", tmp_path) == (2, "", says)
+
+
+def test_what_no_head_tells_of_is_said(path: Path, run: Run) -> None:
+    edit(path, "DELETE FROM heads")
+    path.with_suffix(".head").unlink()
+    told = run("ledger", "verify", "--ledger", path)
+    assert told.code == 0
+    assert "0 signed heads\n  not signed yet: entries 1 to 12; whether more came after entry 0 isn't proved" in told.out

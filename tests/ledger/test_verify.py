@@ -54,7 +54,7 @@ def relink(path: Path) -> None:
 
 def test_what_was_written_verifies(ledger: Path) -> None:
     found = verify(ledger, (ledger.parent / "sent").read_text())
-    assert found == Verified("n1", 1, LAST, LAST, LAST, 3, 1, None, ())
+    assert found == Verified("n1", 1, LAST, LAST, LAST, 3, LAST, 1, None, ())
 
 
 SWAP_BODIES = """UPDATE facts SET (salt, body) = (SELECT salt, body FROM facts AS other WHERE other.seq = 8 - facts.seq)
@@ -95,7 +95,11 @@ CASES: dict[str, tuple[list[str], int, str]] = {
     "a call taken from the search table": (["DELETE FROM search WHERE seq = 2"], 2, "the searchable columns"),
     "a call added to it": (["INSERT INTO search (seq, at, kind) VALUES (99, 1, 'decided')"], 0, "the search table"),
     "a body removed": (["UPDATE facts SET salt = NULL, body = NULL WHERE seq = 9"], 9, "no purge or erasure tells"),
-    "a head changed": (["UPDATE heads SET chain = zeroblob(32)"], LAST, "a head has a wrong signature"),
+    "a head changed": (
+        [f"UPDATE heads SET chain = zeroblob(32) WHERE seq = {LAST}"],
+        LAST,
+        "a head has a wrong signature",
+    ),
     "an anchor made up": (
         [f"INSERT INTO anchor SELECT 1, seq, at, chain, key, signature FROM heads WHERE seq = {LAST}"],
         LAST,

@@ -128,6 +128,9 @@ def verify(*, ledger: Where = LEDGER, head: Text = "", as_json: Json = False) ->
     elif found.broken is None:
         last = f"entries {found.first} to {found.last}, {found.bodies} with their bodies, {found.heads} signed heads"
         print(f"{ledger}: intact; node {found.node}, {last}")
+        if found.signed < found.last:
+            since = f"entries {found.signed + 1} to {found.last}"
+            print(f"  not signed yet: {since}; whether more came after entry {found.signed} isn't proved")
     else:
         console().print(f"{ledger}: broken at entry {found.broken.seq}: {found.broken.why}", style="red")
     for doubt in () if as_json else found.doubts:

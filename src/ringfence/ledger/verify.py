@@ -50,6 +50,8 @@ class Verified(NamedTuple):
     """Entries whose body is kept."""
     heads: int
     """Signed heads whose place was found in the chain."""
+    signed: int
+    """The last entry that a signed head tells of, 0 = none: what comes after it could be cut off unseen."""
     segments: int
     """Message segments that are what was written."""
     broken: Broken | None
@@ -91,7 +93,7 @@ class _Walk:
         self.seq = self.first = 0
         self.chain = genesis(self.node)
         self.broken: Broken | None = None
-        self._entries = self._bodies = self._proved = self._whole = 0
+        self._entries = self._bodies = self._proved = self._signed = self._whole = 0
         self._doubts: list[str] = []
         self._heads: dict[int, list[Head]] = {}
         self._keys: set[bytes] = _key_of(paths)
@@ -108,6 +110,7 @@ class _Walk:
             self._entries,
             self._bodies,
             self._proved,
+            self._signed,
             self._whole,
             self.broken,
             tuple(self._doubts),
@@ -198,6 +201,7 @@ class _Walk:
                 raise _BrokenHere(head.seq, "the chain isn't the one that a signed head tells of")
             self._known_key(head, f"the head of entry {head.seq}")
             self._proved += 1
+            self._signed = head.seq
 
     def _known_key(self, head: Head, what: str) -> None:
         if self._keys and head.key not in self._keys:
