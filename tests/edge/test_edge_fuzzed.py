@@ -221,3 +221,22 @@ def test_a_response_that_cannot_be_read_is_not_answered(table: Table, version: b
     table.carrier.heard()
     table.deliver(data.replace(b"Content-Length: 0", b"Content-Length: x"), table.carrier.address, OUTSIDE)
     assert (table.carrier.heard(), table.edge.status()["malformed"]) == ([], 1)
+
+
+def test_two_trunks_that_answer_with_the_same_tag(tmp_path: Path) -> None:
+    """The late answer of the first was being hung up; the second one's took its record, and was then up uncounted."""
+    table = Table(tmp_path, two_trunks=True)
+    made = table.dial()
+    first = table.offered()
+    table.run(5)
+    second = table.offered(table.second)
+    table.restart()
+    second.local = f"{second.local.partition(';')[0]};tag={wire.tag_of(first.local)}"
+    first.answer()
+    assert [message.method for message in table.carrier.heard()][-2:] == ["ACK", "BYE"]
+    second.answer()
+    assert [message.method for message in table.second.heard()][-2:] == ["ACK", "BYE"]
+    made.ack_refusal(table.pbx.expect(502))
+    table.run(60)
+    assert (table.slots, table.slots_of("second"), table.engine.calls) == (0, 0, {})
+    assert sorted(table.told()[-2:]) == ["ended error", "ended late"]

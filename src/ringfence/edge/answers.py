@@ -8,9 +8,10 @@
                    that nobody judged (C10)
     others         back to the caller: the end of the attempt
 
-A 2xx that can't be read (no To tag, no Via of the caller, a broken Contact) is hung up as far as can be told, and the
-caller gets 502. One that nobody waits for any more (the caller has his final answer, or another target was tried
-meanwhile) is acknowledged and hung up at once; it is a call that costs money all the same, and is told as one.
+A 2xx that can't be read (no To tag, or that of another trunk's answer, no Via of the caller, a broken Contact) is hung
+up as far as can be told, and the caller gets 502. One that nobody waits for any more (the caller has his final answer,
+or another target was tried meanwhile) is acknowledged and hung up at once; it is a call that costs money all the same,
+and is told as one.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
     if not tag or len(response.all("via")) < 2:
         raise SipParseError("a 2xx without To tag, or without the caller's Via")
     dialog = edge.dialogs.get((prototype.call_id, prototype.caller.tag, tag))
+    if dialog is not None and dialog.state == "ending" and tag not in client.answered:
+        raise SipParseError("a 2xx with the To tag of an answer that is being hung up")
     expires_at = accept(response, client.session, now)
     if tag not in client.answered:
         late = _is_late(client, call)
