@@ -258,9 +258,9 @@ def test_a_cancel_that_cant_be_sent_waits_for_the_end_of_the_ringing(table: Stre
 
 
 def test_strangers_are_not_let_in_and_counted(table: Streams) -> None:
-    assert table.edge.admits("inside", PBX[0], table.now)
-    assert not table.edge.admits("inside", STRANGER[0], table.now)
-    assert not table.edge.admits("outside", PBX[0], table.now)
+    assert table.edge.admits("inside", PBX[0], table.now) == "party"
+    assert table.edge.admits("inside", STRANGER[0], table.now) == ""
+    assert table.edge.admits("outside", PBX[0], table.now) == ""
     assert not table.edge.opened(7, "inside", STRANGER[0], 40_000, dialled=False)
     table.run(11)
     (inside, outside) = [fact for fact in table.facts if type(fact).__name__ == "Strangers"]

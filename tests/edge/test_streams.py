@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +18,16 @@ from ringfence.edge import listening as listeners
 from ringfence.edge import streams as all_of_them
 from ringfence.edge.bind import bind
 from ringfence.edge.effects import Send
-from ringfence.edge.flows import Expected
+from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.listening import StreamSocket
 from ringfence.edge.streams import Streams
 from ringfence.edge.tls import Tls
 from ringfence.model.settings import Listen
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.hop import NextHop
+from ringfence.sip.hop import NextHop, Transport
+from ringfence.testing.certificates import Authority
 
-HOST, STRANGER = "127.0.4.1", "127.0.4.2"
+HOST, STRANGER, GUEST = "127.0.4.1", "127.0.4.2", "127.0.4.3"
 ONE = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 3\r\n\r\nabc"
 TWO = b"OPTIONS sip:b SIP/2.0\r\nl: 0\r\n\r\n"
 FIRST = 5_000
@@ -39,10 +43,14 @@ class House:
         """Host, and whether we opened it."""
         self.lost: list[int] = []
         self.keys: list[str] = []
+        self.proven: set[int] = set()
         self.streams: Streams
 
-    def admits(self, listener: str, host: str) -> bool:
-        return host != STRANGER
+    def admits(self, listener: str, host: str) -> Admitted:
+        return {STRANGER: "", GUEST: "guest"}.get(host, "party")  # type: ignore[return-value]
+
+    def is_proven(self, flow: int) -> bool:
+        return flow in self.proven
 
     def expected(self, listener: str, host: str, port: int) -> Expected:
         return Expected("trunk carrier", (), None)
@@ -99,13 +107,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(**limits: int) -> AsyncIterator[Stage]:
+async def staged(tls: Tls | None = None, **limits: int) -> AsyncIterator[Stage]:
     house = House()
     bound = bind("127.0.0.1", 0, "tcp")
+    transport: Transport = "tls" if tls is not None else "tcp"
     listen = Listen(
-        name="l", host="127.0.0.1", port=0, advertise_host="127.0.0.1", advertise_port=0, transport="tcp", **limits
+        name="l", host="127.0.0.1", port=0, advertise_host="127.0.0.1", advertise_port=0, transport=transport, **limits
     )
-    listening, streams = StreamSocket(bound, listen), Streams(house, FIRST, Tls({}, {}, {}))
+    listening, streams = StreamSocket(bound, listen), Streams(house, FIRST, tls or Tls({}, {}, {}))
     house.streams = streams
     streams.add(listening)
     stage = Stage(house, listening, streams)
@@ -119,11 +128,11 @@ async def staged(**limits: int) -> AsyncIterator[Stage]:
         await asyncio.sleep(0)
 
 
-def run(play: Callable[[Stage], Awaitable[None]], **limits: int) -> None:
+def run(play: Callable[[Stage], Awaitable[None]], tls: Tls | None = None, **limits: int) -> None:
     """One play on a stage of its own."""
 
     async def whole() -> None:
-        async with staged(**limits) as stage:
+        async with staged(tls, **limits) as stage:
             await play(stage)
 
     asyncio.run(whole())
@@ -208,7 +217,7 @@ def test_an_address_has_so_many_connections() -> None:
             await stage.connect()
         await stage.until(lambda: len(stage.house.flows) == 3)
         await stage.refused()
-        await stage.connect("127.0.4.3")  # Another one has its own.
+        await stage.connect("127.0.4.4")  # Another one has its own.
         await stage.until(lambda: len(stage.house.flows) == 4)
         stage.writers[0].close()
         await stage.until(lambda: stage.house.lost)
@@ -234,6 +243,29 @@ def test_the_stalest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
         assert stage.house.lost == [FIRST + 1]
 
     run(play, connections=3)
+
+
+def test_a_guest_has_to_prove_himself_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(all_of_them, "PROVE_WITHIN_S", 0.2)
+    monkeypatch.setattr(all_of_them, "SWEEP_EVERY_S", 0.02)
+    monkeypatch.setattr(all_of_them, "MAX_GUESTS", 2)
+
+    async def play(stage: Stage) -> None:
+        await stage.connect(GUEST)
+        await stage.until(lambda: stage.house.flows)
+        stage.house.proven.add(FIRST)
+        _, other = await stage.connect(GUEST)
+        await stage.until(lambda: stage.house.lost)
+        assert stage.house.lost == [FIRST + 1]
+        await stage.connect()
+        for _ in range(2):
+            await stage.connect(GUEST)
+        await stage.refused(GUEST)
+        await stage.until(lambda: len(stage.house.lost) == 3)
+        assert FIRST not in stage.house.lost
+        del other
+
+    run(play)
 
 
 def test_the_loop_goes_on_when_there_is_no_descriptor_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -496,3 +528,101 @@ def test_hanging_up_closes_a_connection() -> None:
         assert await reader.read() == b""
 
     run(play)
+
+
+# --- what is left ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def contexts(tmp_path: Path) -> Tls:
+    """The listener's certificate, and trust in its authority."""
+    authority = Authority(tmp_path)
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(*authority.issue("here.example"))
+    client.load_verify_locations(authority.path)
+    client.check_hostname = False
+    return Tls({"l": server}, {("l", None): client}, {})
+
+
+async def opened(stage: Stage, data: bytes) -> socket.socket:
+    """A connection that has said something, without a transport of asyncio at our end."""
+    found = socket.socket()
+    found.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(found, ("127.0.0.1", stage.listening.port))
+    await asyncio.get_running_loop().sock_sendall(found, data)
+    return found
+
+
+async def closed(stage: Stage) -> None:
+    ends = [await opened(stage, TWO) for _ in range(3)]
+    await stage.until(lambda: len(stage.house.messages) == 3)
+    ends[0].close()
+    listeners.reset(ends[1])
+    stage.streams.hang_up(max(stage.house.flows))
+    await stage.until(lambda: len(stage.house.lost) == 3)
+    ends[2].close()
+
+
+async def not_connected(stage: Stage) -> None:
+    stage.house.expected = lambda *_: Expected("trunk carrier", ("there.example",), None)  # type: ignore[method-assign]
+    with socket.socket() as nobody:
+        nobody.bind((HOST, 0))
+        for count in range(1, 4):
+            stage.send(TWO, nobody.getsockname()[1], key="a")
+            await stage.until(lambda count=count: len(stage.house.keys) == count)  # type: ignore[misc]
+
+
+async def no_handshake(stage: Stage) -> None:
+    for count in range(1, 4):
+        found = await opened(stage, b"no TLS" * 10)
+        await stage.until(lambda count=count: len(stage.house.lost) == count)  # type: ignore[misc]
+        found.close()
+
+
+async def handshake_with_the_wrong_one(stage: Stage) -> None:
+    """We connect to ourselves: a certificate that is trusted, and another name than was meant."""
+    stage.house.expected = lambda *_: Expected("trunk carrier", ("there.example",), None)  # type: ignore[method-assign]
+    for count in range(1, 4):
+        stage.streams.transmit(Send(NextHop("l", "127.0.0.1", stage.listening.port, 0, True), TWO, "a"))
+        await stage.until(lambda count=count: len(stage.house.keys) == count)  # type: ignore[misc]
+    (trouble,) = stage.streams.status()["troubles"]
+    assert trouble["error"] == "its certificate is of here.example, not of there.example"
+    await stage.until(lambda: len(stage.house.lost) == 6)
+
+
+@pytest.mark.parametrize(
+    ("what", "secure"),
+    [
+        (closed, False),
+        (not_connected, False),
+        (not_connected, True),
+        (no_handshake, True),
+        (handshake_with_the_wrong_one, True),
+    ],
+    ids=lambda value: getattr(value, "__name__", "TLS" if value else "TCP"),
+)
+def test_nothing_is_left_for_the_garbage_collector(
+    what: Callable[[Stage], Awaitable[None]], secure: bool, contexts: Tls
+) -> None:
+    """It seldom runs in the guard, and a connection in TLS holds a quarter of a megabyte."""
+
+    async def play(stage: Stage) -> None:
+        await what(stage)
+        for told in (stage.house.messages, stage.house.lost, stage.house.keys):
+            told.clear()
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await what(stage)
+            await stage.silent()
+            gc.collect()
+            kept = {type(one).__name__ for one in gc.garbage}
+        finally:
+            gc.set_debug(0)
+            gc.enable()
+            gc.garbage.clear()
+        heavy = {"Connection", "SSLProtocol", "SSLObject", "SSLError", "ConnectionRefusedError", "bytearray"}
+        assert not kept & (heavy if secure else {*heavy, "_SelectorSocketTransport"})
+
+    run(play, contexts if secure else None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ringfence.model.time import SECOND
-from ringfence.server.garbage import EVERY_US, LATEST_US, Collector
+from ringfence.server.garbage import EVERY_US, LATEST_US, MAX_LITTER, Collector
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def runs() -> Iterator[list[int]]:
     gc.unfreeze()
 
 
-def collected(runs: list[int], collector: Collector, received: int, now: int) -> bool:
+def collected(runs: list[int], collector: Collector, received: int, now: int, litter: int = 0) -> bool:
     runs.clear()
-    collector.watch(received, now)
+    collector.watch(received, litter, now)
     return bool(runs)
 
 
@@ -52,3 +52,11 @@ def test_without_such_a_moment_it_runs_all_the_same(runs: list[int]) -> None:
     collector = Collector(SECOND)
     assert not collected(runs, collector, 1, SECOND + LATEST_US - 1)
     assert collected(runs, collector, 2, SECOND + LATEST_US)
+
+
+def test_it_runs_after_many_connections_that_failed_to_open(runs: list[int]) -> None:
+    collector = Collector(SECOND)
+    assert not collected(runs, collector, 1, SECOND + 1, MAX_LITTER - 1)
+    assert collected(runs, collector, 2, SECOND + 2, MAX_LITTER)
+    assert not collected(runs, collector, 3, SECOND + 3, 2 * MAX_LITTER - 1)
+    assert collected(runs, collector, 4, SECOND + 4, 2 * MAX_LITTER)

@@ -74,9 +74,10 @@ class Connection(asyncio.Protocol):
         self._house = house
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
+        self._reader: asyncio.BaseTransport | None = None
         self._clock = asyncio.get_running_loop().time
-        self._heard = self._clock()
-        """When something came in last."""
+        self._heard = self._since = self._clock()
+        """When something came in last; when it began."""
         self._began = 0.0
         """When the message began that isn't whole; 0 for none."""
         self._pinged = 0.0
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a stream is wanted")
-        self._transport = transport
+        self._transport, self._reader = transport, _reader(transport)
         self.was_open = True
         _tune(transport.get_extra_info("socket"))
         self._heard = self._clock()
@@ -119,7 +120,10 @@ class Connection(asyncio.Protocol):
         self._heard, self._pinged = now, 0.0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        # asyncio's transport holds a method of its own, so that only the garbage collector would free it: it seldom
+        # runs here (server/garbage.py).
+        vars(self._reader).pop("_read_ready_cb", None)
+        self._transport = self._reader = None
         self.closing = True
         self._house.gone(self, exc)
 
@@ -135,6 +139,11 @@ class Connection(asyncio.Protocol):
         """That of the far end; None where there is none, or none was asked for."""
         found: Certificate | None = self._transport.get_extra_info("peercert") if self._transport is not None else None
         return found or None
+
+    @property
+    def age_s(self) -> float:
+        """How long there has been something of it."""
+        return self._clock() - self._since
 
     @property
     def silent_s(self) -> float:
@@ -174,6 +183,13 @@ class Connection(asyncio.Protocol):
             self._pinged = now
             self.write(PING)
         return ""
+
+
+def _reader(transport: asyncio.BaseTransport) -> asyncio.BaseTransport:
+    """The transport that reads the socket: under TLS it is another one."""
+    secured = getattr(transport, "_ssl_protocol", None)
+    found: asyncio.BaseTransport | None = getattr(secured, "_transport", None)
+    return found or transport
 
 
 def _tune(opened: socket.socket) -> None:

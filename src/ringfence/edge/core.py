@@ -36,7 +36,7 @@ from ringfence.edge.door import Door, turned_away
 from ringfence.edge.effects import Effect, Note
 from ringfence.edge.ending import end
 from ringfence.edge.enrolled import Enrolment
-from ringfence.edge.flows import Expected
+from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.guests import stranger
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server
@@ -86,9 +86,13 @@ class EdgeCore:
         if found is not None:
             self._received(data, found, now)
 
-    def admits(self, listener: str, host: str, now: int) -> bool:
-        """Whether a connection from this address may be opened."""
+    def admits(self, listener: str, host: str, now: int) -> Admitted:
+        """Whether a connection from this address may be opened, and by whom."""
         return flows.admits(self._edge, listener, host, now)
+
+    def is_proven(self, flow: int) -> bool:
+        """Whether it is known who is at the far end of a connection."""
+        return flows.is_proven(self._edge, flow)
 
     def expected(self, listener: str, host: str, port: int) -> Expected:
         """Whom a connection to this address is made to."""

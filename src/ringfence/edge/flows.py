@@ -12,7 +12,7 @@ as answered with 503 (§16.9), but for BYE, which is tried again until timer F: 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ringfence.edge import enrolment, inside, sending
 from ringfence.edge.effects import HangUp
@@ -25,6 +25,7 @@ from ringfence.edge.strangers import CONNECTION
 from ringfence.sip.domains import is_of
 
 TIMEOUT, UNREACHABLE = 408, 503
+Admitted = Literal["", "party", "guest"]
 
 
 # --- who is there ---------------------------------------------------------------------------------------------------
@@ -78,13 +79,24 @@ def expected(edge: Edge, listener: str, address: str, port: int) -> Expected:
     )
 
 
-def admits(edge: Edge, listener: str, host: str, now: int) -> bool:
-    """Whether a connection from there may be opened; a stranger's is counted."""
+def admits(edge: Edge, listener: str, host: str, now: int) -> Admitted:
+    """Whether a connection from there may be opened, by a party or by somebody who has to prove himself first.
+
+    A stranger's is counted.
+    """
     address = plain_host(host)
-    known = who(edge, listener, address) is not None or edge.digest.may_knock(listener, address, now)
-    if not known:
-        edge.strangers.count(listener, address, CONNECTION, now)
-    return known
+    if who(edge, listener, address) is not None:
+        return "party"
+    if edge.digest.may_knock(listener, address, now):
+        return "guest"
+    edge.strangers.count(listener, address, CONNECTION, now)
+    return ""
+
+
+def is_proven(edge: Edge, flow: int) -> bool:
+    """Whether somebody is at the far end whom we know, by now at least."""
+    origin = edge.flows.get(flow)
+    return origin is not None and (not origin.guest or origin[:3] in edge.digest.guests)
 
 
 def opened(

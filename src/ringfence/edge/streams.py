@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from ringfence.edge import tls
 from ringfence.edge.connection import MAX_WAITING, Connection, log
 from ringfence.edge.effects import Send
-from ringfence.edge.flows import Expected
+from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.listening import StreamSocket, reset
 from ringfence.edge.tls import Tls
 from ringfence.edge.troubles import Place, Troubles
@@ -41,6 +41,10 @@ SHUTDOWN_WITHIN_S = 2.0
 """How long it may take to say that it has closed TLS too."""
 MAX_HANDSHAKES = 256
 """Connections to one listener that may be in their handshake at once."""
+MAX_GUESTS = 500
+"""Connections of strangers, at listeners that challenge, before they have proved who they are."""
+PROVE_WITHIN_S = 30.0
+"""How long they have for that."""
 SPARE_S = 60.0
 """How long a connection must have been silent to be given up for a new one of the same address."""
 SWEEP_EVERY_S = 1.0
@@ -49,8 +53,11 @@ SWEEP_EVERY_S = 1.0
 class House(Protocol):
     """Who knows the far ends and takes their messages: the guard."""
 
-    def admits(self, listener: str, host: str) -> bool:
-        """Whether a connection from this address may be opened."""
+    def admits(self, listener: str, host: str) -> Admitted:
+        """Whether a connection from this address may be opened, and by whom."""
+
+    def is_proven(self, flow: int) -> bool:
+        """Whether it is known who is at its far end."""
 
     def expected(self, listener: str, host: str, port: int) -> Expected:
         """Whom a connection to this address is made to."""
@@ -86,8 +93,12 @@ class Streams:
         self._dialled: dict[Place, Connection] = {}
         self._counts: dict[tuple[str, str], int] = {}
         """Connections accepted from each address at each listener."""
+        self._guests: set[int] = set()
+        """Connections of those who haven't proved yet who they are."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._troubles = Troubles()
+        self.failed = 0
+        """Connections that couldn't be opened, by us or to us, since start."""
         self._sweeper: asyncio.TimerHandle | None = None
 
     def add(self, listening: StreamSocket) -> None:
@@ -96,6 +107,11 @@ class Streams:
         listening.begin(lambda found, host, port: self._accept(listening, found, host, port))
         if self._sweeper is None:
             self._sweep()
+
+    @property
+    def carry(self) -> bool:
+        """Whether there are listeners."""
+        return bool(self._sockets)
 
     def use(self, listens: dict[str, Listen], tls: Tls) -> None:
         """Other limits and certificates from now on; a connection to somebody told by another name is closed."""
@@ -109,7 +125,7 @@ class Streams:
     def status(self) -> dict[str, Any]:
         """How many there are, and what goes wrong where, for people."""
         opened = sum(connection.open for connection in self._connections.values())
-        return {"open": opened, "troubles": self._troubles.status()}
+        return {"open": opened, "failed": self.failed, "troubles": self._troubles.status()}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -125,7 +141,9 @@ class Streams:
 
     def _accept(self, listening: StreamSocket, found: socket.socket, host: str, port: int) -> None:
         name, place = listening.listen.name, (listening.listen.name, host)
-        if not self._house.admits(name, host) or not self._has_room(listening, host):
+        admitted = self._house.admits(name, host)
+        full = admitted == "guest" and len(self._guests) >= MAX_GUESTS
+        if not admitted or full or not self._has_room(listening, host):
             listening.refused += 1
             reset(found)
             return
@@ -134,6 +152,8 @@ class Streams:
         self._counts[place] = self._counts.get(place, 0) + 1
         connection = Connection(self, next(self._numbers), name, host, port, dialled=False)
         self._connections[connection.flow] = connection
+        if admitted == "guest":
+            self._guests.add(connection.flow)
         self._run(self._let_in(listening, connection, found), connection)
 
     async def _let_in(self, listening: StreamSocket, connection: Connection, found: socket.socket) -> None:
@@ -265,6 +285,7 @@ class Streams:
             return
         if error is not None and ((connection.dialled and not connection.was_open) or tls.why(error)):
             self._trouble(connection, _why(error))
+        self._guests.discard(connection.flow)
         place = _place(connection)
         if self._dialled.get(place) is connection:
             del self._dialled[place]
@@ -297,7 +318,9 @@ class Streams:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
+            self.failed += 1
             self.gone(connection, error)
+            _forget_frames(error)
 
     def _trouble(self, connection: Connection, why: str) -> None:
         expected = connection.expected or self._expected(connection)
@@ -307,11 +330,20 @@ class Streams:
         """Close those that are idle or stuck."""
         for connection in list(self._connections.values()):
             listening = self._sockets[connection.listener]
-            why = connection.look(listening.listen.idle_s) if connection.open else ""
+            why = (connection.look(listening.listen.idle_s) or self._unproven(connection)) if connection.open else ""
             if why:
                 log.info("listen.%s: a connection of %s is closed: %s", connection.listener, connection.host, why)
                 self._drop(connection)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep)
+
+    def _unproven(self, connection: Connection) -> str:
+        """Why a stranger's has to be closed."""
+        if connection.flow not in self._guests:
+            return ""
+        if self._house.is_proven(connection.flow):
+            self._guests.discard(connection.flow)
+            return ""
+        return "nobody proved who he is" if connection.age_s > PROVE_WITHIN_S else ""
 
 
 _WITHIN = {"ssl_handshake_timeout": HANDSHAKE_WITHIN_S, "ssl_shutdown_timeout": SHUTDOWN_WITHIN_S}
@@ -329,6 +361,13 @@ def _listed(names: Sequence[str]) -> str:
 def _warn_of_end(connection: Connection, says: str) -> None:
     if says:
         log.warning("listen.%s: the certificate of %s %s", connection.listener, connection.host, says)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what an exception passed through: that holds the exception, with a quarter of a megabyte under TLS."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _why(error: BaseException) -> str:

@@ -22,7 +22,7 @@ import msgspec
 
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
-from ringfence.edge.flows import Expected
+from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.secrets import Secrets
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
@@ -104,12 +104,16 @@ class Guard:
             self._settle()
         self._rest()
 
-    def admits(self, listener: str, host: str) -> bool:
-        """Whether a connection from this address may be opened."""
-        known = self.edge.admits(listener, host, self.clock.now())
-        if not known:
+    def admits(self, listener: str, host: str) -> Admitted:
+        """Whether a connection from this address may be opened, and by whom."""
+        found = self.edge.admits(listener, host, self.clock.now())
+        if not found:
             self._rest()
-        return known
+        return found
+
+    def is_proven(self, flow: int) -> bool:
+        """Whether it is known who is at the far end of a connection."""
+        return self.edge.is_proven(flow)
 
     def expected(self, listener: str, host: str, port: int) -> Expected:
         """Whom a connection to this address is made to."""

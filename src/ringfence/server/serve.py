@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -56,6 +57,7 @@ from ringfence.server.trusted import trusted
 log = logging.getLogger("ringfence.serve")
 
 WATCH_EVERY_S = 0.1
+MAX_DESCRIPTORS = 65_536
 RESOLVE_WITHIN_S = 3.0
 """How long the start waits for DNS before it goes on without."""
 SNAPSHOT_EVERY_US = 60 * SECOND
@@ -169,6 +171,7 @@ class Server:
     def _listen(self) -> None:
         """Take datagrams; those that came since the sockets were bound are waiting in them."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        _raise_descriptors()
         self.collector = Collector(self.clock.now())
         for name, socket in self.sockets.items():
             if isinstance(socket, UdpSocket):
@@ -195,16 +198,20 @@ class Server:
     # While it runs.
 
     async def _watch(self) -> None:
+        clock = asyncio.get_running_loop().time
         while not self._stop.is_set():
+            due = clock() + WATCH_EVERY_S
             try:
                 await asyncio.wait_for(self._stop.wait(), WATCH_EVERY_S)
             except TimeoutError:
+                if self.streams.carry:  # The kernel doesn't say how long what comes over TCP has waited.
+                    self.guard.edge.waited(round((clock() - due) * SECOND))
                 self._chores()
 
     def _chores(self) -> None:
         self.guard.watch()
         now = self.clock.now()
-        self.collector.watch(sum(socket.received for socket in self.sockets.values()), now)
+        self.collector.watch(sum(socket.received for socket in self.sockets.values()), self.streams.failed, now)
         if now >= self._snapshot_at:
             self._snapshot_at = now + SNAPSHOT_EVERY_US
             take_snapshot(self.ledger, self.guard.engine, now)
@@ -359,6 +366,14 @@ class Server:
     def _hear_nobody(self) -> None:
         while self.sockets:
             self.sockets.popitem()[1].close()
+
+
+def _raise_descriptors() -> None:
+    """Have room for as many connections as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _dns() -> Dns:

@@ -116,10 +116,14 @@ class StreamPeer(Peer):
     def connect(self, to: Address) -> Wire:
         """A new connection."""
         opened = socket.socket(self.socket.family, socket.SOCK_STREAM)
-        opened.settimeout(TIMEOUT_S)
-        opened.bind((self.host, 0))
-        opened.connect(to)
-        return self._keep(self._secured(opened, server=False), to)
+        try:
+            opened.settimeout(TIMEOUT_S)
+            opened.bind((self.host, 0))
+            opened.connect(to)
+            return self._keep(self._secured(opened, server=False), to)
+        except OSError:
+            opened.close()
+            raise
 
     def hang_up(self, *, reset: bool = False) -> None:
         """Close all connections."""
