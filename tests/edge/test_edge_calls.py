@@ -73,6 +73,22 @@ def test_a_stranger_hears_nothing(table: Table) -> None:
     assert [f.address for f in table.facts if type(f).__name__ == "Strangers"] == ["127.0.3.1", "127.0.3.1"]
 
 
+def test_what_the_pbx_sends_and_nobody_can_read_is_told_and_counted(
+    table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = table.dial().invite
+    bad = replace(good, start="INVITE 2125550123 SIP/2.0").having(("Call-ID", "bad"))
+    for _ in range(3):
+        via = ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;rport;branch={wire.new_branch()}")
+        table.pbx.send(bad.having(via), INSIDE)
+    assert table.pbx.expect(400, call_id="bad")
+    table.run(11)
+    (counted,) = [fact for fact in table.facts if type(fact).__name__ == "Strangers"]
+    assert (counted.address, counted.requests) == ("127.0.1.1", {"malformed": 3})
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["a message from pbx (127.0.1.1:5070) can't be read: bad URI"]
+
+
 def test_options_are_answered_to_those_we_know(table: Table) -> None:
     options = table.dial().invite
     request = replace(options, start=f"OPTIONS sip:{INSIDE[0]} SIP/2.0", body="").having(("CSeq", "1 OPTIONS"))

@@ -7,6 +7,7 @@ before a restart.
 
 from __future__ import annotations
 
+import logging
 import re
 
 from ringfence.edge import (
@@ -37,6 +38,8 @@ from ringfence.sip.via import Via, parse_via
 
 ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, NOTIFY, REGISTER"
 NOT_THERE = inside.NOT_THERE
+log = logging.getLogger("ringfence.edge")
+
 _BARE_RPORT = re.compile(rb";[ \t]*rport[ \t]*(?=;|$)", re.IGNORECASE)
 
 
@@ -200,9 +203,17 @@ def _stamp(request: Request, via: Via, origin: Origin) -> None:
 # --- what can't be taken --------------------------------------------------------------------------------------------
 
 
-def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError) -> None:
-    """Answer a request that doesn't parse, without state; nothing to strangers, to an ACK, or to what has no Via."""
+def noted(edge: Edge, origin: Origin, error: SipParseError, now: int) -> None:
+    """Count what somebody we know sends and nobody can read, and tell the first of ten seconds with its reason."""
     edge.count("malformed")
+    if origin.party.names and edge.strangers.count(origin.listener, origin.host, "malformed", now):
+        who = ", ".join(origin.party.names)
+        log.warning("a message from %s (%s:%d) can't be read: %s", who, origin.host, origin.port, error.reason)
+
+
+def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError, now: int) -> None:
+    """Answer a request that doesn't parse, without state; nothing to strangers, to an ACK, or to what has no Via."""
+    noted(edge, origin, error, now)
     if data.startswith(b"ACK ") or data[:4].upper() == b"SIP/" or not origin.party.names:
         return
     found = reflect(data)

@@ -115,11 +115,11 @@ class EdgeCore:
         elif origin is not None:
             self._received(data, origin, now)
 
-    def broken(self, flow: int, data: bytes, error: SipParseError) -> None:
+    def broken(self, flow: int, data: bytes, error: SipParseError, now: int) -> None:
         """A connection can't be followed any further; `data` is what the message begins with that can't be framed."""
         origin = self._edge.flows.get(flow)
         if origin is not None:
-            arrivals.unreadable(self._edge, data, origin, error)
+            arrivals.unreadable(self._edge, data, origin, error, now)
 
     def closed(self, flow: int, now: int) -> None:
         """A connection is gone."""
@@ -136,7 +136,7 @@ class EdgeCore:
             if self._door.idle or not turned_away(edge, self._door, data, origin, now):
                 self._take(data, origin, now)
         except SipParseError as error:
-            edge.count("malformed")
+            arrivals.noted(edge, origin, error, now)
             arrivals.stumbled(edge, error.status, error.reason, now)
         except Exception:
             edge.count("error")
@@ -150,7 +150,7 @@ class EdgeCore:
         try:
             message = parse(data)
         except SipParseError as error:
-            arrivals.unreadable(self._edge, data, origin, error)
+            arrivals.unreadable(self._edge, data, origin, error, now)
             return
         if isinstance(message, Response):
             arrivals.response(self._edge, message, origin, now)

@@ -1,4 +1,5 @@
-"""What unknown addresses send: counted by address and method for ten seconds, and never answered (A1).
+"""What unknown addresses send: counted by address and method for ten seconds, and never answered (A1). Beside it what
+known ones send that can't be read.
 
 The table has a bound; what comes beyond it is summed under the empty address, so that a flood from forged addresses
 costs one row. Methods that nobody knows are counted as `other`: a stranger doesn't get to write our keys.
@@ -40,8 +41,8 @@ class StrangerTable:
         self.until = 0
         """When the running period ends; 0 while nothing is counted."""
 
-    def count(self, listener: str, host: str, kind: str, now: int) -> None:
-        """One more of a kind."""
+    def count(self, listener: str, host: str, kind: str, now: int) -> bool:
+        """One more of a kind; whether it is the first of its address and kind in the running period."""
         if not self.until:
             self.until = now + PERIOD
         key = (listener, host)
@@ -51,6 +52,7 @@ class StrangerTable:
                 key = (listener, "")
             counts = self._counts.setdefault(key, {})
         counts[kind] = counts.get(kind, 0) + 1
+        return counts[kind] == 1
 
     def flush(self, now: int) -> list[Strangers]:
         """One fact a row, and an empty table."""

@@ -227,7 +227,10 @@ class Enrolled(_Fact, frozen=True, gc=False, kw_only=True, tag="enrolled"):
 
 
 class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
-    """What unknown addresses sent in ten seconds: one row a source address, and one for all that fell off the bound."""
+    """What unknown addresses sent in ten seconds, and what known ones sent that can't be read.
+
+    One row a source address, and one for all that fell off the bound.
+    """
 
     listener: str
     address: str

@@ -134,7 +134,7 @@ class Guard:
 
     def broken(self, flow: int, data: bytes, error: SipParseError) -> None:
         """A connection that can't be followed, from `data` on."""
-        self.edge.broken(flow, data, error)
+        self.edge.broken(flow, data, error, self.clock.now())
         self._settle()
 
     def closed(self, flow: int) -> None:
