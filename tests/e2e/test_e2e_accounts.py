@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import CALLER, NUMBER, Meters, Site, site
@@ -12,10 +13,12 @@ from rig import CALLER, NUMBER, Meters, Site, site
 from ringfence.sip.grammar import wire as _wire
 from ringfence.testing import sipp, wire
 from ringfence.testing.baresip import Baresip
+from ringfence.testing.certificates import Authority
 from ringfence.testing.guard import STRANGER
 from ringfence.testing.login import Login
 from ringfence.testing.peer import Peer, alone, answer_ok, call, leg
 from ringfence.testing.process import polls
+from ringfence.testing.stream_peer import StreamPeer, tls_peer
 
 pytestmark = pytest.mark.e2e
 
@@ -28,7 +31,7 @@ nonce_s = 10
 
 [source.phones]
 auth = "digest"
-networks = ["127.0.4.0/24"]
+networks = ["{networks}"]
 digest_algorithms = {algorithms}
 zone = "internal"
 listen = "inside"
@@ -50,13 +53,13 @@ class Phones(Site):
     password = ""
 
 
-def stage(folder: Path, algorithms: str) -> Iterator[Phones]:
-    with site(folder, start=False) as running:
+def stage(folder: Path, algorithms: str, networks: str = "127.0.4.0/24", **more: Any) -> Iterator[Phones]:
+    with site(folder, start=False, **more) as running:
         guard = running.guard
         guard.edit("[listen.inside]\n", "[listen.inside]\ndigest = true\n")
         guard.edit('directions = ["out", "in"]\n', 'directions = ["out", "in"]\ndids = ["+12125550123"]\n')
         with guard.policy.open("a") as policy:
-            policy.write(SOURCE.format(algorithms=algorithms))
+            policy.write(SOURCE.format(algorithms=algorithms, networks=networks))
         guard.start()
         phones = Phones(running.pbx, running.carrier, guard)
         added = guard.cli("secret", "add", "1001", "--generate", "--control", str(guard.control))
@@ -298,11 +301,39 @@ def test_sipp_registers_and_calls_with_md5(old_phones: Phones, tmp_path: Path) -
     assert phones.guard.status()["edge"]["registered"] == 1
 
 
-def test_baresip_registers_calls_and_is_called(old_phones: Phones, tmp_path: Path) -> None:
-    phones = old_phones
+ANY_SOURCE = "127.0.0.0/8"
+"""baresip lets the kernel choose the address that it connects from."""
+
+
+@pytest.fixture
+def secure_phones(tmp_path: Path) -> Iterator[Phones]:
+    """Over TLS, without certificates of the phones."""
+    authority = Authority(tmp_path)
+    pair = authority.issue("guard.example", ["DNS:guard.example", "IP:127.0.0.1"])
+    yield from stage(
+        tmp_path,
+        '["MD5"]',
+        ANY_SOURCE,
+        inside=tls_peer(authority.issue("pbx.example"), authority.path, asks=False),
+        listen_inside=f'certificate = "{pair.certificate.name}"\nkey = "{pair.key.name}"',
+        source=f'tls_name = "pbx.example"\nca = "{authority.path.name}"',
+    )
+
+
+@pytest.fixture
+def phones_over_tcp(tmp_path: Path) -> Iterator[Phones]:
+    yield from stage(tmp_path, '["MD5"]', ANY_SOURCE, inside=StreamPeer)
+
+
+@pytest.mark.parametrize("over", ["old_phones", "phones_over_tcp", "secure_phones"])
+def test_baresip_registers_calls_and_is_called(request: pytest.FixtureRequest, tmp_path: Path, over: str) -> None:
+    """Over TCP and TLS its calls come on the connection that it registered on: nobody can connect to it."""
+    phones: Phones = request.getfixturevalue(over)
     host = wire.host_port(phones.guard.inside)
-    account = f"<sip:1001@{host}>;auth_user=1001;auth_pass={phones.password};regint=60"
-    with Baresip(tmp_path / "phone", PHONE, account) as phone:
+    transport = {"old_phones": "udp", "phones_over_tcp": "tcp", "secure_phones": "tls"}[over]
+    account = f"<sip:1001@{host};transport={transport}>;auth_user=1001;auth_pass={phones.password};regint=60"
+    trust = f"sip_cafile {tmp_path / 'authority.pem'}\n" if transport == "tls" else ""
+    with Baresip(tmp_path / "phone", PHONE, account, trust) as phone:
         for _ in polls(10.0):
             found = accounts(phones)
             if found:

@@ -163,6 +163,7 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
         host=client.hop.host,
         port=client.hop.port,
         listener=client.hop.listener,
+        flow=client.hop.flow,
     )
     _aim_callee(edge, callee, client, response)
     return Dialog(

@@ -62,10 +62,11 @@ def _proven(edge: Edge, listener: str, address: str, domains: tuple[str, ...]) -
 
 def expected(edge: Edge, listener: str, address: str, port: int) -> Expected:
     """Who should answer there."""
-    found = who(edge, listener, address)
-    if found is None:
-        return Expected("a stranger", (), None)
-    party, policy = found[0], edge.policy
+    found, policy = who(edge, listener, address), edge.policy
+    if found is None:  # Accounts are where they registered from, and have no certificate to be told by.
+        guest = edge.digest.guests.party_at(listener, address)
+        return Expected(f"{guest.kind} {', '.join(guest.names)}" if guest is not None else "a stranger", (), None)
+    party = found[0]
     known = policy.trunks if party.kind == "trunk" else policy.sources
     parties = [known[name] for name in party.names if name in known]
     domains: list[str] = []

@@ -26,9 +26,12 @@ ctrl_tcp_listen {host}:{control}
 
 
 class Baresip(Process):
-    """A phone at an address, with one account as baresip writes it. A context manager."""
+    """A phone at an address, with one account as baresip writes it. A context manager.
 
-    def __init__(self, directory: Path, host: str, account: str) -> None:
+    `settings` are further lines of its configuration.
+    """
+
+    def __init__(self, directory: Path, host: str, account: str, settings: str = "") -> None:
         if shutil.which("baresip") is None:
             raise ProcessError("baresip is missing; run tools/install_peers.sh as root")
         directory.mkdir(parents=True, exist_ok=True)
@@ -36,6 +39,7 @@ class Baresip(Process):
         (control,) = free_ports(1, host, tcp=True)
         self._control = host, control
         config = _CONFIG.format(host=host, port=self.port, modules=MODULES, control=control)
+        config += settings
         for name, text in {"config": config, "accounts": f"{account}\n", "contacts": ""}.items():
             (directory / name).write_text(text)
         super().__init__(("baresip", "-f", directory, "-v"), directory, "baresip", {"TERM": "dumb"})
