@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rig import NUMBER, site
+from rig import INCREMENT, NUMBER, site
 
 from ringfence.testing.process import polls
 
@@ -24,7 +24,7 @@ def test_what_went_around_the_guard_is_on_the_bill_only(tmp_path: Path) -> None:
         stage.hang_up(dialog, stage.carrier)
         stage.refused(stage.dial(REFUSED))
         row = f"{begun:%Y-%m-%d %H:%M:%S};{{}};1;{{}}\n"
-        bill = [row.format(NUMBER, "0,0006"), row.format(AROUND, "3,20")]
+        bill = [row.format(NUMBER, f"0,{INCREMENT // 10_000}"), row.format(AROUND, "3,20")]
         (tmp_path / "bill.csv").write_text(HEADER + "".join(bill))
         arguments = ("reconcile", "--cdr", "bill.csv", "--ledger", "state/ledger.db", "--time-zone", "UTC", "--json")
         for _ in polls(10.0, every_s=0.2):  # The end of the call is committed a moment after it.
