@@ -484,6 +484,17 @@ def test_who_guesses_from_a_guests_address_is_slowed_down_too(table: Table, phon
     assert sum(count for _, _, count in failures(table)) >= 1
 
 
+@pytest.mark.parametrize("overloaded", [False, True])
+def test_an_emergency_call_is_proved_like_any_and_passes_overload(table: Table, phone: Seat, overloaded: bool) -> None:
+    """A stranger gets no further than the challenge (A1 before C8)."""
+    table.edge.overloaded(overloaded)
+    log_in(phone, login(), "911")
+    assert table.offered().invite.user == "911"
+    refused = log_in(phone, login(password="wrong"), "911")
+    assert phone.expect(407, call_id=refused.call_id)
+    assert table.carrier.heard() == []
+
+
 def test_in_overload_strangers_hear_nothing(table: Table, phone: Seat) -> None:
     table.edge.overloaded(True)
     dial(table.stranger)
