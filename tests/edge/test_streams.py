@@ -435,6 +435,22 @@ def test_what_waits_for_a_connection_is_sent_in_order_over_one() -> None:
     run(play)
 
 
+def test_nothing_waits_for_more_to_be_sent() -> None:
+    """Else an answer waits up to 40 ms for the far side's acknowledgement of the one before (Nagle)."""
+
+    async def play(stage: Stage) -> None:
+        async with far_end() as far:
+            stage.send(ONE, far.port)
+            await stage.connect()
+            await stage.until(lambda: len(stage.house.flows) == 2)
+            for connection in stage.streams._connections.values():
+                assert connection._transport is not None
+                opened = connection._transport.get_extra_info("socket")
+                assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(play)
+
+
 def test_where_nothing_listens_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     async def play(stage: Stage) -> None:
         with socket.socket() as nobody:

@@ -193,7 +193,8 @@ def _reader(transport: asyncio.BaseTransport) -> asyncio.BaseTransport:
 
 
 def _tune(opened: socket.socket) -> None:
-    """Have the kernel notice a far end that is gone."""
+    """Have the kernel send at once (messages are whole), and notice a far end that is gone."""
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in KEEPALIVE.items():
         opened.setsockopt(socket.IPPROTO_TCP, option, value)
