@@ -310,6 +310,36 @@ def test_a_source_known_by_its_certificate_alone(house):
         stays_out(stage, house.kind(house.authority.issue("other.example")), STRANGER)
 
 
+ROAMING = """
+[source.roaming]
+zone = "internal"
+listen = "inside"
+tls_peer = ["roaming.example"]
+trunks = ["carrier"]
+"""
+
+
+def test_calls_go_on_while_strangers_leave_handshakes_open(house):
+    """Everybody may begin a handshake where a source comes from anywhere; it holds up nobody known by address."""
+    with house.site(start=False) as stage, contextlib.ExitStack() as held:
+        with stage.guard.policy.open("a") as policy:
+            policy.write(ROAMING)
+        stage.guard.start()
+        for number in range(400):
+            opened = held.enter_context(socket.socket())
+            opened.bind((f"127.0.5.{1 + number % 20}", 0))
+            with contextlib.suppress(ConnectionError):
+                opened.connect(stage.guard.inside)
+                if number % 2:
+                    opened.sendall(b"\x16\x03\x01\x02\x00\x01")  # The beginning of a ClientHello.
+        for attempts in range(1, 6):
+            stage.pbx.hang_up()
+            talked(stage, attempts)
+        counted = stage.guard.status()["sockets"]["inside"]
+        assert counted["refused"] > 0
+        assert counted["accepted"] > 100
+
+
 def test_a_connection_stands_for_the_address_that_it_names(house, stage):
     """Both have shown who they are, so requests to us and to it share one connection (RFC 5923)."""
     _, dialog, _ = stage.connect()

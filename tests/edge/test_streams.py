@@ -248,7 +248,7 @@ def test_the_stalest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_guest_has_to_prove_himself_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(all_of_them, "PROVE_WITHIN_S", 0.2)
     monkeypatch.setattr(all_of_them, "SWEEP_EVERY_S", 0.02)
-    monkeypatch.setattr(all_of_them, "MAX_GUESTS", 2)
+    monkeypatch.setattr(all_of_them, "MAX_GUESTS_EACH", 2)
 
     async def play(stage: Stage) -> None:
         await stage.connect(GUEST)

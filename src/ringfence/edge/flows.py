@@ -86,9 +86,10 @@ def admits(edge: Edge, listener: str, host: str, now: int) -> Admitted:
     A stranger's is counted.
     """
     address = plain_host(host)
-    if who(edge, listener, address) is not None:
+    found = who(edge, listener, address)
+    if found is not None and (found[1] or edge.peers.is_named(listener, address)):
         return "party"
-    if edge.digest.may_knock(listener, address, now):
+    if found is not None or edge.digest.may_knock(listener, address, now):
         return "guest"
     edge.strangers.count(listener, address, CONNECTION, now)
     return ""

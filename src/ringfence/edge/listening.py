@@ -36,8 +36,6 @@ class StreamSocket:
         self.accepted = 0
         self.refused = 0
         """Connections of strangers, and those over the limit of their address."""
-        self.opening = 0
-        """Connections that aren't open yet."""
         self._socket = bound
 
     @property

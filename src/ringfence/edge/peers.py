@@ -11,7 +11,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal, NamedTuple
 
-from ringfence.model.settings import Policy, Source
+from ringfence.model.settings import ANYWHERE, Policy, Source
 
 MAX_KNOWN = 65_536
 MAX_STRANGERS = 4_096
@@ -102,6 +102,14 @@ class Peers:
         proven = [[name for name in names if not self._proofs[name].isdisjoint(domains)] for names in rows]
         others = [[name for name in names if not self._proofs[name]] for names in rows]
         return _party_of([names for names in proven if names]) or _party_of([names for names in others if names])
+
+    def is_named(self, listener: str, host: str) -> bool:
+        """Whether an address is somebody's in particular, not just one of those from anywhere with a certificate."""
+        return any(not self._from_anywhere(name) for names in self._rows(listener, host) for name in names)
+
+    def _from_anywhere(self, name: Name) -> bool:
+        kind, party = name
+        return kind == "source" and self.policy.sources[party].addresses == ANYWHERE
 
     def is_proven(self, party: Party) -> bool:
         """Whether a party is known by its certificate."""

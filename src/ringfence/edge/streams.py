@@ -27,9 +27,11 @@ from ringfence.edge.connection import MAX_WAITING, Connection, log
 from ringfence.edge.effects import Send
 from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.listening import StreamSocket, reset
+from ringfence.edge.throttle import Bucket
 from ringfence.edge.tls import Tls
 from ringfence.edge.troubles import Place, Troubles
 from ringfence.model.settings import Listen
+from ringfence.model.time import SECOND
 from ringfence.sip.domains import domains, is_of
 from ringfence.sip.errors import SipParseError
 
@@ -39,12 +41,12 @@ HANDSHAKE_WITHIN_S = 5.0
 """How long the far end may take for the TLS handshake of a connection to us."""
 SHUTDOWN_WITHIN_S = 2.0
 """How long it may take to say that it has closed TLS too."""
-MAX_HANDSHAKES = 256
-"""Connections to one listener that may be in their handshake at once."""
-MAX_GUESTS = 500
-"""Connections of strangers, at listeners that challenge, before they have proved who they are."""
+MAX_GUESTS, MAX_GUESTS_EACH = 500, 32
+"""Connections of those who haven't proved yet who they are, by certificate or password; of one address."""
+GUESTS_PER_S, GUESTS_BURST = 100, 200
+"""How many of those are let in: a TLS handshake costs two milliseconds."""
 PROVE_WITHIN_S = 30.0
-"""How long they have for that."""
+"""How long they have to prove it."""
 SPARE_S = 60.0
 """How long a connection must have been silent to be given up for a new one of the same address."""
 SWEEP_EVERY_S = 1.0
@@ -93,8 +95,9 @@ class Streams:
         self._dialled: dict[Place, Connection] = {}
         self._counts: dict[tuple[str, str], int] = {}
         """Connections accepted from each address at each listener."""
-        self._guests: set[int] = set()
-        """Connections of those who haven't proved yet who they are."""
+        self._guests: dict[int, str] = {}
+        """Connections of those who haven't proved yet who they are, and their addresses."""
+        self._doorway = Bucket(GUESTS_PER_S, GUESTS_BURST)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._troubles = Troubles()
         self.failed = 0
@@ -142,33 +145,34 @@ class Streams:
     def _accept(self, listening: StreamSocket, found: socket.socket, host: str, port: int) -> None:
         name, place = listening.listen.name, (listening.listen.name, host)
         admitted = self._house.admits(name, host)
-        full = admitted == "guest" and len(self._guests) >= MAX_GUESTS
+        full = admitted == "guest" and not self._takes_guest(host)
         if not admitted or full or not self._has_room(listening, host):
             listening.refused += 1
             reset(found)
             return
         listening.accepted += 1
-        listening.opening += 1
         self._counts[place] = self._counts.get(place, 0) + 1
         connection = Connection(self, next(self._numbers), name, host, port, dialled=False)
         self._connections[connection.flow] = connection
         if admitted == "guest":
-            self._guests.add(connection.flow)
-        self._run(self._let_in(listening, connection, found), connection)
+            self._guests[connection.flow] = host
+        self._run(self._let_in(connection, found), connection)
 
-    async def _let_in(self, listening: StreamSocket, connection: Connection, found: socket.socket) -> None:
+    async def _let_in(self, connection: Connection, found: socket.socket) -> None:
         context = self._tls.servers.get(connection.listener)
         options = _WITHIN if context is not None else {}
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, found, ssl=context, **options)
-        finally:
-            listening.opening -= 1
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, found, ssl=context, **options)
+
+    def _takes_guest(self, host: str) -> bool:
+        """Whether one more may come who has to prove himself."""
+        own = sum(other == host for other in self._guests.values())
+        if len(self._guests) >= MAX_GUESTS or own >= MAX_GUESTS_EACH:
+            return False
+        return self._doorway.take(round(asyncio.get_running_loop().time() * SECOND))
 
     def _has_room(self, listening: StreamSocket, host: str) -> bool:
         """Whether the address may have one more; the one that was silent for longest makes room."""
         name, most = listening.listen.name, listening.listen.connections
-        if listening.opening >= MAX_HANDSHAKES:
-            return False
         if self._counts.get((name, host), 0) < most:
             return True
         known = self._connections.values()
@@ -285,7 +289,7 @@ class Streams:
             return
         if error is not None and ((connection.dialled and not connection.was_open) or tls.why(error)):
             self._trouble(connection, _why(error))
-        self._guests.discard(connection.flow)
+        self._guests.pop(connection.flow, None)
         place = _place(connection)
         if self._dialled.get(place) is connection:
             del self._dialled[place]
@@ -341,7 +345,7 @@ class Streams:
         if connection.flow not in self._guests:
             return ""
         if self._house.is_proven(connection.flow):
-            self._guests.discard(connection.flow)
+            del self._guests[connection.flow]
             return ""
         return "nobody proved who he is" if connection.age_s > PROVE_WITHIN_S else ""
 
