@@ -43,8 +43,8 @@ caller_id = "+12125550100"
 class Streams(Table):
     """The same table, over connections: seats open one as they need it, the edge by sending to an address."""
 
-    def __init__(self, folder: Path, inside: str = "tcp", outside: str = "tcp") -> None:
-        super().__init__(folder, whole=POLICY.format(inside=inside, outside=outside))
+    def __init__(self, folder: Path, whole: str = "") -> None:
+        super().__init__(folder, whole=whole or POLICY.format(inside="tcp", outside="tcp"))
         self.numbers = itertools.count(1_000)
         self.ends: dict[int, Seat] = {}
         """Who is at the far end of each connection."""
@@ -65,6 +65,10 @@ class Streams(Table):
 
     def deliver(self, data: bytes, source: Address, to: Address) -> None:
         seat = next(one for one in self.seats if one.address == source)
+        listener = "inside" if to == INSIDE else "outside"
+        if self.policy.listens[listener].transport == "udp":
+            super().deliver(data, source, to)
+            return
         own = [flow for flow, end in self.ends.items() if end is seat]
         flow = own[-1] if own else self.connected(seat, to)
         self.edge.take(flow, data, self.now)
@@ -81,6 +85,9 @@ class Streams(Table):
         self.taken.append(send)
         hop = send.hop
         to = INSIDE if hop.listener == "inside" else OUTSIDE
+        if not hop.reliable:
+            super()._sent(send)
+            return
         if hop.flow:
             seat = self.ends[hop.flow]
         else:
@@ -291,3 +298,50 @@ def test_a_sips_call_goes_over_tls_or_not_at_all(table: Streams) -> None:
     made.ack_refusal(table.carrier.expect(480))
     assert table.pbx.heard() == []
     clean(table)
+
+
+WEAKER = """
+[site]
+home_country = "US"
+time_zone = "America/New_York"
+[listen.inside]
+bind = "127.0.0.1:5060"
+[listen.outside]
+bind = "127.0.0.1:5080"
+transport = "tls"
+certificate = "us.pem"
+key = "us.key"
+[trunk.carrier]
+listen = "outside"
+carrier_addresses = ["127.0.2.1"]
+send_to = ["sip:127.0.2.1:5090"]
+tls_name = "carrier.example"
+[trunk.second]
+listen = "inside"
+carrier_addresses = ["127.0.2.2"]
+send_to = ["sip:127.0.2.2:5090"]
+[source.pbx]
+zone = "internal"
+listen = "inside"
+addresses = ["127.0.1.1"]
+trunks = ["carrier", "second"]
+caller_ids = ["+12125550100-+12125550199"]
+[[transport_exception]]
+source = "pbx"
+trunk = "second"
+owner = "noc@example.net"
+why = "the carrier has no TLS at its second site"
+until = {until}
+"""
+
+
+@pytest.mark.parametrize(("until", "goes_on"), [("2027-01-15", True), ("2027-01-14", False)])
+def test_a_failover_gives_up_tls_only_while_an_exception_holds(tmp_path: Path, until: str, goes_on: bool) -> None:
+    table = Streams(tmp_path, whole=WEAKER.format(until=until))  # It is the 15th of January 2027 there.
+    table.down.add("carrier")
+    made = table.dial()
+    if goes_on:
+        assert [message.method for message in table.second.heard()] == ["INVITE"]
+    else:
+        made.ack_refusal(table.pbx.expect(500))
+        assert table.second.heard() == []

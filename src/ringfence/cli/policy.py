@@ -115,7 +115,7 @@ def _print_summary(file: Path, loaded: Loaded) -> None:
         "trunk": len(policy.trunks),
         "source": len(policy.sources),
         "tenant": len(policy.tenants),
-        "exception": len(policy.exceptions) + len(policy.address_exceptions),
+        "exception": len(policy.exceptions) + len(policy.address_exceptions) + len(policy.transport_exceptions),
     }
     named = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
     print(f"{file} is right: {named}; version {policy.version[:12]}")

@@ -76,7 +76,7 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
         return
     edge.send(client, data)
     edge.store_out(call.id, call.prototype.call_id, data, client.hop.host, client.hop.port)
-    if call.targets or next_trunk(edge, call):
+    if call.targets or next_trunk(edge, call, now):
         edge.agenda.arm(call, now + FAILOVER, edge.calls, call.id)
 
 
@@ -136,13 +136,25 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) 
 # --- failing over ---------------------------------------------------------------------------------------------------
 
 
-def next_trunk(edge: Edge, call: Call) -> str | None:
-    """The source's trunk after this one; None for inbound calls, and at the end of the line."""
+def next_trunk(edge: Edge, call: Call, now: int) -> str | None:
+    """The source's trunk after this one; None for inbound calls, and at the end of the line.
+
+    One that gives up the TLS of those before it is left out, unless the policy has an exception that holds (A15).
+    """
     if call.inbound or call.request is None:
         return None
     line = _line(edge, call)
     at = line.index(call.trunk) + 1
-    return line[at] if at < len(line) else None
+    secure = any(edge.is_secure(edge.policy.trunks[trunk].listen) for trunk in line[:at])
+    return next((trunk for trunk in line[at:] if not secure or _may_weaken(edge, call, trunk, now)), None)
+
+
+def _may_weaken(edge: Edge, call: Call, trunk: str, now: int) -> bool:
+    """Whether a call may go on by a trunk although others were to have TLS."""
+    source = call.attempt.source if call.attempt is not None else ""
+    return edge.is_secure(edge.policy.trunks[trunk].listen) or any(
+        (one.source, one.trunk) == (source, trunk) and now < one.until for one in edge.policy.transport_exceptions
+    )
 
 
 def fail(edge: Edge, call: Call, status: int, now: int) -> None:
@@ -157,7 +169,7 @@ def fail(edge: Edge, call: Call, status: int, now: int) -> None:
     if call.targets:
         send_next(edge, call, now)
         return
-    trunk = next_trunk(edge, call)
+    trunk = next_trunk(edge, call, now)
     if trunk is not None and call.attempt is not None:
         call.attempt = msgspec.structs.replace(call.attempt, trunk=trunk)
         call.trunk, call.tries, call.client = trunk, 0, None

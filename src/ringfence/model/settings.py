@@ -240,6 +240,17 @@ class PermitException(Settings, frozen=True, kw_only=True):
     """First instant at which it no longer holds."""
 
 
+class TransportException(Settings, frozen=True, kw_only=True):
+    """A trunk without TLS that a source may fail over to from one with it, until a day (control A15)."""
+
+    source: str
+    trunk: str
+    owner: str
+    why: str
+    until: int
+    """First instant at which it no longer holds."""
+
+
 class AddressException(Settings, frozen=True, kw_only=True):
     """Addresses that a source may send from until a day (control A12)."""
 
@@ -332,6 +343,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     tenants: dict[str, Tenant] = msgspec.field(default_factory=dict)
     exceptions: tuple[PermitException, ...] = ()
     address_exceptions: tuple[AddressException, ...] = ()
+    transport_exceptions: tuple[TransportException, ...] = ()
     rule_modes: dict[str, Mode] = msgspec.field(default_factory=dict)
     """By rule slug, where it isn't the default."""
     behaviour: Behaviour = Behaviour()

@@ -25,6 +25,7 @@ from ringfence.model.settings import (
     Source,
     Spend,
     Tenant,
+    TransportException,
     Trunk,
 )
 from ringfence.model.time import SECOND, Instant
@@ -59,6 +60,10 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
         exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.listed["exception"]),
         address_exceptions=tuple(
             _address_exception(entry.values, site["time_zone"]) for entry in document.listed["address_exception"]
+        ),
+        transport_exceptions=tuple(
+            TransportException(**_until(entry.values, site["time_zone"]))
+            for entry in document.listed["transport_exception"]
         ),
         rule_modes={slug: entry.values["mode"] for slug, entry in document.named["rules"].items()},
         **_optional(document, site),
@@ -224,7 +229,11 @@ def _exception(values: Values, time_zone: str) -> PermitException:
 
 
 def _address_exception(values: Values, time_zone: str) -> AddressException:
-    return AddressException(**{**values, "until": instant(values["until"], time_zone)})
+    return AddressException(**_until(values, time_zone))
+
+
+def _until(values: Values, time_zone: str) -> Values:
+    return {**values, "until": instant(values["until"], time_zone)}
 
 
 def instant(moment: date | datetime, time_zone: str) -> Instant:

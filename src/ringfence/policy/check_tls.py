@@ -125,7 +125,8 @@ def _two_names(document: Document) -> Iterator[PolicyError]:
 
 def _weaker(document: Document) -> Iterator[PolicyError]:
     """The next trunk in line must not be one over which others can listen where the first isn't."""
-    for entry in document.named["source"].values():
+    excepted = {(e.values.get("source"), e.values.get("trunk")) for e in document.listed["transport_exception"]}
+    for source, entry in document.named["source"].items():
         first = ""
         for index, name in enumerate(entry.values.get("trunks", ())):
             trunk = document.named["trunk"].get(name)
@@ -134,6 +135,7 @@ def _weaker(document: Document) -> Iterator[PolicyError]:
                 continue
             if transport(listen) == "tls":
                 first = first or name
-            elif first:
+            elif first and (source, name) not in excepted:
                 text = f"{name} speaks {transport(listen).upper()}: a failover from {first} would give up its TLS"
-                yield entry.at("trunks").value[index].error(text, "leave it out, or reach it over TLS too")
+                hint = "leave it out, reach it over TLS too, or write [[transport_exception]] with owner, why and until"
+                yield entry.at("trunks").value[index].error(text, hint)

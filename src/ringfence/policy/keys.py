@@ -9,7 +9,7 @@ from __future__ import annotations
 from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
 from ringfence.policy.keys_limits import BOUNDS
-from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT
+from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT, TRANSPORT_EXCEPTION
 from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
 from ringfence.policy.kinds import Either, Key, ListOf, Table
 from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, pattern, text
@@ -332,7 +332,11 @@ NAMED: dict[str, Table] = {
 }
 """Sections of named tables: `[trunk.carrier]`."""
 
-LISTED: dict[str, Table] = {"exception": EXCEPTION, "address_exception": ADDRESS_EXCEPTION}
+LISTED: dict[str, Table] = {
+    "exception": EXCEPTION,
+    "address_exception": ADDRESS_EXCEPTION,
+    "transport_exception": TRANSPORT_EXCEPTION,
+}
 """Sections of tables without a name: `[[exception]]`."""
 
 SINGLE: dict[str, Table] = {

@@ -162,6 +162,15 @@ EXCEPTION = Table(
         *OWNED,
     ),
 )
+TRANSPORT_EXCEPTION = Table(
+    doc="A trunk without TLS that a source may fail over to from one with TLS, until a day. It ends by itself: then "
+    "the failover isn't made.",
+    keys=(
+        Key(name="source", kind=NAME, doc="Whose calls may go there.", required=True),
+        Key(name="trunk", kind=NAME, doc="The trunk without TLS, among the source's `trunks`.", required=True),
+        *OWNED,
+    ),
+)
 ADDRESS_EXCEPTION = Table(
     doc="Addresses that a source may send from until a day, though they may be somebody else's tomorrow: a remote user "
     "behind NAT or with a dynamic address, who isn't in `site.vpn`. It ends by itself: new calls from there are "

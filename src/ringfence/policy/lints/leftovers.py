@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ringfence.model.settings import AddressException, PermitException, Policy
+from ringfence.model.settings import AddressException, PermitException, Policy, TransportException
 from ringfence.model.time import SECOND
 from ringfence.policy.lints.base import DAY, Found, Lint, Subject, holders, originating
 from ringfence.rules import words
@@ -29,12 +29,14 @@ def _observe_mode(subject: Subject) -> Iterator[Found]:
 _MODES = {"observe": "only observed: it refuses nothing", "off": "off"}
 
 
-def _exceptions(policy: Policy) -> Iterator[tuple[str, str, PermitException | AddressException]]:
+def _exceptions(policy: Policy) -> Iterator[tuple[str, str, PermitException | AddressException | TransportException]]:
     """Key, what it is for, and the exception itself."""
     for index, permit in enumerate(policy.exceptions, 1):
         yield f"exception[{index}]", permit.what, permit
     for index, address in enumerate(policy.address_exceptions, 1):
         yield f"address_exception[{index}]", f"{address.source} at {', '.join(address.addresses)}", address
+    for index, weaker in enumerate(policy.transport_exceptions, 1):
+        yield f"transport_exception[{index}]", f"{weaker.source} over {weaker.trunk} without TLS", weaker
 
 
 def _exception_ends(subject: Subject) -> Iterator[Found]:
