@@ -54,7 +54,13 @@ def forward(edge: Edge, call: Call, now: int) -> None:
 
 def keeps_secure(edge: Edge, request: Request | None, trunk: str) -> bool:
     """Whether a call may go out by a trunk: one to a sips: URI goes over TLS or not at all (RFC 5630 §4)."""
-    return request is None or request.uri.scheme != "sips" or edge.is_secure(edge.policy.trunks[trunk].listen)
+    return request is None or request.uri.scheme != "sips" or _is_secure(edge, trunk)
+
+
+def _is_secure(edge: Edge, trunk: str) -> bool:
+    """Whether a trunk is reached over TLS; not one that the policy no longer has."""
+    known = edge.policy.trunks.get(trunk)
+    return known is not None and edge.is_secure(known.listen)
 
 
 def send_next(edge: Edge, call: Call, now: int) -> None:
@@ -145,14 +151,14 @@ def next_trunk(edge: Edge, call: Call, now: int) -> str | None:
         return None
     line = _line(edge, call)
     at = line.index(call.trunk) + 1
-    secure = any(edge.is_secure(edge.policy.trunks[trunk].listen) for trunk in line[:at])
+    secure = any(_is_secure(edge, trunk) for trunk in line[:at])
     return next((trunk for trunk in line[at:] if not secure or _may_weaken(edge, call, trunk, now)), None)
 
 
 def _may_weaken(edge: Edge, call: Call, trunk: str, now: int) -> bool:
     """Whether a call may go on by a trunk although others were to have TLS."""
     source = call.attempt.source if call.attempt is not None else ""
-    return edge.is_secure(edge.policy.trunks[trunk].listen) or any(
+    return _is_secure(edge, trunk) or any(
         (one.source, one.trunk) == (source, trunk) and now < one.until for one in edge.policy.transport_exceptions
     )
 
