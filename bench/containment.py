@@ -101,7 +101,7 @@ def _hung_up(pbx: Peer, calls: int) -> bool:
 
 
 def _decided(guard: Guard) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in guard.cli("log", "--json").stdout.splitlines()]
+    return [json.loads(line) for line in guard.cli("log", "--limit", str(10**6), "--json").stdout.splitlines()]
 
 
 def _show(what: str, values: Sequence[float], unit: str) -> None:

@@ -9,7 +9,6 @@ bounded, since extensions, numbers and user agents are what somebody claims.
 
 from __future__ import annotations
 
-from collections import deque
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from ringfence.engine.lately import DAY_US, HOUR_US, End, Lately, Try
 from ringfence.engine.look import Look
 from ringfence.engine.marks import area_of, is_foreign, marks, network_of
 from ringfence.engine.registrations import Registrations
+from ringfence.engine.toll_free import TollFree
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.fact import Answered, Arrived, AuthFailed, Decided, Ended, Registered
 from ringfence.model.settings import Policy
@@ -34,7 +34,6 @@ from ringfence.rules import CONTAINED, SLOWED, words
 from ringfence.rules.traits import QUIET, Traits
 
 MAX_ENTITIES = 20_000
-MAX_TOLL_FREE = 200
 HELD = (CONTAINED.slug, SLOWED.slug)
 """Reasons of what a containment refused."""
 
@@ -86,8 +85,7 @@ class Behaviour:
         self.inbound = Arrivals()
         self.rings = Rings()
         self.registrations = Registrations()
-        self.toll_free: dict[str, deque[Instant]] = {}
-        """When an extension called toll-free numbers last."""
+        self.toll_free = TollFree()
         self.learned_from = ""
         """Digest of the history that was taken over last."""
         self.trust_until: Instant = 0
@@ -131,14 +129,11 @@ class Behaviour:
             channels=channels,
             usual_channels=usual,
             history=source.calls,
-            toll_free_hour=1 + self._toll_free_hour(names.extension, now),
+            toll_free_hour=1 + self.toll_free.hour(names.extension, now),
             usual_toll_free_hour=extension.usual("toll_free_hour"),
-            toll_free_source=1 + self._toll_free_hour(names.source, now),
+            toll_free_source=1 + self.toll_free.hour(names.source, now),
             usual_toll_free_source=source.usual("toll_free_hour"),
         )
-
-    def _toll_free_hour(self, name: str, now: Instant) -> int:
-        return sum(at > now - HOUR_US for at in self.toll_free.get(name, ()))
 
     def live(self, key: str) -> int:
         """Calls that are up under a key."""
@@ -178,7 +173,8 @@ class Behaviour:
         names = self.names(attempt)
         if destination.number.type == "toll_free":
             for name in (names.extension, names.source):
-                self._toll_free(name, fact.at)
+                self.toll_free.add(name, fact.at)
+                self.habits_of(name, fact.at).reached("toll_free_hour", self.toll_free.hour(name, fact.at))
         if traits is not None:
             known = traits.new_number in ("", "extension")
             held = verdict.reason in HELD
@@ -200,12 +196,6 @@ class Behaviour:
             return True
         levels = self.policy.behaviour
         return sum(hit.weight for hit in verdict.hits) < (levels.alert or levels.block)
-
-    def _toll_free(self, name: str, at: Instant) -> None:
-        if len(self.toll_free) >= MAX_ENTITIES and name not in self.toll_free:
-            self.toll_free = {other: calls for other, calls in self.toll_free.items() if calls[-1] > at - HOUR_US}
-        self.toll_free.setdefault(name, deque(maxlen=MAX_TOLL_FREE)).append(at)
-        self.habits_of(name, at).reached("toll_free_hour", self._toll_free_hour(name, at))
 
     def _open(
         self, fact: Decided, names: Entities, foreign: bool, digits: str, clean: bool, traits: Traits | None
@@ -387,7 +377,7 @@ class Behaviour:
             "inbound": self.inbound.dump(),
             "rings": self.rings.dump(),
             "registrations": self.registrations.dump(),
-            "toll_free": {name: list(calls) for name, calls in self.toll_free.items()},
+            "toll_free": self.toll_free.dump(),
             "learned_from": self.learned_from,
         }
 
@@ -399,7 +389,7 @@ class Behaviour:
         self.inbound = Arrivals(msgspec.convert(state["inbound"], dict[str, Inbound]))
         self.rings = Rings(msgspec.convert(state["rings"], list[Ring]))
         self.registrations.load(state["registrations"])
-        self.toll_free = {name: deque(calls, MAX_TOLL_FREE) for name, calls in state["toll_free"].items()}
+        self.toll_free.load(state["toll_free"])
         self.learned_from = state.get("learned_from", "")
         self._live = {}
         self.open = msgspec.convert(state["open"], dict[str, Open])

@@ -6,6 +6,8 @@
     hours     calls by local hour of the week, all and abroad, fading by half in four weeks
     peaks     the highest of what was counted a day; a day's own are kept apart until it is over
     channels  most calls at once by hour of the week
+    hourly    most calls within an hour to a country, to an area and of a price class, by hour of the week
+    ventures  how many of its calls went to new countries and areas; a day's own are kept apart likewise
 
 Only clean calls are told to it: what was refused, contained or suspect doesn't teach.
 """
@@ -26,6 +28,7 @@ FADE = 0.975
 """A day: half in 27 days."""
 MAX_SEEN, MAX_WAYS = 10_000, 100
 MAX_HOURLY, FEW = 1000, 3
+"""Countries, areas and price classes whose hours are kept, and calls in an hour under which it isn't."""
 KEPT = 0.9
 """How much of what is seen is kept when there is no more room: the latest."""
 NOVEL_CALLS = 20
@@ -101,10 +104,14 @@ class Habits(msgspec.Struct):
     def _hour_over(self, week_hour: int) -> None:
         if not self.hour_spoiled:
             for key, calls in self.this_hour.items():
-                if calls >= FEW and (key in self.hourly or len(self.hourly) < MAX_HOURLY):
-                    table = self.hourly.setdefault(key, {})
-                    table[week_hour] = max(calls, table.get(week_hour, 0))
+                if calls >= FEW:
+                    self._had_in_hour(key, week_hour, calls)
         self.this_hour, self.hour_spoiled = {}, False
+
+    def _had_in_hour(self, key: str, week_hour: int, calls: int) -> None:
+        if key in self.hourly or len(self.hourly) < MAX_HOURLY:
+            table = self.hourly.setdefault(key, {})
+            table[week_hour] = max(calls, table.get(week_hour, 0))
 
     def come(self, key: str, hour: int, memory_h: int) -> None:
         """A clean call came that way."""
@@ -176,9 +183,8 @@ class Habits(msgspec.Struct):
         self.calls = max(self.calls, other.calls)
         self.nights = sorted({*self.nights, *other.nights})
         for key, table in other.hourly.items():
-            mine = self.hourly.setdefault(key, {})
             for hour, calls in table.items():
-                mine[hour] = max(calls, mine.get(hour, 0))
+                self._had_in_hour(key, hour, calls)
         for group, counts in other.ventures.items():
             self.ventures[group] = max(counts, self.ventures.get(group, counts))
         for name, value in other.peaks.items():

@@ -15,7 +15,7 @@ from ringfence.engine.destinations import digits_of
 from ringfence.engine.habits import Habits, Trace, settled
 from ringfence.engine.inbound import Inbound
 from ringfence.engine.lately import DAY_US, HOUR_US, Lately, Try
-from ringfence.engine.marks import TIERS, area_of, block_of, network_of
+from ringfence.engine.marks import TIERS, area_of, block_of, marks, network_of
 from ringfence.engine.registrations import Guessed
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.time import SECOND, Instant
@@ -100,7 +100,7 @@ class Look:
         venture = "" if traits.new_region not in ("", "extension") else calling_code(self.digits)
         return msgspec.structs.replace(
             traits,
-            hour_counts=self._hour_counts(traits.tier),
+            hour_counts=self._hour_counts(),
             novelty=self.source.novelty(venture),
             usual_calls_hour=self.extension.usual("calls_hour"),
             usual_numbers_hour=self.extension.usual("numbers_hour"),
@@ -129,10 +129,9 @@ class Look:
             rung=len({ring.dialled for ring in rings}),
         )
 
-    def _hour_counts(self, price_tier: int) -> tuple[tuple[int, int], ...]:
-        keys = [f"c:{self.destination.number.region}", f"a:{area_of(self.digits)}"]
-        if price_tier >= 0:
-            keys.append(f"p:{price_tier}")
+    def _hour_counts(self) -> tuple[tuple[int, int], ...]:
+        price = self.destination.price.price_micros_per_min if self.destination.price is not None else -1
+        keys = marks(self.digits, self.destination.number.region, price, narrow=False)
         return tuple(self.source.hour_count(key, self.now // HOUR_US, self.week_hour) for key in keys)
 
     def _settled(self, habits: Habits, key: str) -> bool:
