@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
+import os
+import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,6 +203,25 @@ def test_the_bundle(scene: Scene) -> None:
     assert not any({"edge", "dialog"} & set(fact["entry"]) for fact in facts)
     assert b"INVITE sip:01137129101001" in files[f"messages/{scene.attack[0].id}.txt"]
     assert b"ledger of node n1: intact; entries 1 to " in files["chain.txt"]
+
+
+def test_a_bundle_is_for_its_owner_and_whole_or_not_there(
+    scene: Scene, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = scene.folder / "x.zip"
+    with Reader(scene.folder / "ledger.db") as reader:
+        write(case, reader, None, scene.end, out)
+        before = out.read_bytes()
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+        with pytest.raises(CaseError, match="No space left on device"):
+            write(case, reader, None, scene.end, out)
+    assert out.read_bytes() == before
+    assert not list(scene.folder.glob("*.draft"))
 
 
 def test_a_place_that_cannot_be_written_is_said(scene: Scene, case: Case) -> None:

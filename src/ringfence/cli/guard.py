@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cyclopts import App, Group
@@ -99,31 +100,24 @@ def calls(*, control: Control = CONTROL, as_json: Json = False) -> int:
     as_json
         Write JSON instead of text.
     """
-    rows = ask(control, "calls")
-    if as_json:
-        print(json.dumps(rows, indent=1))
-        return 0
-    if not rows:
-        print("no calls in progress")
-        return 0
-    cells = [
-        (
-            row["id"],
-            row["state"],
-            instant(row["since"]),
-            duration(row["for_s"]),
-            row["source"],
-            row["caller"],
-            row["dialled"],
-            f"+{row['e164']}" if row["class"] != "emergency" else row["e164"],
-            row["trunk"],
-            money(row["cost_micros"]),
-        )
-        for row in rows
-    ]
     headers = ("id", "state", "since", "for", "source", "caller", "dialled", "number", "trunk", "cost")
-    show(headers, cells, right=("for", "cost"))
-    return 0
+    rows = ask(control, "calls")
+    return _list(rows, headers, _call_row, right=("for", "cost"), nothing="no calls in progress", as_json=as_json)
+
+
+def _call_row(row: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        row["id"],
+        row["state"],
+        instant(row["since"]),
+        duration(row["for_s"]),
+        row["source"],
+        row["caller"],
+        row["dialled"],
+        f"+{row['e164']}" if row["class"] != "emergency" else row["e164"],
+        row["trunk"],
+        money(row["cost_micros"]),
+    )
 
 
 def accounts(*, control: Control = CONTROL, as_json: Json = False) -> int:
@@ -136,27 +130,39 @@ def accounts(*, control: Control = CONTROL, as_json: Json = False) -> int:
     as_json
         Write JSON instead of text.
     """
+    headers = ("account", "source", "registered from", "contact", "since", "for", "device")
     rows = ask(control, "accounts")
+    return _list(rows, headers, _account_row, right=("for",), nothing="no account is registered", as_json=as_json)
+
+
+def _account_row(row: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        row["account"],
+        row["source"],
+        row["peer"],
+        row["contact"],
+        instant(row["since"]),
+        duration(row["expires_s"]),
+        row["user_agent"],
+    )
+
+
+def _list(
+    rows: list[dict[str, Any]],
+    headers: tuple[str, ...],
+    cells: Callable[[dict[str, Any]], tuple[object, ...]],
+    *,
+    right: tuple[str, ...],
+    nothing: str,
+    as_json: bool,
+) -> int:
+    """Rows as a table, or as JSON, or in words where there are none."""
     if as_json:
         print(json.dumps(rows, indent=1))
-        return 0
-    if not rows:
-        print("no account is registered")
-        return 0
-    headers = ("account", "source", "registered from", "contact", "since", "for", "device")
-    cells = [
-        (
-            row["account"],
-            row["source"],
-            row["peer"],
-            row["contact"],
-            instant(row["since"]),
-            duration(row["expires_s"]),
-            row["user_agent"],
-        )
-        for row in rows
-    ]
-    show(headers, cells, right=("for",))
+    elif rows:
+        show(headers, [cells(row) for row in rows], right=right)
+    else:
+        print(nothing)
     return 0
 
 

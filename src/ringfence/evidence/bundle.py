@@ -15,6 +15,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,13 +49,22 @@ def write(case: Case, reader: Reader, policy: tuple[str, str] | None, now: Insta
     files = dict(_files(case, reader, policy, now))
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
     files["SHA256SUMS"] = sums.encode()
+    draft = out.with_name(f"{out.name}.draft")
     try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in files.items():
-                archive.writestr(zipfile.ZipInfo(name, DATE), data, zipfile.ZIP_DEFLATED)
+        _archive(draft, files)
+        draft.replace(out)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         raise CaseError(f"{out}: {error.strerror}") from error
     return list(files)
+
+
+def _archive(path: Path, files: dict[str, bytes]) -> None:
+    """For its owner only, as the ledger is."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(opened, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, DATE), data, zipfile.ZIP_DEFLATED)
 
 
 def _files(case: Case, reader: Reader, policy: tuple[str, str] | None, now: Instant) -> Iterator[tuple[str, bytes]]:
@@ -119,6 +129,7 @@ def _chain(reader: Reader, versions: set[str]) -> list[str]:
     state = f"broken at entry {found.broken.seq}: {found.broken.why}" if found.broken else "intact"
     return [
         f"ledger of node {found.node}: {state}; entries {found.first} to {found.last}, {found.heads} signed heads",
+        f"signed up to entry {found.signed}",
         *(f"not provable: {doubt}" for doubt in found.doubts),
         f"chain after entry {last}: {value.hex() if value else 'unknown'}",
         f"newest signed head: {head.read_text(encoding='ascii').strip() if head.exists() else 'none yet'}",
