@@ -13,7 +13,7 @@ from ringfence.rules.permits import digits_of
 from ringfence.rules.traits import Calls
 
 LEAST = 6
-"""Calls within an hour that are held against what is usual at the earliest, at half as many more."""
+"""Fewer usual calls within an hour are taken for as many; two and a half times what is usual weighs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class MoreThanUsual:
 
     Fraud to a country that the house calls every day isn't new: it is more. For each country, range (calling code and
     three digits) and class of price is kept how many calls a source made at most in an hour, by hour of the week; the
-    hours around and the same hour of other working days count as alike. Whichever is furthest over it weighs. Numbers
-    that the source is used to don't.
+    hours around and the same hour of other working days count as alike. Whichever is furthest over it weighs, but
+    little: an honest campaign is more too. Numbers that the source is used to don't.
 
     *Before*
 
@@ -44,7 +44,7 @@ class MoreThanUsual:
 
         used to 011442079460018 since 30 days
 
-        call 011442079460018 at 2026-12-01T11:00 9 times: allow
+        call 011442079460018 at 2026-12-01T11:00 14 times: allow
         call 011442079460002: allow, more-than-usual
 
     *References*
@@ -65,7 +65,7 @@ class MoreThanUsual:
             return
         over = [calls / max(usual, LEAST) for calls, usual in traits.hour_counts]
         furthest = over.index(max(over))
-        weight = step(over[furthest], (1.5, 10), (2.5, 20), (4, 35))
+        weight = step(over[furthest], (2.5, 10), (4, 20))
         if weight:
             calls, usual = traits.hour_counts[furthest]
             what = f"{calls} calls of source {case.source.name} {_named(case, furthest)} in this hour"
