@@ -17,6 +17,7 @@ TABLES = {
 COUNTED = {
     "bound": "turned away since a table was full",
     "challenges": "asked for a password by us",
+    "challenges_answered": "challenges of a carrier to calls that we answered",
     "error": "messages that the guard stumbled over; the log has them",
     "foreign": "requests inside a call by somebody who isn't in it",
     "foreign_network": "right passwords from networks that the account may not use",
@@ -26,7 +27,11 @@ COUNTED = {
     "no_target": "calls for which no address was known",
     "overload": "calls turned away in overload",
     "refused": "calls refused",
+    "replayed": "answers to our challenges that were used before",
+    "secret_refused": "answers of ours that a carrier refused",
+    "stale_nonce": "right answers to our challenges that came too late",
     "stray": "answers and ACKs that belong to nothing known",
+    "unanswerable": "challenges of a carrier that we have no secret for",
     "unanswered": "calls whose verdict took too long",
     "unknown_account": "passwords for accounts that aren't there",
 }

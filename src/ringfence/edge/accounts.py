@@ -17,7 +17,7 @@ from ringfence.edge import passwords
 from ringfence.edge.guests import NOBODY
 from ringfence.edge.identity import MAX_AGENT
 from ringfence.edge.peers import Party
-from ringfence.edge.records import Origin, Registering
+from ringfence.edge.records import Origin, Registering, Server
 from ringfence.edge.state import Edge
 from ringfence.edge.strangers import kind_of
 from ringfence.model.settings import Source
@@ -82,12 +82,16 @@ def _proven(edge: Edge, request: Request, key: str, origin: Origin, now: int) ->
     if not _is_right(edge, request, given, source, origin, now) or source is None:
         _failed(edge, request, key, given, source, origin, now)
         return None
-    if standing == "stale" or not digest.nonces.use(given.nonce, given.used, now):
-        edge.count("stale_nonce" if standing == "stale" else "replayed")
+    if standing == "stale":
+        edge.count("stale_nonce")
+        _challenge(edge, request, key, origin, now, stale=True)
+        return None
+    if not digest.nonces.use(given.nonce, given.used, now):
+        edge.count("replayed")
         _challenge(edge, request, key, origin, now, stale=True)
         return None
     if not _means(request.uri, given.uri):
-        _answer(edge, request, key, origin, 400, "Digest URI Mismatch", ())
+        _answer(edge, request, key, origin, 400, "Digest URI Mismatch", (), now)
         return None
     return _welcome(edge, request, given, source, origin, now)
 
@@ -191,7 +195,9 @@ def _challenge(edge: Edge, request: Request, key: str, origin: Origin, now: int,
     nonce = digest.nonces.make(origin.host, entrance.offered, now)
     asked = [challenge(Challenge(digest.realm, nonce, algorithm, stale=stale)) for algorithm in entrance.offered]
     edge.count("challenges")
-    _answer(edge, request, key, origin, status, _REASONS[status], tuple((_ASKED_WITH[status], one) for one in asked))
+    _answer(
+        edge, request, key, origin, status, _REASONS[status], tuple((_ASKED_WITH[status], one) for one in asked), now
+    )
 
 
 def _answer(
@@ -202,7 +208,13 @@ def _answer(
     status: int,
     reason: str,
     extra: tuple[tuple[str, bytes], ...],
+    now: int,
 ) -> None:
-    """A final response without state (RFC 3261 §8.2.7)."""
-    data = reply(reply_head(request), status, reason, edge.tokens.tag(key), extra)
-    edge.transmit(edge.hop_back(origin, request.top_via), data)
+    """A final response: to a stranger without state (RFC 3261 §8.2.7)."""
+    head, hop = reply_head(request), edge.hop_back(origin, request.top_via)
+    if origin.party is NOBODY:
+        edge.transmit(hop, reply(head, status, reason, edge.tokens.tag(key), extra))
+        return
+    server = Server(key, "ist.proceeding" if request.method == "INVITE" else "nist.trying", now, hop, head)
+    edge.serve(server)
+    edge.respond(server, status, reason, now, extra)

@@ -123,6 +123,7 @@ def _unread(edge: Edge, client: Client, response: Response, now: int) -> None:
     callee = Leg("", "", to, to, target, (), -1, client.hop.host, client.hop.port, client.hop.listener)
     caller = msgspec.structs.replace(prototype.caller)
     dialog = Dialog(prototype.id, prototype.call_id, caller, callee, "confirmed", invite_cseq=prototype.invite_cseq)
+    dialog.trunk, dialog.shift, dialog.invites = prototype.trunk, prototype.shift, prototype.invites
     if UNREAD in client.answered:
         acknowledge(edge, dialog, now)
         return
@@ -174,6 +175,8 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
         invite_cseq=prototype.invite_cseq,
         inbound=prototype.inbound,
         trunk=prototype.trunk,
+        shift=prototype.shift,
+        invites=prototype.invites,
         dialled=prototype.dialled,
         digits=prototype.digits,
     )

@@ -19,6 +19,7 @@ from ringfence.edge import (
     invites,
     late,
     probing,
+    reasking,
     registers,
     registrar,
     relay,
@@ -56,13 +57,16 @@ def response(edge: Edge, response: Response, origin: Origin, now: int) -> None:
             return
     if response.status >= 200:
         edge.current = client.server  # Whoever waits for it gets an answer, also where this one can't be read.
+    asked = reasking.again(edge, client, response, now) if response.status in reasking.CHALLENGES else None
     action = edge.step(client, event_of(response.status), now)
     if action == "cancel":
         relay.send_cancel(edge, client, now)
         return
     if "ack" in action:
         relay.acknowledge(edge, client, response)
-    if "pass" in action:
+    if asked is not None:
+        reasking.send(edge, *asked, now)
+    elif "pass" in action:
         _pass(edge, client, response, now)
 
 

@@ -36,7 +36,7 @@ def acknowledge(edge: Edge, dialog: Dialog, now: int) -> None:
 def _bye(edge: Edge, dialog: Dialog, leg: Leg, now: int) -> None:
     branch = edge.tokens.branch(dialog.id, f"bye-{edge.tokens.number(now)}")
     client = Client(branch, now, "BYE", edge.hop_of(leg))
-    client.purpose, client.dialog = "ours", dialog
+    client.purpose, client.dialog, client.side = "ours", dialog, "c" if leg is dialog.callee else "s"
     dialog.waiting += 1
     data = own_request(dialog, leg, "BYE", edge.via(leg.listener, branch), REASON).to_bytes()
     edge.store_out(dialog.id, dialog.call_id, data, leg.host, leg.port)

@@ -10,6 +10,8 @@ it, still has the call up. REFER is refused: it would let the other side place a
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ringfence.edge.calls import refuse
@@ -27,6 +29,8 @@ REFRESHES = ("INVITE", "UPDATE")
 """Methods that refresh target and session."""
 CHALLENGED = (401, 407)
 CAUSES = {"c": "bye-caller", "s": "bye-callee"}
+_RACK = re.compile(rb"([0-9]{1,10})[ \t]+([0-9]{1,10})[ \t]+([!-~]{1,64})")
+"""Response number, CSeq number, method (RFC 3262 §7.2)."""
 NOT_THERE = "Call/Transaction Does Not Exist"
 
 
@@ -118,11 +122,26 @@ def _readdressed(request: Request, dialog: Dialog, leg: Leg) -> tuple[Outgoing, 
     out = Outgoing(request, uri)
     for route in routes:
         out.lead("route", route)
+    restore = _renumbered(out, dialog) if dialog.shift and leg is dialog.caller else ()
     if dialog.caller.name == dialog.caller.seen:
-        return out, ()
+        return out, restore
     name, value = ("from", dialog.caller.name) if leg is dialog.caller else ("to", dialog.caller.seen)
     out.put(name, value)
-    return out, ((name, request.first(name) or b""),)
+    return out, (*restore, (name, request.first(name) or b""))
+
+
+def _renumbered(out: Outgoing, dialog: Dialog) -> tuple[tuple[str, bytes], ...]:
+    """A request of the caller with the callee's numbers, since we asked one again for him."""
+    request = out.request
+    number, method = request.cseq
+    sent = dialog.to_callee(number)
+    out.put("cseq", b"%d %b" % (sent, method.encode("ascii")))
+    if method == "INVITE":
+        dialog.invites = number, sent
+    rack = _RACK.fullmatch(request.first("rack") or b"")
+    if rack is not None:
+        out.put("rack", b"%b %d %b" % (rack[1], dialog.to_callee(int(rack[2])), rack[3]))
+    return (("cseq", request.first("cseq") or b""),)
 
 
 def answered(edge: Edge, client: Client, response: Response, now: int) -> None:

@@ -50,6 +50,8 @@ def restore(edge: Edge, facts: list[Fact], now: int) -> None:
             edge.adopt_orphan(fact.attempt.id)
             if fact.verdict.outcome == "allow" and fact.edge:
                 _adopt(edge, fact, now)
+        elif isinstance(fact, DialogChanged) and not fact.leg:
+            _asked_again(edge, fact)
         elif isinstance(fact, Answered | DialogChanged) and fact.dialog:
             _restore_dialog(edge, fact)
         elif isinstance(fact, Ended):
@@ -70,6 +72,14 @@ def _adopt(edge: Edge, fact: Decided, now: int) -> None:
     edge.digest.recall(orphan.prototype.caller)
     until = now + fact.verdict.ring_limit_s * SECOND + PATIENCE
     edge.agenda.arm(orphan, until, edge.orphans, fact.attempt.id)
+
+
+def _asked_again(edge: Edge, fact: DialogChanged) -> None:
+    """We answered a challenge to the INVITE of an attempt: the carrier numbers it otherwise than the caller."""
+    orphan = edge.orphans.get(fact.id)
+    if orphan is not None:
+        orphan.prototype = msgspec.msgpack.decode(fact.dialog, type=Dialog)
+        orphan.prototype.trunk = orphan.attempt.trunk
 
 
 def _restore_dialog(edge: Edge, fact: Answered | DialogChanged) -> None:
@@ -108,6 +118,7 @@ def take(edge: Edge, branch: str, response: Response, origin: Origin, now: int) 
     orphan = edge.orphans.get(id)
     vias = response.all("via")[1:]
     if orphan is not None and vias and _answers(orphan, response, origin):
+        orphan.prototype.learn(response.cseq[0])
         call = _revive(edge, orphan, vias, branch, edge.hop_from(origin), now)
         return call.client
     _pass_on(edge, id, response, origin, now)
@@ -191,8 +202,10 @@ def _client(edge: Edge, orphan: Orphan, call: Call, branch: str, hop: NextHop, n
         ("From", prototype.caller.name),
         ("To", prototype.callee.name),
         ("Call-ID", wire(prototype.call_id)),
-        ("CSeq", b"%d INVITE" % prototype.invite_cseq),
+        ("CSeq", b"%d INVITE" % prototype.to_callee(prototype.invite_cseq)),
     ]
+    if prototype.shift:
+        client.restore += (("cseq", b"%d INVITE" % prototype.invite_cseq),)
     uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(hop.host, hop.port)
     client.last = build_request("INVITE", uri, headers).to_bytes()
     return client
@@ -240,7 +253,11 @@ def _inside(edge: Edge, dialog: Dialog, leg: Leg, side: str, response: Response,
     """A response to a request of this leg, by the record."""
     if dialog.caller.name != dialog.caller.seen:
         response.set(*(("from", leg.seen) if side == "c" else ("to", dialog.caller.name)))
-    status, method = response.status, response.cseq[1]
+    status, (number, method) = response.status, response.cseq
+    if dialog.shift and side == "c":
+        if method == "INVITE" and dialog.shift == SKIP and number - dialog.invite_cseq < SKIP:
+            dialog.learn(number)
+        response.set("cseq", b"%d %b" % (dialog.to_caller(number), method.encode("ascii")))
     _by_via(edge, response, leg.listener)
     if method == "BYE" and status >= 200 and status not in CHALLENGED:
         over(edge, dialog, CAUSES[side], now)

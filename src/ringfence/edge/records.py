@@ -87,7 +87,7 @@ class Client(Transaction):
     """A request that we sent, on behalf of a server transaction or (BYE, CANCEL) for ourselves."""
 
     __slots__ = (
-        "again", "answered", "call", "contact", "dialog", "method", "ours", "purpose", "register", "restore",
+        "again", "answered", "answers", "call", "contact", "dialog", "method", "ours", "purpose", "register", "restore",
         "server", "session", "side",
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ class Client(Transaction):
         """begin: an INVITE that begins a call; inside: in a dialog; register; enrol: a REGISTER of ours; ours: a BYE of
         ours; asking: whether a call is still up; quiet: a CANCEL of ours."""
         self.side = "c"
-        """Inside a dialog: `c` if the caller sent it, else `s`."""
+        """Inside a dialog: `c` if the caller sent it, or would have (a BYE of ours), else `s`."""
         self.server: Server | None = None
         self.call = ""
         self.dialog: Dialog | None = None
@@ -114,6 +114,8 @@ class Client(Transaction):
         self.register: Registering | None = None
         self.answered: tuple[str, ...] = ()
         """To tags of its 2xx: one that comes again is a repetition, also when its call is over already."""
+        self.answers = 0
+        """Challenges that it answers, with those of requests that it stands for."""
         self.again = False
         """Whether it was sent a second time, since its connection was lost."""
 

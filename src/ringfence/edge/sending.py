@@ -36,6 +36,7 @@ def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
     """Ask for a verdict on the attempt as it stands."""
     if call.attempt is None:
         return
+    call.prototype.shift, call.prototype.invites = 0, (0, 0)
     edge.agenda.arm(call, now + ANSWER_WITHIN, edge.calls, call.id)
     edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype), emergency))
     call.state = "asked"
@@ -69,6 +70,7 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
     call.tries += 1
     call.state = "sent"
     call.prototype.trunk = "" if call.inbound else call.trunk
+    call.prototype.shift, call.prototype.invites = 0, (0, 0)
     limit = now + call.verdict.ring_limit_s * SECOND if call.verdict is not None else 0
     branch = branch_of(edge, call, call.prototype.invite_cseq)
     client = Client(branch, now, "INVITE", _hop(edge, call, target), limit)
@@ -100,7 +102,8 @@ def _host(target: Target | Contact, hop: NextHop) -> bytes:
 
 def branch_of(edge: Edge, call: Call, cseq: int) -> str:
     """The branch of this try of this INVITE; the same after a restart, so that the far side sees a retransmission."""
-    return edge.tokens.branch(call.id, f"{_line(edge, call).index(call.trunk)}-{cseq}-{call.tries}")
+    asked = f"-{call.prototype.shift}" if call.prototype.shift else ""
+    return edge.tokens.branch(call.id, f"{_line(edge, call).index(call.trunk)}-{cseq}-{call.tries}{asked}")
 
 
 def _line(edge: Edge, call: Call) -> tuple[str, ...]:

@@ -80,6 +80,12 @@ def _answered(edge: Edge, orphan: Orphan, callee: Leg, now: int) -> None:
         caller.name = shown_from(caller.seen, orphan.attempt, verdict.send_caller)
     dialog = Dialog(prototype.id, prototype.call_id, caller, callee, "confirmed", invite_cseq=prototype.invite_cseq)
     dialog.trunk, dialog.skip = prototype.trunk, SKIP
+    dialog.shift, dialog.invites = prototype.shift, prototype.invites
+    trunk = edge.policy.trunks.get(prototype.trunk)
+    if trunk is not None and trunk.register is not None and not dialog.shift:
+        # Perhaps a challenge was answered and not told either. Numbers may have gaps, so a high one fits in any case;
+        # that of the INVITE, which an ACK has to name, is guessed, and learned from the answer if that is repeated.
+        dialog.shift, dialog.invites = SKIP, (dialog.invite_cseq, dialog.invite_cseq + 1)
     edge.adopt_orphan(prototype.id)
     edge.keep(dialog)
     probing.begin(edge, now)

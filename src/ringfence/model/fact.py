@@ -71,10 +71,11 @@ class Answered(_Fact, frozen=True, gc=False, kw_only=True, tag="answered"):
 
 
 class DialogChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="dialog-changed"):
-    """A target refresh moved a contact."""
+    """A target refresh moved a contact, or we answered a challenge of the carrier, so that it numbers otherwise."""
 
     id: str
     leg: str
+    """Empty while the call has no answer."""
     dialog: bytes
 
 

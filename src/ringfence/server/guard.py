@@ -41,6 +41,7 @@ from ringfence.model import (
     Contained,
     Cut,
     Decided,
+    DialogChanged,
     Ended,
     Enrolled,
     Extend,
@@ -63,7 +64,7 @@ log = logging.getLogger("ringfence.guard")
 LEDGER_LATE_US = 50_000
 """Age of the oldest unwritten fact from which new calls are refused with 503 (bounded queue)."""
 
-TOLD = Answered | Ended
+TOLD = Answered | DialogChanged | Ended
 """Facts that the parties of a call know of already: a guard that is killed should too."""
 RELIED_ON = Contained | Released | Accepted
 """Facts that somebody was promised."""

@@ -84,6 +84,26 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     """CSeq numbers that a request of ours leaves out, since a record from before a restart may be behind."""
     wake: int = 0
     armed: int = 0
+    shift: int = 0
+    """By how much CSeq numbers toward the callee are higher than the caller's: requests that we asked again for him."""
+    invites: tuple[int, int] = (0, 0)
+    """Number of the caller's last INVITE that was shifted, and the callee's number of it."""
+
+    def to_callee(self, number: int) -> int:
+        """The number that a request of the caller, or the INVITE that an ACK of his names, has toward the callee."""
+        asked, sent = self.invites
+        return sent if sent and number == asked else number + self.shift
+
+    def to_caller(self, number: int) -> int:
+        """The number that the caller gave to a request which has this one toward the callee."""
+        asked, sent = self.invites
+        return asked if sent and number == sent else max(0, number - self.shift)
+
+    def learn(self, number: int) -> None:
+        """What the callee's answer to the INVITE that made it says of numbers, where the record may not tell of it."""
+        if number != self.invite_cseq:
+            self.shift = max(self.shift, number - self.invite_cseq)
+            self.invites = self.invite_cseq, number
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -143,6 +163,8 @@ def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequen
         number = dialog.invite_cseq
     else:
         number = across.cseq = max(across.cseq, 0) + 1 + dialog.skip
+    if dialog.shift and leg is dialog.callee:
+        number = dialog.to_callee(number)
     return _request(dialog, leg, method, number, via, extra)
 
 
