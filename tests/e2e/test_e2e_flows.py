@@ -8,13 +8,14 @@ from rig import CALLER, INCREMENT, NUMBER, Meters, Site, site
 from ringfence.testing import wire
 from ringfence.testing.guard import STRANGER
 from ringfence.testing.peer import Peer, answer_ok, leg, response_to
+from ringfence.testing.stream_peer import StreamPeer
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture
-def stage(tmp_path):
-    with site(tmp_path, trunk="max_call_s = 3600") as running:
+@pytest.fixture(params=[Peer, StreamPeer], ids=["UDP", "TCP"])
+def stage(tmp_path, request):
+    with site(tmp_path, inside=request.param, outside=request.param, trunk="max_call_s = 3600") as running:
         yield running
 
 

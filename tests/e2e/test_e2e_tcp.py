@@ -253,6 +253,15 @@ def test_udp_inside_tcp_outside_says_so_on_each_side(tmp_path):
         stage.hang_up(offered, stage.pbx)
 
 
+def test_over_ipv6(tmp_path):
+    with site(tmp_path, pbx_host="::1", carrier_host="::1", inside=StreamPeer, outside=StreamPeer) as stage:
+        _, dialog, _ = stage.connect()
+        stage.hang_up(dialog, stage.carrier)
+        _, _, offered = stage.connect()
+        stage.hang_up(offered, stage.pbx)
+        over(stage, 2)
+
+
 def test_a_large_request_stays_on_udp(tmp_path):
     """Its size doesn't change its transport (§18.1.1 would): a carrier on UDP alone is common."""
     with site(tmp_path) as stage:

@@ -224,6 +224,23 @@ def test_a_carrier_that_isnt_who_it_should_be_gets_no_calls(house, tmp_path, kin
         assert not any("INVITE" in line for line in stage.carrier.transcript)
 
 
+def test_what_is_wrong_is_known_before_the_first_call(house, tmp_path):
+    with house.site(outside=_of_another_name(house, tmp_path)) as stage:
+        for _ in polls(8.0):
+            stage.carrier.heard(0.05)
+            if troubles(stage):
+                break
+        assert troubles(stage) == ["trunk carrier: its certificate is of sbc.other.example, not of sbc.carrier.example"]
+        assert stage.pbx.transcript == []
+
+
+def test_over_ipv6(tmp_path):
+    house = House(tmp_path)
+    with house.site(pbx_host="::1", carrier_host="::1") as stage:
+        talked(stage)
+        inbound(stage)
+
+
 @pytest.mark.parametrize(
     ("name", "names"),
     [

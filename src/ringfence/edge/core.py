@@ -49,6 +49,7 @@ from ringfence.model.settings import Policy
 from ringfence.model.verdict import Verdict
 from ringfence.sip.dialog import Dialog
 from ringfence.sip.errors import SipParseError
+from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Response
 from ringfence.sip.parse import parse
 from ringfence.sip.transaction import OVER
@@ -97,6 +98,10 @@ class EdgeCore:
     def expected(self, listener: str, host: str, port: int) -> Expected:
         """Whom a connection to this address is made to."""
         return flows.expected(self._edge, listener, host, port)
+
+    def secured(self, now: int) -> list[NextHop]:
+        """Where calls go over TLS, as far as it is known."""
+        return flows.secured(self._edge, now)
 
     def opened(
         self, flow: int, listener: str, host: str, port: int, *, dialled: bool, domains: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from ringfence.edge.records import Client, Origin, Verified
 from ringfence.edge.state import Edge
 from ringfence.edge.strangers import CONNECTION
 from ringfence.sip.domains import is_of
+from ringfence.sip.hop import NextHop
 
 TIMEOUT, UNREACHABLE = 408, 503
 Admitted = Literal["", "party", "guest"]
@@ -138,6 +139,13 @@ def reviewed(edge: Edge) -> None:
     for flow, was in list(edge.flows.items()):
         if not opened(edge, flow, was.listener, was.host, was.port, dialled=was.dialled, domains=was.domains):
             edge.out.append(HangUp(flow))
+
+
+def secured(edge: Edge, now: int) -> list[NextHop]:
+    """Where the calls of trunks go over TLS, as far as it is known."""
+    trunks = [trunk for trunk in edge.policy.trunks.values() if edge.is_secure(trunk.listen)]
+    hops = [edge.hop_to(one.listen, to.host, to.port) for one in trunks for to in edge.targets.of(one.name, now)]
+    return list(dict.fromkeys(hops))
 
 
 # --- what can't be sent ---------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from ringfence.model.settings import Listen
 from ringfence.model.time import SECOND
 from ringfence.sip.domains import domains, is_of
 from ringfence.sip.errors import SipParseError
+from ringfence.sip.hop import NextHop
 
 CONNECT_WITHIN_S = 3.0
 """How long a connection may take to open: less than another target is waited for (`sending.FAILOVER`)."""
@@ -201,6 +202,12 @@ class Streams:
             connection.waiting.append(send)
         else:
             self._unsent([send])
+
+    def prepare(self, hops: Sequence[NextHop]) -> None:
+        """Have connections there before they are needed, so that what is wrong is known before the first call."""
+        for hop in hops:
+            if hop[:3] not in self._dialled:
+                self._dial(hop[:3])
 
     def hang_up(self, flow: int) -> None:
         """Close a connection."""

@@ -178,6 +178,10 @@ class Server:
                 socket.listen(self._deliver(name))
             else:
                 self.streams.add(socket)
+        self._prepare_connections()
+
+    def _prepare_connections(self) -> None:
+        self.streams.prepare(self.guard.edge.secured(self.clock.now()))
 
     def _deliver(self, listener: str) -> Deliver:
         return lambda batch, came_ns: self.guard.received(listener, batch, came_ns)
@@ -268,6 +272,7 @@ class Server:
         listens = {name: _with_port(new, old.listens[name].port) for name, new in loaded.policy.listens.items()}
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets, by)
         self.streams.use(listens, tls)
+        self._prepare_connections()
         self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
         return f"policy {loaded.policy.version[:12]} is in force{kept}"
