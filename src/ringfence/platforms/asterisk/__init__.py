@@ -1,0 +1,1 @@
+"""Asterisk: its manager interface (AMI), what its events mean, the hook in its dial plan."""
