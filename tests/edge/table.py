@@ -217,7 +217,8 @@ class Table:
         for fact in self.facts:
             self.engine.recover(fact)
         ids = [fact.attempt.id if isinstance(fact, Decided) else getattr(fact, "id", "") for fact in self.facts]
-        open_now = [fact for fact, id in zip(self.facts, ids, strict=True) if id in self.engine.calls]
+        known = set(self.engine.open)
+        open_now = [fact for fact, id in zip(self.facts, ids, strict=True) if id in known]
         self.edge.restore([*self.engine.contacts, *open_now], self.now)
         self.obey(self.engine.reconcile(now=self.now))
         self.settle()
@@ -270,3 +271,7 @@ class Table:
     def told(self) -> list[str]:
         """Facts in short: `ended bye-caller`."""
         return [f"{type(f).__name__.lower()} {getattr(f, 'cause', '')}".strip() for f in self.facts]
+
+    def told_ids(self, kind: str) -> list[str]:
+        """Of what a kind of fact tells, in order."""
+        return [str(getattr(fact, "id", "")) for fact in self.facts if type(fact).__name__ == kind]

@@ -10,7 +10,7 @@ from table import INSIDE, NUMBER, OUTSIDE, Table
 
 from ringfence.model import SECOND
 from ringfence.testing import wire
-from ringfence.testing.peer import answer_ok, call, leg, response_to
+from ringfence.testing.peer import Dialog, Leg, answer_ok, call, leg, response_to
 
 
 @pytest.fixture
@@ -158,6 +158,54 @@ def test_inbound_calls_find_the_pbx(table: Table) -> None:
     answer_ok(table.pbx, table.pbx.expect("BYE"))
     assert table.carrier.expect(200, method="BYE")
     assert (table.told(), table.edge.status()["dialogs"]) == (["arrived", "answered", "ended bye-caller"], 0)
+
+
+def came_in(table: Table) -> tuple[Dialog, Leg]:
+    """An inbound call that is up: the carrier's dialog, and the PBX's."""
+    made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")
+    offered = leg(table.pbx, table.pbx.expect("INVITE"))
+    offered.answer()
+    dialog = made.confirm(table.carrier.expect(200, method="INVITE"))
+    table.pbx.expect("ACK")
+    return dialog, offered
+
+
+@pytest.mark.parametrize("ended_by", ["carrier", "pbx", "operator"])
+def test_an_inbound_call_goes_on_after_a_restart(table: Table, ended_by: str) -> None:
+    dialog, offered = came_in(table)
+    table.restart()
+    for here, there in ((offered, table.carrier), (dialog, table.pbx)):
+        here.send("INVITE", body=wire.SDP)
+        again = there.expect("INVITE")
+        leg(there, again).answer()
+        assert here.peer.expect(200, method="INVITE")
+        here.peer.send(here.request("ACK", cseq=here.cseq), here.next_hop)
+        assert there.expect("ACK")
+    if ended_by == "operator":
+        assert table.edge.cut(table.told_ids("Arrived")[0], "", "operator", table.now)
+        table.settle()
+        for seat in (table.pbx, table.carrier):
+            answer_ok(seat, seat.expect("BYE"))
+    else:
+        here, there = (dialog, table.pbx) if ended_by == "carrier" else (offered, table.carrier)
+        here.send("BYE")
+        answer_ok(there, there.expect("BYE"))
+        assert here.peer.expect(200, method="BYE")
+    assert table.edge.status()["dialogs"] == 0
+    table.restart()
+    assert table.edge.status()["dialogs"] == 0
+
+
+def test_the_caller_of_an_inbound_call_may_still_be_shown_after_a_restart(tmp_path: Path) -> None:
+    table = Table(tmp_path, source='caller_id_policy = "owned_or_forwarded"')
+    dialog, _ = came_in(table)
+    table.restart()
+    table.dial(NUMBER, "+13105550199")
+    table.carrier.expect("INVITE")
+    dialog.send("BYE")
+    answer_ok(table.pbx, table.pbx.expect("BYE"))
+    table.dial(NUMBER, "+13105550199")
+    assert table.pbx.expect(603)
 
 
 def test_a_forwarded_call_may_show_its_live_caller_only(tmp_path: Path) -> None:

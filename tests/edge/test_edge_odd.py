@@ -516,11 +516,12 @@ def test_an_answer_that_nobody_knows_of_is_hung_up(table: Table) -> None:
     assert (table.edge.status()["dialogs"], table.slots) == (0, 0)
 
 
-def test_an_inbound_call_can_be_ended_after_a_restart(table: Table) -> None:
+def test_an_inbound_call_whose_answer_was_not_told_can_be_ended_after_a_restart(table: Table) -> None:
     made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")
     offered = leg(table.pbx, table.pbx.expect("INVITE"))
     offered.answer()
     answer = table.carrier.expect(200)
+    table.facts.clear()
     table.restart()
     dialog = made.confirm(answer)
     assert table.pbx.expect("ACK")

@@ -14,6 +14,7 @@ from servekit import NOON, SECOND_US, answered, decide, hung_up, ledger, policy
 from ringfence.engine.engine import Engine
 from ringfence.ledger.errors import LedgerError
 from ringfence.ledger.ledger import Ledger
+from ringfence.model import Arrived
 from ringfence.server import recovery
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
 
@@ -71,6 +72,26 @@ def test_snapshot_and_tail_are_the_state_before(tmp_path: Path, monkeypatch: pyt
         ("Decided", 62 * SECOND_US),
         ("Answered", 63 * SECOND_US),
         ("Decided", 70 * SECOND_US),
+    ]
+
+
+def test_the_facts_of_inbound_calls_that_are_up_come_back(tmp_path: Path) -> None:
+    site = policy(tmp_path)
+    before = Engine(site, "n1")
+    with ledger(site) as journal:
+        for call, *later in (("rings",), ("up", "answered"), ("over", "answered", "ended")):
+            arrived = Arrived(at=NOON, id=call, source="pbx", trunk="carrier", caller="+13105550199", dialled="101")
+            before.apply(arrived, now=NOON)
+            journal.append(arrived)
+            if later:
+                journal.append(answered(before, call, NOON + SECOND_US))
+            if later[1:]:
+                journal.append(hung_up(before, call, NOON + 2 * SECOND_US))
+    with ledger(site) as journal:
+        found = recover(journal, site, "n1")
+    assert [(type(fact).__name__, getattr(fact, "id", "")) for fact in found.open_facts] == [
+        ("Arrived", "up"),
+        ("Answered", "up"),
     ]
 
 

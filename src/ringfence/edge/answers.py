@@ -146,7 +146,7 @@ def _confirm(edge: Edge, client: Client, dialog: Dialog, late: bool, now: int) -
         prototype.digits = ""  # The first answer takes the inbound leg over.
     edge.keep(dialog)
     probing.begin(edge, now)
-    record = msgspec.msgpack.encode(dialog) if not dialog.inbound else b""
+    record = msgspec.msgpack.encode(dialog)
     edge.note(Answered(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record, late=late))
 
 

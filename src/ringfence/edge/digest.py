@@ -90,7 +90,7 @@ class Digest:
         return {f.account for f in facts if f.account not in owners or owners[f.account].name != f.source}
 
     def recall(self, leg: Leg) -> None:
-        """The caller of a call from before a restart proved his password then."""
+        """Who is at one end of a call from before a restart proved his password then."""
         kind, _, name = leg.party.partition(":")
         if kind == "source" and name in self._networks:
             self.guests.add((leg.listener, leg.host, leg.port), f" {leg.host}:{leg.port}", name)

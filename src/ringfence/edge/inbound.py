@@ -101,5 +101,4 @@ def remember(edge: Edge, dialog: Dialog, request: Request, source: Source, trunk
     edge.note(Arrived(at=now, id=dialog.id, source=source.name, trunk=trunk, caller=caller, dialled=number))
     dialog.dialled = request.uri.user or ""
     dialog.digits = last_digits(caller_of(request))
-    if dialog.digits:
-        edge.inbound.setdefault((source.name, dialog.digits), []).append(dialog.dialled)
+    edge.remember_inbound(dialog)

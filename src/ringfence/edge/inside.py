@@ -166,7 +166,7 @@ def _refreshed(edge: Edge, client: Client, dialog: Dialog, response: Response, n
     sender = dialog.caller if client.side == "c" else dialog.callee
     changed = _retarget(edge, sender, client.contact)
     changed = _retarget(edge, dialog.other(sender), contact_uri(response)) or changed
-    if changed and not dialog.inbound and dialog.state == "confirmed":
+    if changed and dialog.state == "confirmed":
         record = msgspec.msgpack.encode(dialog)
         edge.note(DialogChanged(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record))
 

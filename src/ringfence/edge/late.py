@@ -1,9 +1,9 @@
 """What comes after a restart: calls restored from facts, and messages of transactions that are gone (F5).
 
-Recovery gives back every answered dialog, and every attempt that was let through and neither answered nor ended (an
-orphan: the caller's leg and the verdict). A response to an orphan's INVITE is known by the signature in its branch, and
-repeats all that is needed to put both transactions up again (`revive`), so it takes its usual way. So does a CANCEL of
-the caller, by his Call-ID and tag.
+Recovery gives back every answered dialog, in and out, and every attempt that was let through and neither answered nor
+ended (an orphan: the caller's leg and the verdict). A response to an orphan's INVITE is known by the signature in its
+branch, and repeats all that is needed to put both transactions up again (`revive`), so it takes its usual way. So does
+a CANCEL of the caller, by his Call-ID and tag.
 
 The rest passes without state, where it can't cost anything: responses inside known dialogs by the Via under ours (RFC
 3261 §16.11), and ACK and BYE of calls that no record tells of, by their Route. A 2xx to an attempt that nobody
@@ -58,6 +58,7 @@ def restore(edge: Edge, facts: list[Fact], now: int) -> None:
             _forget(edge, fact)
     for dialog in list(edge.dialogs.values()):
         edge.digest.recall(dialog.caller)
+        edge.digest.recall(dialog.callee)
         if dialog.cause:
             end(edge, dialog, dialog.cause, now, caller_too=False)
     if edge.dialogs:
@@ -87,6 +88,8 @@ def _restore_dialog(edge: Edge, fact: Answered | DialogChanged) -> None:
     late = isinstance(fact, Answered) and fact.late
     dialog.wake, dialog.armed, dialog.waiting, dialog.skip = 0, 0, 0, SKIP
     dialog.state, dialog.cause = "confirmed", "late" if late else ""
+    if isinstance(fact, Answered):
+        edge.remember_inbound(dialog)
     edge.keep(dialog)
     if not late:
         edge.adopt_orphan(dialog.id)
@@ -350,8 +353,9 @@ def _way_back(edge: Edge, response: Response, origin: Origin) -> tuple[bytes, tu
 def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, now: int) -> bool:
     """An ACK or BYE inside a call that no record tells of, by its Route; False for anything else.
 
-    No fact tells of inbound calls; an outbound one is told as ended where nothing was heard of it for long, or no
-    answer to a CANCEL: if it is up all the same it can be ended.
+    No fact tells of an inbound call before its answer, and what was answered is told a moment later; an outbound one is
+    told as ended where nothing was heard of it for long, or no answer to a CANCEL: if it is up all the same it can be
+    ended.
     """
     if request.method not in ("ACK", "BYE"):
         return False

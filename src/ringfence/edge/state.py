@@ -350,6 +350,12 @@ class Edge:
         """Whether nothing is known any more of an attempt."""
         return not (id in self.by_attempt or id in self.calls or id in self.orphans)
 
+    def remember_inbound(self, dialog: Dialog) -> None:
+        """An inbound call is live, so that the source may show its caller on a call that it forwards (C10)."""
+        if dialog.inbound and dialog.digits:
+            source = dialog.callee.party.partition(":")[2]
+            self.inbound.setdefault((source, dialog.digits), []).append(dialog.dialled)
+
     def forget_inbound(self, dialog: Dialog) -> None:
         """An inbound call is no longer live."""
         key = (dialog.callee.party.partition(":")[2], dialog.digits)

@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 import msgspec
@@ -189,6 +190,11 @@ class Engine:
             limit = self._judge.longest(live.attempt, live.since)
             live.max_call_s = min((s for s in (limit, live.max_call_s) if s), default=0)
             self._wake(live)
+
+    @property
+    def open(self) -> Iterator[str]:
+        """Ids of the calls in progress that the edge needs to know after a restart: allowed ones, then inbound ones."""
+        return itertools.chain(self.calls, self.behaviour.inbound.answered())
 
     def due(self) -> Instant | None:
         """When a Tick is wanted."""

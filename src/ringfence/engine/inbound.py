@@ -7,7 +7,7 @@ up by the last digits of the number that was called, a missed one by the first d
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -67,6 +67,10 @@ class Arrivals:
         self._calls[call_id] = call
         called = _digits(call.dialled)
         self._by_end.setdefault(_end(call.source, called), {})[call_id] = next(self._order), called, call
+
+    def answered(self) -> Iterator[str]:
+        """Ids of those that were answered."""
+        return (call_id for call_id, call in self._calls.items() if call.answered)
 
     def get(self, call_id: str) -> Inbound | None:
         """The call with this id."""

@@ -68,7 +68,7 @@ def _engine(ledger: Ledger, policy: Policy, node: str) -> tuple[Engine, int]:
 
 
 def _open_facts(ledger: Ledger, engine: Engine) -> list[Fact]:
-    return [*engine.contacts, *(fact for call_id in engine.calls for fact in ledger.story(call_id))]
+    return [*engine.contacts, *(fact for call_id in engine.open for fact in ledger.story(call_id))]
 
 
 def take_snapshot(ledger: Ledger, engine: Engine, now: Instant) -> None:
