@@ -219,17 +219,23 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
             assert not path.stat().st_mode & 0o077 or path.suffix == ".head", path
 
 
-def test_a_head_is_signed_every_hour_and_at_the_end(tmp_path: Path) -> None:
+def test_a_head_is_signed_soon_every_hour_and_at_the_end(tmp_path: Path) -> None:
     clock = Clock()
     with guard(tmp_path / "l.db", clock=clock) as owner:
         owner.append(*story("c1"))
-        clock.at += 3_601_000_000
-        owner.loop.until(lambda: bool(owner.heads))
+        clock.at += 61_000_000
+        owner.loop.until(lambda: len(owner.heads) == 1)
         owner.append(*story("c2"))
-    assert len(owner.heads) == 2
-    first, last = (Head.parse(head) for head in owner.heads)
+        clock.at += 3_500_000_000
+        owner.append(*story("c3"))
+        assert len(owner.heads) == 1
+        clock.at += 101_000_000
+        owner.loop.until(lambda: len(owner.heads) == 2)
+        owner.append(*story("c4"))
+    assert len(owner.heads) == 3
+    first, _, last = (Head.parse(head) for head in owner.heads)
     assert first.valid() and last.valid()
     assert first.seq < last.seq
     for head in owner.heads:
         assert verify(tmp_path / "l.db", head).broken is None
-    assert verify(tmp_path / "l.db").heads == 3  # Two in the database, and the file beside it.
+    assert verify(tmp_path / "l.db").heads == 4  # Three in the database, and the file beside it.

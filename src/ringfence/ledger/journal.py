@@ -33,6 +33,8 @@ MAX_BACKLOG = 10_000
 """Facts kept in memory while the ledger is down; what comes beyond is counted as lost."""
 MAX_GROUP = 256
 RETRY_S = 0.5
+FIRST_HEAD_US = 60 * SECOND
+"""From the opening to the first head: what a process before left unsigned when it was killed is soon covered."""
 HEAD_EVERY_US = 3600 * SECOND
 SEARCH_EVERY_US = 1 * SECOND
 SEARCH_ROWS = 500
@@ -72,7 +74,7 @@ class Journal:
         self._on_state = on_state
         self._retry_at = 0.0
         self._for_good = False
-        self._head_due = clock() + HEAD_EVERY_US
+        self._head_due = clock() + FIRST_HEAD_US
         self._search_due = clock() + SEARCH_EVERY_US
 
     def start(self) -> None:
@@ -104,7 +106,7 @@ class Journal:
         self.commits += 1
 
     def sign_if_due(self, at_once: bool = False) -> Head | None:
-        """The hourly head. Raises sqlite3.Error and OSError."""
+        """The head that is due: a minute after the opening, then hourly. Raises sqlite3.Error and OSError."""
         now = self._clock()
         if self.store is None or (now < self._head_due and not at_once):
             return None

@@ -230,7 +230,8 @@ class _Walk:
             found = digest_of(path)
         except FileNotFoundError:
             if record.last >= self._explained.messages_before:
-                raise _BrokenHere(seq, f"the message segment {path} is missing") from None
+                copy = "" if path.parent.is_dir() else "; a copy of a ledger needs a copy of this directory beside it"
+                raise _BrokenHere(seq, f"the message segment {path} is missing{copy}") from None
             return
         except OSError as error:
             self._doubts.append(f"message segment {path} can't be read: {error.strerror}")
