@@ -119,6 +119,20 @@ def test_a_row_twice_and_a_call_twice(book: Book) -> None:
     assert compared(book, billed(0, 60, 20_000), billed(30, 60, 20_000)).kinds == []
 
 
+def test_rows_of_one_second_do_not_take_each_others_calls(book: Book) -> None:
+    for n in range(20):
+        book.call(f"c{n:02}", 600, 30 + 6 * n)
+    refused = Seen("no", START + 558 * SECOND, (LONDON_E164[1:],), LONDON_E164, "carrier", "pbx", "", "hours")
+    rows = [billed(600, 30 + 6 * n + (120 if n == 7 else 0)) for n in range(20)]
+    rows.insert(4, rows[3])
+    with Reader(book.written()) as reader:
+        known = sorted([*seen(reader, START, START + 3600 * SECOND), refused], key=lambda call: call.start)
+    findings = list(
+        Matcher(USUAL, KEYS).run([billed(0, 60), *rows], [call for call in known if call.call_id != "first"])
+    )
+    assert sorted((one.kind, one.call_id) for one in findings) == [("duration", "c07"), ("twice", "c03")]
+
+
 def test_of_redials_the_answered_one_is_billed(book: Book) -> None:
     book.call("busy", 400)
     book.call("talks", 410, 60)
@@ -130,6 +144,8 @@ def test_a_call_that_is_up_at_the_end_of_the_ledger(book: Book) -> None:
     book.call("up", 600, 60)
     book.facts.pop()
     assert compared(book, billed(0, 60), billed(600, 900, 300_000)).kinds == []
+    found = compared(book, billed(0, 60), billed(700, 60, -1, "12125550143"))
+    assert (found.kinds, found.result.still_up) == ([("unseen", "bill:700")], 1)
 
 
 def test_a_fork_that_answers_late_does_not_end_the_call(book: Book) -> None:

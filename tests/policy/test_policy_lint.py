@@ -101,6 +101,33 @@ CASES: list[tuple[str, str, str, str]] = [
         "less in a month than in a day",
     ),
     (
+        "cap-without-effect",
+        edit("calls_per_day = { alert = 1500, block = 2000 }", "calls_per_day = { alert = 10, block = 20 }"),
+        "trunk.carrier.calls_per_minute.block",
+        "90 calls in a minute and 20 in a day",
+    ),
+    (
+        "cap-without-effect",
+        edit("concurrent = { alert = 3, block = 4 }", "concurrent = { alert = 3, block = 6 }"),
+        "source.pbx.per_caller.concurrent.block",
+        "6 calls in progress where all together may have 5",
+    ),
+    (
+        "cap-without-effect",
+        edit(
+            "[trunk.carrier.max_call_s]",
+            "[trunk.carrier.class.international]\nconcurrent = { block = 9 }\n\n[trunk.carrier.max_call_s]",
+        ),
+        "trunk.carrier.class.international.concurrent.block",
+        "9 calls in progress where all together may have 5",
+    ),
+    (
+        "both-sides",
+        edit('addresses = ["127.0.0.2"]', 'addresses = ["127.0.0.3"]'),
+        "source.pbx.addresses",
+        "source pbx and the carrier of trunk carrier are both 127.0.0.3",
+    ),
+    (
         "no-price-ceiling",
         edit("max_price_per_min = 0.25", ""),
         "trunk.carrier.max_price_per_min",

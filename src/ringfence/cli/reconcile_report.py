@@ -69,6 +69,9 @@ def remarks(result: Result, bill: Bill) -> None:
     for trunk, count in result.silent.items():
         calls = f"none of the {counted(count, 'call')} over trunk {trunk} is on the bill"
         note(f"{calls}: if it is another carrier's, say --trunk")
+    if result.still_up:
+        calls = f"{counted(result.still_up, 'call')} without a row hadn't ended in the ledger"
+        note(f"{calls}: look for them on the next bill")
     if abs(result.skew_s) >= ASIDE_S:
         side = "ahead of" if result.skew_s > 0 else "behind"
         note(f"the carrier's times are {abs(result.skew_s):.1f} s {side} ours (median)")
@@ -96,6 +99,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "dearest": {kind: msgspec.to_builtins(result.shown(kind)) for kind in KINDS},
         "not_held": result.not_held,
         "silent_trunks": result.silent,
+        "still_up": result.still_up,
         "erased": result.erased,
         "skew_s": result.skew_s,
         "zone_off_s": result.zone_off_s,

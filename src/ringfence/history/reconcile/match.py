@@ -1,17 +1,19 @@
 """The bill and the ledger side by side, in order of time.
 
-    bill    ──►  for each row the calls to its number that were decided or answered within a minute of its time:
-    ledger  ──►  one that was answered and isn't billed yet, else one that wasn't, else one that was refused
+    bill    ──►  bursts: rows to one number, of a few minutes ┐  pairs within a minute, the likeliest first: answered
+    ledger  ──►  the calls to that number around that time    ┘  here, lasted as long, near in time
 
-Of several the nearest is taken, of those as near the one that lasted as long. A row without any was never seen here:
-the call went around the guard. Only calls near the time are in memory.
+Rows that are left are the same call again where a row with its time and length was matched, else they mean a call that
+wasn't answered here, else one that was refused. A row without any was never seen here: the call went around the guard.
+A burst is looked at whole since rows that are taken one by one take each other's calls: one row twice among twenty of
+the same second would shift all after it. Only calls near the time are in memory.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -36,6 +38,15 @@ DAY_S = 86_400
 STEP_S = 900
 """Zones are whole quarters of an hour apart."""
 SKEWS = 10_000
+SPAN = 4
+"""Rows of a burst are at most so many tolerances after the first."""
+MAX_BURST = 500
+"""Rows that are looked at together, at most."""
+
+
+Likely = tuple[int, bool, int, int]
+"""How likely a row means a call, the least first: what became of it, whether it lasted otherwise, how far apart in time
+(µs), and in length (s), with rounding up and without."""
 
 
 class Tolerance(NamedTuple):
@@ -71,6 +82,16 @@ class Finding(msgspec.Struct):
     why: str = ""
 
 
+class _Burst:
+    """Rows to one number within some minutes."""
+
+    __slots__ = ("first", "rows")
+
+    def __init__(self, first: Instant) -> None:
+        self.first = first
+        self.rows: list[Billed] = []
+
+
 class Matcher:
     """Takes both in order of time. `keys` gives the digits that a number on the bill may stand for."""
 
@@ -79,12 +100,16 @@ class Matcher:
         self.matched = 0
         self.by_trunk: Counter[str] = Counter()
         """Matched calls."""
+        self.still_up = 0
+        """Calls without a row whose end the ledger doesn't have."""
         self._keys = keys
         self._within = tolerance.within_s * SECOND
         self._near: dict[str, list[Seen]] = {}
         """Calls near the time by their keys."""
         self._leaving: list[tuple[Instant, int, Seen]] = []
         self._order = 0
+        self._bursts: dict[tuple[str, ...], _Burst] = {}
+        """By the keys of their number, the one that began first in front."""
         self._skews: list[int] = []
         self._loose_rows: list[tuple[Instant, tuple[str, ...]]] = []
         self._loose_calls: dict[str, list[Instant]] = {}
@@ -98,14 +123,20 @@ class Matcher:
             while waiting is not None and waiting.start <= row.start + self._within:
                 self._enter(waiting)
                 waiting = next(calls, None)
-            yield from self._leave(row.start - self._within)
-            yield from self._row(row)
+            yield from self._close(row.start - SPAN * self._within)
+            yield from self._leave(self._oldest(row.start) - self._within)
+            yield from self._take(row)
+        yield from self._close(2**62)
         while waiting is not None:
             self._enter(waiting)
             waiting = next(calls, None)
             if len(self._leaving) > MAX_LOOSE:
                 yield from self._leave(self._leaving[0][0] + 1)
         yield from self._leave(2**62)
+
+    def _oldest(self, now: Instant) -> Instant:
+        """When the first burst began that is still open."""
+        return next((burst.first for burst in self._bursts.values()), now)
 
     # The window.
 
@@ -124,42 +155,101 @@ class Matcher:
                 near.remove(call)
                 if not near:
                     del self._near[key]
-            if not call.billed_at and call.answer and not call.free:
-                self._keep_loose(call)
-                yield _unbilled(call)
+            if call.billed_at or not call.answer or call.free:
+                continue
+            if not call.end:
+                self.still_up += 1
+                continue
+            self._keep_loose(call)
+            yield _unbilled(call)
 
-    # One row.
+    # The rows to one number.
 
-    def _row(self, row: Billed) -> Iterator[Finding]:
+    def _take(self, row: Billed) -> Iterator[Finding]:
         keys = self._keys(row.number)
-        near = [call for key in keys for call in self._near.get(key, ()) if self._distance(row, call) <= self._within]
-        if not near:
-            self._miss(row, keys)
-            yield _found("unseen", row, None, row.cost_micros, "no call to this number was asked for at that time")
-            return
-        call = min(near, key=lambda one: self._likely(row, one))
-        if call.billed_at:
-            yield self._again(row, call)
-            return
-        call.billed_at = row.start
-        self.matched += 1
-        self.by_trunk[call.trunk] += 1
-        if len(self._skews) < SKEWS:
-            self._skews.append(self._skew(row, call))
-        yield from self._differences(row, call)
+        burst = self._bursts.setdefault(keys, _Burst(row.start))
+        burst.rows.append(row)
+        if len(burst.rows) == MAX_BURST:
+            yield from self._match(keys, self._bursts.pop(keys).rows)
 
-    def _likely(self, row: Billed, call: Seen) -> tuple[bool, int, int, int]:
+    def _close(self, before: Instant) -> Iterator[Finding]:
+        """Bursts that began before an instant."""
+        while self._bursts:
+            keys, burst = next(iter(self._bursts.items()))
+            if burst.first >= before:
+                return
+            yield from self._match(keys, self._bursts.pop(keys).rows)
+
+    def _match(self, keys: tuple[str, ...], rows: Sequence[Billed]) -> Iterator[Finding]:
+        calls = {id(call): call for key in keys for call in self._near.get(key, ())}.values()
+        pairs = [
+            (self._likely(row, call), at, call)
+            for at, row in enumerate(rows)
+            for call in calls
+            if self._distance(row, call) <= self._within
+        ]
+        pairs.sort(key=lambda pair: pair[:2])
+        taken = self._paired(rows, (pair for pair in pairs if pair[0][:2] == (0, False)), {})
+        twins = {at: twin for at, row in enumerate(rows) if at not in taken and (twin := self._twin(row, rows, taken))}
+        self._paired(rows, (pair for pair in pairs if pair[1] not in twins), taken)
+        near = {at for _, at, _ in pairs}
+        for at, row in enumerate(rows):
+            if at in twins:
+                yield _found("twice", row, twins[at], row.cost_micros, "a row before it means the same call")
+            elif at in taken:
+                yield from self._differences(row, taken[at])
+            else:
+                yield self._unseen(row, keys, at in near)
+
+    def _paired(
+        self, rows: Sequence[Billed], pairs: Iterable[tuple[Likely, int, Seen]], taken: dict[int, Seen]
+    ) -> dict[int, Seen]:
+        """Take pairs in turn where neither is taken; by the row's place the call."""
+        for _, at, call in pairs:
+            if at not in taken and not call.billed_at:
+                taken[at] = call
+                call.billed_at = rows[at].start
+                self.matched += 1
+                self.by_trunk[call.trunk] += 1
+                if len(self._skews) < SKEWS:
+                    self._skews.append(self._skew(rows[at], call))
+        return taken
+
+    def _twin(self, row: Billed, rows: Sequence[Billed], taken: Mapping[int, Seen]) -> Seen | None:
+        """The call of a row that says the same."""
+        most = self.tolerance.seconds
+        for at, call in taken.items():
+            other = rows[at]
+            if abs(row.start - other.start) <= most * SECOND and abs(row.seconds - other.seconds) <= most:
+                return call
+        return None
+
+    def _unseen(self, row: Billed, keys: tuple[str, ...], near: bool) -> Finding:
+        if near:
+            text = "the calls to this number at that time are on the bill already"
+        else:
+            self._miss(row, keys)
+            text = "no call to this number was asked for at that time"
+        return _found("unseen", row, None, row.cost_micros, text)
+
+    def _likely(self, row: Billed, call: Seen) -> Likely:
         rank = 0 if call.answer else 1 if not call.reason else 2
         if row.seconds == 0:
             rank = 1 if call.answer else 0
-        apart_s = abs(max(row.seconds, 0) - max(call.seconds, 0))
-        return bool(call.billed_at), rank, self._distance(row, call), apart_s
+        return rank, self._differs(row, call) > 0, self._distance(row, call), sum(map(abs, self._apart(row, call)))
 
-    def _again(self, row: Billed, call: Seen) -> Finding:
-        if abs(row.start - call.billed_at) <= self.tolerance.seconds * SECOND:
-            return _found("twice", row, call, row.cost_micros, "a row before it means the same call")
-        text = "the calls to this number at that time are on the bill already"
-        return _found("unseen", row, None, row.cost_micros, text)
+    def _apart(self, row: Billed, call: Seen) -> tuple[int, int]:
+        """Seconds that a row has more than the call, rounded up to the deck's increments, and than the call itself."""
+        if row.seconds < 0 or call.seconds < 0:
+            return 0, 0
+        most = call.rate.billed_s(call.seconds) if call.rate is not None else call.seconds
+        return row.seconds - max(most, call.seconds), row.seconds - call.seconds
+
+    def _differs(self, row: Billed, call: Seen) -> int:
+        """Seconds that the bill has too much or too little, beyond the tolerance; 0 where they agree."""
+        over, under = self._apart(row, call)
+        apart = max(over, -under)
+        return apart if apart > self.tolerance.seconds else 0
 
     def _differences(self, row: Billed, call: Seen) -> Iterator[Finding]:
         if row.seconds == 0 and row.cost_micros <= 0:
@@ -174,13 +264,7 @@ class Matcher:
         yield from self._price(row, call)
 
     def _duration(self, row: Billed, call: Seen) -> Iterator[Finding]:
-        """The bill may be rounded up to the deck's increments."""
-        if row.seconds < 0 or call.seconds < 0:
-            return
-        most = call.rate.billed_s(call.seconds) if call.rate is not None else call.seconds
-        over = row.seconds - max(most, call.seconds)
-        under = call.seconds - row.seconds
-        if max(over, under) > self.tolerance.seconds:
+        if self._differs(row, call):
             cost, ours = _cost(call, row.seconds), _cost(call, call.seconds)
             money = cost - ours if cost >= 0 else 0
             yield _found("duration", row, call, money, f"{call.seconds} s here, {row.seconds} s on the bill")

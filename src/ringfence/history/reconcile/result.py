@@ -41,6 +41,8 @@ class Result:
         """Rows of times that the ledger doesn't hold, by why."""
         self.silent: dict[str, int] = {}
         """Unbilled calls of trunks none of whose calls is on the bill: it may be another carrier's."""
+        self.still_up = 0
+        """Calls without a row that hadn't ended in the ledger: they may be on the next bill."""
         self.erased = False
         """Whether a person was erased from the ledger, whose calls it can't know."""
         self._shown = shown
@@ -101,7 +103,8 @@ def reconcile(
             unbilled[found.trunk] += 1
         result.add(found)
         keep(found)
-    result.matched, result.skew_s, result.zone_off_s = matcher.matched, matcher.skew_s, matcher.zone_off_s()
+    result.matched, result.still_up = matcher.matched, matcher.still_up
+    result.skew_s, result.zone_off_s = matcher.skew_s, matcher.zone_off_s()
     result.silent = {trunk: many for trunk, many in unbilled.items() if not matcher.by_trunk[trunk]}
     return result
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import ceil
 
-from ringfence.model.settings import CallRate, Caps
+from ringfence.model.settings import CallRate, Caps, Policy, Source
 from ringfence.policy.lints.base import Found, Lint, Subject, abroad, all_caps, all_levels, holders
 
 
@@ -22,7 +23,7 @@ def _alert_without_block(subject: Subject) -> Iterator[Found]:
     for key, levels in all_levels(subject.policy):
         if levels.alert is not None and levels.block is None:
             text = f"{key} alerts at {levels.alert:g} and never refuses"
-            yield Found(f"{key}.alert", text, "add block, or say why not in a comment")
+            yield Found(f"{key}.alert", text, "add block")
 
 
 def _expected_over_alert(subject: Subject) -> Iterator[Found]:
@@ -80,6 +81,44 @@ def _spend_key(key: str) -> str:
     """`trunk.a.class.international` keeps its money in `trunk.a.spend.international`."""
     holder, found, klass = key.partition(".class.")
     return f"{holder}.spend.{klass if found else 'total'}"
+
+
+def _cap_without_effect(subject: Subject) -> Iterator[Found]:
+    yield from _shorter_over_longer(subject.policy)
+    yield from _part_over_whole(subject.policy)
+
+
+def _shorter_over_longer(policy: Policy) -> Iterator[Found]:
+    """More calls allowed in a minute than in a day."""
+    for key, caps in all_caps(policy):
+        windows = [("minute", caps.calls.per_minute), ("hour", caps.calls.per_hour), ("day", caps.calls.per_day)]
+        capped = [(name, levels.block) for name, levels in windows if levels.block is not None]
+        for (short, most), (long, fewer) in pairwise(capped):
+            if fewer < most:
+                text = f"{key} allows {most:g} calls in a {short} and {fewer:g} in a {long}: the former never matters"
+                yield Found(
+                    f"{key}.calls_per_{short}.block", text, f"raise calls_per_{long} or lower calls_per_{short}"
+                )
+
+
+def _part_over_whole(policy: Policy) -> Iterator[Found]:
+    """More calls in progress allowed to a class or a caller than to all."""
+    for key, holder in holders(policy):
+        whole = holder.bounds.caps.concurrent.block
+        parts = [(f"{key}.class.{klass}", caps) for klass, caps in holder.bounds.class_caps.items()]
+        if isinstance(holder, Source):
+            parts.append((f"{key}.per_caller", holder.per_caller))
+            ways = [policy.trunks[name].bounds.caps.concurrent.block for name in holder.trunks]
+            if ways and None not in ways:
+                most = sum(filter(None, ways))
+                whole = most if whole is None else min(whole, most)
+        for name, caps in parts:
+            block = caps.concurrent.block
+            if block is not None and whole is not None and block > whole:
+                text = (
+                    f"{name} allows {block:g} calls in progress where all together may have {whole:g}: it never matters"
+                )
+                yield Found(f"{name}.concurrent.block", text, f"lower it, under {whole:g}")
 
 
 def _no_price_ceiling(subject: Subject) -> Iterator[Found]:
@@ -159,5 +198,11 @@ LINTS = (
         slug="no-burst",
         why="People don't dial in step: two who call at the same moment are no fraud.",
         find=_no_burst,
+    ),
+    Lint(
+        code="POL-110",
+        slug="cap-without-effect",
+        why="Another cap is always reached before this one; whoever wrote it believes in a limit that isn't there.",
+        find=_cap_without_effect,
     ),
 )

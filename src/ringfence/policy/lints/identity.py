@@ -58,6 +58,23 @@ def _inside(network: Network, cidrs: tuple[str, ...]) -> bool:
     return any(network.subnet_of(whole) for whole in collapse_addresses(same))  # type: ignore[type-var, arg-type]
 
 
+def _both_sides(subject: Subject) -> Iterator[Found]:
+    for source in subject.policy.sources.values():
+        own = [ip_network(cidr) for cidr in source.addresses]
+        for trunk in subject.policy.trunks.values():
+            carrier = [ip_network(cidr) for cidr in trunk.carrier_addresses]
+            both = [
+                str(mine)
+                for mine in own
+                for theirs in carrier
+                if mine.version == theirs.version and mine.overlaps(theirs)
+            ]
+            if both:
+                text = f"source {source.name} and the carrier of trunk {trunk.name} are both {', '.join(both)}"
+                hint = "name the PBX's own address in addresses and the carrier's in carrier_addresses"
+                yield Found(f"source.{source.name}.addresses", text, hint)
+
+
 def _any_caller_id(subject: Subject) -> Iterator[Found]:
     for source in originating(subject.policy):
         if source.caller_id_policy == "any":
@@ -87,7 +104,8 @@ def _no_emergency_caller_id(subject: Subject) -> Iterator[Found]:
     for source in originating(subject.policy):
         if source.caller_id is None:
             text = f"emergency calls of source {source.name} from a phone without an own number show none to call back"
-            yield Found(f"source.{source.name}.caller_id", text, 'write caller_id = "+12125550100"')
+            own = f", +{source.caller_ids[0][0]} for one" if source.caller_ids else ""
+            yield Found(f"source.{source.name}.caller_id", text, f"write the site's main number as caller_id{own}")
 
 
 def _vendor_originates(subject: Subject) -> Iterator[Found]:
@@ -153,5 +171,11 @@ LINTS = (
         slug="md5-digest",
         why="Who overhears an answer by MD5 tries passwords on it at many billions a second (A6).",
         find=_md5,
+    ),
+    Lint(
+        code="POL-309",
+        slug="both-sides",
+        why="Who sends from there is the PBX on one listener and the carrier on the other: one of them is mistyped.",
+        find=_both_sides,
     ),
 )
