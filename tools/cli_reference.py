@@ -118,7 +118,7 @@ def default(argument: Any) -> str:
     if argument.required:
         return "*required*"
     value = argument.field_info.default
-    if value in (None, "", ()) or (argument.hint is bool and value is False):
+    if value in (None, "", (), inspect.Parameter.empty) or (argument.hint is bool and value is False):
         return ""
     return "yes" if value is True else f"`{value}`"
 

@@ -89,7 +89,7 @@ def test_lint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lint_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = edited(tmp_path, 'carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["127.0.0.0/30"]')
+    path = edited(tmp_path, 'carrier_addresses = ["127.0.0.3"]', 'carrier_addresses = ["127.0.0.3", "127.0.0.9"]')
     assert lint_command(path) == 0
     assert lint_command(path, before=POLICY) == 1
     assert "broader-than-before" in capsys.readouterr().out

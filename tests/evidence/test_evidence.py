@@ -174,7 +174,7 @@ def test_what_is_not_held_is_to_be_held_and_what_is_up_to_be_cut(tmp_path: Path)
 def test_the_carrier_is_told_what_reached_it(scene: Scene, case: Case) -> None:
     text = "\n".join(to_carrier(case))
     assert "We refused 7. 3 reached you" in text
-    assert "+37129102xxx  called 1 times" in text
+    assert "+37129102xxx  called once" in text
     reached = text[text.index("Calls that reached you") :]
     shown = [attempt.call_id for attempt in (scene.test, *scene.attack) if attempt.call_id in reached.split()]
     assert shown == [scene.test.call_id, *(attempt.call_id for attempt in scene.attack[:2])]

@@ -60,15 +60,15 @@ CASES: list[tuple[str, str, str, str]] = [
     ("no-concurrent-cap", edit(CONCURRENT, ""), "trunk.carrier.concurrent", "no cap on calls in progress"),
     (
         "alert-without-block",
-        edit("alert = 4, block = 5, carrier_cap", "alert = 4, carrier_cap"),
-        "trunk.carrier.concurrent.alert",
-        "trunk.carrier.concurrent alerts at 4 and never refuses",
+        edit("concurrent = { alert = 3, block = 4 }", "concurrent = { alert = 3 }"),
+        "source.pbx.per_caller.concurrent.alert",
+        "source.pbx.per_caller.concurrent alerts at 3, and no cap beside it refuses",
     ),
     (
         "alert-without-block",
         edit("concurrent = { alert = 3, block = 4 }", "calls_per_second = { alert = 0.5 }"),
         "source.pbx.per_caller.calls_per_second.alert",
-        "alerts at 0.5 and never refuses",
+        "alerts at 0.5, and no cap beside it refuses",
     ),
     (
         "expected-over-alert",

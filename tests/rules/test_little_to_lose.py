@@ -34,3 +34,9 @@ def test_without_it_the_call_is_as_suspect_as_a_dear_one(tmp_path):
     trial = Trial(tmp_path, POLICY + '[rules.little-to-lose]\nmode = "off"\n')
     trial.call(LONDON)
     assert weights(trial) == {"first-ever-destination": 45}
+
+
+def test_what_is_cheap_depends_on_the_currency(tmp_path):
+    trial = Trial(tmp_path, POLICY.replace('"rates.csv"', '"rates.csv", currency = "JPY"'))
+    trial.call(LATVIA)
+    assert weights(trial)["little-to-lose"] < 0

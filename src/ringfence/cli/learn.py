@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import itertools
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from cyclopts import Parameter
 
 from ringfence.cli.options import Flag, Several, Text
 from ringfence.cli.records import Columns, Files, form_of, left_out, progressing, zone_of
-from ringfence.cli.tables import note
+from ringfence.cli.tables import counted, note
 from ringfence.errors import RingfenceError
 from ringfence.history import baseline as habits
 from ringfence.history.cdr import Tally
@@ -96,8 +97,9 @@ def learn(
     left_out(tally, 0)
     if not any(way.calls for way in learning.ways.values()):
         raise RingfenceError("there is no outbound call in these files that could be read")
-    where = str(rates.resolve()) if rates is not None else ""
+    where = os.path.relpath(rates, out.parent if out is not None else Path()) if rates is not None else ""
     _write(out, draft(learning, home, zone, prefixes, where, enforce=enforce))
+    where = str(rates.resolve()) if rates is not None else ""
     observing = draft(learning, home, zone, prefixes, where, enforce=False)
     return _replayed(observing, cdr, zone, form, baseline, (learning.first, learning.last))
 
@@ -142,7 +144,7 @@ def _replayed(
     for name, found in worst(summary.by_rule):
         note(f"of this history the policy would have refused {found.refused} calls by {name}")
     for name, count in sorted(suspect.items(), key=lambda item: -item[1])[:10]:
-        note(f"WARNING: {count} calls of {name} look like fraud; look at them with `ringfence replay` first")
+        note(f"WARNING: fraud-like: {counted(count, 'call')} of {name}; look at them with `ringfence replay` first")
     return int(bool(suspect))
 
 

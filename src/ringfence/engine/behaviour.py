@@ -21,7 +21,7 @@ from ringfence.engine.habits import Habits
 from ringfence.engine.inbound import Arrivals, Inbound, Ring, Rings
 from ringfence.engine.lately import DAY_US, HOUR_US, End, Lately, Try
 from ringfence.engine.look import Look
-from ringfence.engine.marks import area_of, is_foreign, marks, network_of
+from ringfence.engine.marks import area_of, is_foreign, marks, network_of, price_of
 from ringfence.engine.registrations import Registrations
 from ringfence.engine.toll_free import TollFree
 from ringfence.model.attempt import Attempt, Destination
@@ -31,6 +31,7 @@ from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
 from ringfence.numbers import PlanSettings, calling_code
 from ringfence.rules import CONTAINED, SLOWED, words
+from ringfence.rules.currencies import price_class
 from ringfence.rules.traits import QUIET, Traits
 
 MAX_ENTITIES = 20_000
@@ -156,6 +157,11 @@ class Behaviour:
         tenant = party.tenant if party is not None and party.tenant is not None else ""
         return _entities(source, tenant, attempt.extension[:64], attempt.trunk)
 
+    def tier(self, attempt: Attempt, price_micros_per_min: int) -> int:
+        """The price class of a call; -1 where its price isn't known."""
+        trunk = self.policy.trunks.get(attempt.trunk)
+        return price_class(price_micros_per_min, trunk.currency if trunk is not None else "")
+
     # Facts.
 
     def decided(self, fact: Decided) -> None:
@@ -183,8 +189,8 @@ class Behaviour:
             self._recent(names.source).tried(entry)
             if not held:
                 hour = fact.at // HOUR_US
-                price = destination.price.price_micros_per_min if destination.price is not None else -1
-                keys = marks(digits, destination.number.region, price, narrow=False)
+                tier = self.tier(attempt, price_of(destination))
+                keys = marks(digits, destination.number.region, tier, narrow=False)
                 self.habits_of(names.source, fact.at).tally(keys, hour, self._week_hour(attempt, fact.at) - hour)
         if not clean and (foreign or not self._unsuspected(verdict)):
             self._spoil(names)
@@ -201,13 +207,12 @@ class Behaviour:
         self, fact: Decided, names: Entities, foreign: bool, digits: str, clean: bool, traits: Traits | None
     ) -> None:
         destination = fact.verdict.destination
-        price = destination.price.price_micros_per_min if destination.price is not None else -1
         call = Open(
             attempt=fact.attempt,
             foreign=foreign,
             digits=digits,
             region=destination.number.region,
-            price=price,
+            price=price_of(destination),
             at=fact.at,
             clean=clean,
             known=traits is None or traits.new_number in ("", "extension"),
@@ -302,12 +307,12 @@ class Behaviour:
             self.habits_of(name, call.at).called(week_hour, call.foreign)
         if not call.foreign:
             return
-        source = self.habits_of(names.source, call.at)
+        source, tier = self.habits_of(names.source, call.at), self.tier(call.attempt, call.price)
         source.ventured("", f"c:{call.region}")
         source.ventured(calling_code(call.digits), f"a:{area_of(call.digits)}")
         for name in names:
             narrow = name in (names.extension, names.source)
-            for key in marks(call.digits, call.region, call.price, narrow=narrow):
+            for key in marks(call.digits, call.region, tier, narrow=narrow):
                 self.habits_of(name, call.at).see(key, hour, memory_h)
         for key in (f"w:{network_of(call.attempt.peer)}", f"u:{call.attempt.user_agent[:120]}"):
             self.habits_of(names.extension, call.at).come(key, hour, memory_h)

@@ -15,12 +15,12 @@ from ringfence.engine.destinations import digits_of
 from ringfence.engine.habits import Habits, Trace, settled
 from ringfence.engine.inbound import Inbound
 from ringfence.engine.lately import DAY_US, HOUR_US, Lately, Try
-from ringfence.engine.marks import TIERS, area_of, block_of, marks, network_of
+from ringfence.engine.marks import TIERS, area_of, block_of, marks, network_of, price_of
 from ringfence.engine.registrations import Guessed
 from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import calling_code
-from ringfence.rules.traits import Traits, Whose, tier
+from ringfence.rules.traits import Traits, Whose
 
 if TYPE_CHECKING:
     from ringfence.engine.behaviour import Behaviour, Entities
@@ -64,8 +64,7 @@ class Look:
         if new_number:
             news.add(self.digits)
         live, new = self.state.live, self.attempt.id not in self.state.open
-        price = self.destination.price
-        price_tier = tier(price.price_micros_per_min) if price is not None else -1
+        price_tier = self.state.tier(self.attempt, price_of(self.destination))
         traits = Traits(
             foreign=True,
             channels=channels,
@@ -130,8 +129,8 @@ class Look:
         )
 
     def _hour_counts(self) -> tuple[tuple[int, int], ...]:
-        price = self.destination.price.price_micros_per_min if self.destination.price is not None else -1
-        keys = marks(self.digits, self.destination.number.region, price, narrow=False)
+        tier = self.state.tier(self.attempt, price_of(self.destination))
+        keys = marks(self.digits, self.destination.number.region, tier, narrow=False)
         return tuple(self.source.hour_count(key, self.now // HOUR_US, self.week_hour) for key in keys)
 
     def _settled(self, habits: Habits, key: str) -> bool:

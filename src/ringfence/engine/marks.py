@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from ringfence.model.attempt import Destination
 from ringfence.numbers import calling_code
-from ringfence.rules.traits import TIERS_MICROS, tier
+from ringfence.rules.currencies import BOUNDS_MICROS
 
 ABROAD = ("international", "special")
 """Classes of destination that money is lost to: abroad, of a special kind, or unlisted abroad."""
-TIERS = tuple(f"p:{number}" for number in range(len(TIERS_MICROS) + 1))
+TIERS = tuple(f"p:{number}" for number in range(len(BOUNDS_MICROS) + 1))
 """Under which price classes are remembered, the cheapest first."""
 
 
 def is_foreign(destination: Destination) -> bool:
     """Whether a destination is one that money is lost to."""
     return destination.klass in ABROAD
+
+
+def price_of(destination: Destination) -> int:
+    """Micro-units per minute; -1 where it isn't known."""
+    return destination.price.price_micros_per_min if destination.price is not None else -1
 
 
 def area_of(digits: str) -> str:
@@ -34,11 +39,11 @@ def network_of(peer: str) -> str:
     return peer.rpartition(":")[0].rpartition(".")[0]
 
 
-def marks(digits: str, region: str, price_micros_per_min: int, *, narrow: bool) -> list[str]:
-    """What is seen in a call abroad; `narrow` with number and block. A negative price isn't known."""
+def marks(digits: str, region: str, tier: int, *, narrow: bool) -> list[str]:
+    """What is seen in a call abroad; `narrow` with number and block. A tier of -1: its price isn't known."""
     found = [f"c:{region}", f"a:{area_of(digits)}"]
-    if price_micros_per_min >= 0:
-        found.append(TIERS[tier(price_micros_per_min)])
+    if tier >= 0:
+        found.append(TIERS[tier])
     if narrow:
         found += [f"n:{digits}", f"b:{block_of(digits)}"]
     return found

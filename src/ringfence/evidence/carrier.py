@@ -35,7 +35,9 @@ def _letter(case: Case) -> Iterator[str]:
     yield ""
     yield "Ranges that were called:"
     ranges = ranked([block_of(number_of(call)) for call in case.calls])
-    yield from columns([(f"{name}xxx", f"called {count} times") for name, count in ranges.items()])
+    yield from columns(
+        [(f"{name}xxx", "called once" if count == 1 else f"called {count} times") for name, count in ranges.items()]
+    )
     yield ""
     yield "Calls that reached you:"
     if not out:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from ringfence.history.learned import Learning, Way
 from ringfence.model import SECOND, Instant
 from ringfence.rules.base import money
+from ringfence.rules.currencies import currency_of
 
 BLOCK, ALERT = 1.15, 1.25
 OFTEN_DAYS = 2
@@ -92,7 +93,8 @@ def _trunk(name: str, way: Way, home: str, rates: str, weeks: int) -> str:
         lines.append(f"# special numbers were called, and stay refused: {kinds}")
     lines += _caps(way, weeks)
     if rates:
-        lines.append(f'billing = {{ rates = "{rates}", currency = "USD" }}   # CHECK: the currency')
+        currency = currency_of(home) or "USD"
+        lines.append(f'billing = {{ rates = "{rates}", currency = "{currency}" }}   # CHECK: the currency of the deck')
     if way.dearest:
         ceiling = math.ceil(way.dearest * 1.25 / 10_000) / 100
         lines.append(f"# max_price_per_min = {ceiling:.2f}   # the dearest call was at {money(way.dearest)}")

@@ -97,7 +97,12 @@ BILLING = Table(
             doc="The carrier's rate deck, a CSV file; the path is relative to the file that names it.",
             required=True,
         ),
-        Key(name="currency", kind=pattern("a currency of three capital letters", "[A-Z]{3}"), doc="For display."),
+        Key(
+            name="currency",
+            kind=pattern("a currency of three capital letters", "[A-Z]{3}"),
+            doc="What the deck, caps and ceilings of the trunk count in; nothing is converted. It is shown, and tells "
+            "the behaviour rules what is dear: 1.00 a minute in `JPY` isn't what it is in `EUR`.",
+        ),
     ),
     defaults=Trunk,
 )

@@ -17,8 +17,9 @@ class DearerThanUsual:
 
     *Why it matters*
 
-    Fraud goes where a minute earns most. Prices are put into five classes (under 0.03, 0.10, 0.30, 1.00, and over); a
-    class that was never reached before is evidence, the higher the more. Needs `billing` with a rate deck.
+    Fraud goes where a minute earns most. Prices are put into five classes (under 0.03, 0.10, 0.30, 1.00 dollars, and
+    over; `billing.currency` is held against them roughly); a class that was never reached before is evidence, the
+    higher the more. Needs `billing` with a rate deck.
 
     *Before*
 

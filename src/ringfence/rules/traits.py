@@ -20,9 +20,6 @@ something new (`Traits.new`)."""
 WIDER: dict[Calls, tuple[Calls, ...]] = {"all": ("all",), "abroad": ("all", "abroad"), "new": ("all", "abroad", "new")}
 """Calls of a kind are of these kinds too."""
 
-TIERS_MICROS = (30_000, 100_000, 300_000, 1_000_000)
-"""Prices per minute between which the five tiers lie, micro-units."""
-
 OFFICE_CALLS = 30
 """An office's hours are assumed of a source, and weigh as much as so many calls of its own."""
 NOVEL = 0.05
@@ -148,8 +145,3 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def new_destination(self) -> bool:
         """Whether country or area is new for the source."""
         return self.new_region not in ("", "extension") or self.new_area not in ("", "extension")
-
-
-def tier(price_micros_per_min: int) -> int:
-    """The price class of a price per minute."""
-    return sum(price_micros_per_min >= bound for bound in TIERS_MICROS)

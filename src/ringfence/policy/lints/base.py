@@ -63,14 +63,19 @@ def all_caps(policy: Policy) -> Iterator[tuple[str, Caps]]:
             yield f"{key}.per_caller", holder.per_caller
 
 
+def levels_of(key: str, caps: Caps) -> Iterator[tuple[str, Levels | CallRate]]:
+    """The caps on calls in a table, each with its dotted key."""
+    yield f"{key}.concurrent", caps.concurrent
+    yield f"{key}.calls_per_second", caps.calls_per_second
+    yield f"{key}.calls_per_minute", caps.calls.per_minute
+    yield f"{key}.calls_per_hour", caps.calls.per_hour
+    yield f"{key}.calls_per_day", caps.calls.per_day
+
+
 def all_levels(policy: Policy) -> Iterator[tuple[str, Levels | CallRate]]:
     """Every cap with its dotted key."""
     for key, caps in all_caps(policy):
-        yield f"{key}.concurrent", caps.concurrent
-        yield f"{key}.calls_per_second", caps.calls_per_second
-        yield f"{key}.calls_per_minute", caps.calls.per_minute
-        yield f"{key}.calls_per_hour", caps.calls.per_hour
-        yield f"{key}.calls_per_day", caps.calls.per_day
+        yield from levels_of(key, caps)
 
 
 def originating(policy: Policy) -> Iterator[Source]:

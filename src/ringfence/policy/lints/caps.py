@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import ceil
 
 from ringfence.model.settings import CallRate, Caps, Policy, Source
-from ringfence.policy.lints.base import Found, Lint, Subject, abroad, all_caps, all_levels, holders
+from ringfence.policy.lints.base import Found, Lint, Subject, abroad, all_caps, all_levels, holders, levels_of
 
 
 def _no_concurrent_cap(subject: Subject) -> Iterator[Found]:
@@ -20,10 +20,15 @@ def _no_concurrent_cap(subject: Subject) -> Iterator[Found]:
 
 
 def _alert_without_block(subject: Subject) -> Iterator[Found]:
-    for key, levels in all_levels(subject.policy):
-        if levels.alert is not None and levels.block is None:
-            text = f"{key} alerts at {levels.alert:g} and never refuses"
-            yield Found(f"{key}.alert", text, "add block")
+    """Where another cap of the same table refuses, an alert alone is what was meant."""
+    for key, caps in all_caps(subject.policy):
+        levels = list(levels_of(key, caps))
+        if _spent(caps) or any(each.block is not None for _, each in levels):
+            continue
+        for name, each in levels:
+            if each.alert is not None:
+                text = f"{name} alerts at {each.alert:g}, and no cap beside it refuses"
+                yield Found(f"{name}.alert", text, "add block")
 
 
 def _expected_over_alert(subject: Subject) -> Iterator[Found]:
