@@ -205,6 +205,7 @@ class Table:
                 break
             self.now = max(self.now, due)
             self.edge.tick(self.now)
+            self.settle()
             self.obey(self.engine.apply(Tick(at=self.now), now=self.now))
             self.settle()
         self.now = end

@@ -147,6 +147,7 @@ class Storm:
 
 
 @example([0, 495, 212, 1693, 212])  # A late answer came again after it was hung up.
+@example([0, 375, 377, 2297, 2297])  # Edge and engine gave an attempt of before up in the same moment.
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.integers(0, 5_000), min_size=5, max_size=60))
 def test_every_call_ends_once(events: list[int]) -> None:

@@ -155,6 +155,7 @@ class Guard:
         """Do what is due."""
         now = self.clock.now()
         self.edge.tick(now)
+        self._settle()  # What the edge ended in this moment the engine must not end again.
         self.obey(self.engine.apply(Tick(at=now), now=now))
         self._settle()
         self._rest()
