@@ -137,8 +137,8 @@ def test_a_call_is_taken_once_its_password_is_proved(table: Table, phone: Seat) 
     assert table.slots == 0
     (decided,) = [fact for fact in table.facts if isinstance(fact, Decided)]
     attempt = decided.attempt
-    assert (attempt.source, attempt.extension, attempt.verified, attempt.extension_verified) == (
-        "phones", "1001", "digest", True,
+    assert (attempt.source, attempt.extension, attempt.verified, attempt.extension_is) == (
+        "phones", "1001", "digest", "account",
     )  # fmt: skip
     assert attempt.peer == "127.0.4.1:5062"
 

@@ -537,3 +537,43 @@ def before_the_quarantine(facts: Sequence[Fact]) -> list[Fact]:
     """What the ledger holds if the process dies right before."""
     at = next(i for i, f in enumerate(facts) if isinstance(f, Contained) and (f.entity, f.name, f.action) == QUARANTINE)
     return [fact for fact in facts[:at] if not isinstance(fact, Tick)]
+
+
+# --- callers that only their own word names -------------------------------------------------------------------------
+
+ANY = ENFORCED + '[source.pbx]\ncaller_id_policy = "any"\n'
+
+
+def foreign(trial: Trial, count: int) -> list[str]:
+    """Calls to Latvian numbers, each with another caller ID that isn't the source's."""
+    return [
+        outcome
+        for number in range(count)
+        for outcome in attack(trial, 1, f"+49152185186{number:02d}", 100 + number, extension_is="caller-id")
+    ]
+
+
+def test_caller_ids_that_the_caller_chooses_are_one_incident_and_no_extension(tmp_path: Path) -> None:
+    trial = used(tmp_path, ANY)
+    assert foreign(trial, 12)[-1] == "contained"
+    assert story(trial).extensions == [""]
+    assert {suspect.shown for suspect in story(trial).suspects} > {"+4915218518600", "+4915218518601"}
+    held = [one for one in made(trial) if one[0] != "prefix"]
+    assert held == [("source", "pbx", "slow"), ("source", "pbx", "refuse")], "a name that he gave up contains nobody"
+
+
+def test_what_the_policy_keeps_from_a_source_holds_for_such_callers_too(tmp_path: Path) -> None:
+    trial = used(tmp_path, ANY + '[containment]\nquarantine_source = "off"\n')
+    foreign(trial, 8)
+    assert {entity for entity, _, _ in made(trial)} == {"prefix"}
+
+
+def test_a_forwarder_is_contained_whoever_calls_him(tmp_path: Path) -> None:
+    trial = used(tmp_path, ANY)
+    for number in range(12):
+        shown = f"+49152185186{number:02d}"
+        attack(trial, 1, "111", 100 + number, extension_is="forwarder", from_user=shown, caller=shown)
+    assert [one for one in made(trial) if one[0] == "caller"] == [
+        ("caller", "pbx/111", "slow"), ("caller", "pbx/111", "refuse"),
+    ]  # fmt: skip
+    assert story(trial).extensions == ["111"]

@@ -143,7 +143,7 @@ def test_the_first_hour(scene: Scene, case: Case) -> None:
     assert text.startswith(f"Incident {case.incident}, node n1\nFrom 2026-11-27 19:01:11 UTC to ")
     for line in (
         "9 calls of source pbx, 7 refused",
-        "101        127.0.0.2  eyeBeam\\x1b[2J  9",
+        "101  extension  127.0.0.2  eyeBeam\\x1b[2J  9",
         "7 wrong passwords for these accounts within the day.",
         "+37129102xxx  LV       1",
         "3 calls, 2 minutes",
@@ -227,3 +227,35 @@ def test_a_bundle_is_for_its_owner_and_whole_or_not_there(
 def test_a_place_that_cannot_be_written_is_said(scene: Scene, case: Case) -> None:
     with Reader(scene.folder / "ledger.db") as reader, pytest.raises(CaseError, match=r"gone/x\.zip: No such file"):
         write(case, reader, None, scene.end, Path("gone/x.zip"))
+
+
+@pytest.mark.parametrize(
+    ("naming", "said", "unsaid"),
+    [
+        ("label", ["change the passwords of 101"], ["forwarding", "by the Call-ID"]),
+        ("number", ["change the passwords of 101"], ["forwarding", "by the Call-ID"]),
+        ("forwarder", ["take back the forwarding of 101"], ["passwords of", "by the Call-ID"]),
+        (
+            "caller-id",
+            ["find out in the PBX, by the Call-ID, whose calls showed 101", "ringfence release"],
+            ["passwords of", "extension pbx/101", "forwarding"],
+        ),
+    ],
+)
+def test_whom_to_stop_is_said_by_what_the_name_is(
+    naming: str, said: list[str], unsaid: list[str], tmp_path: Path
+) -> None:
+    """Nobody can change the password of a caller ID."""
+    scene = Scene.__new__(Scene)
+    scene.folder, scene.trial = tmp_path, Recorded(tmp_path, ENFORCED)
+    scene.trial.used_to(LONDON, 10)
+    scene.trial.facts.clear()
+    scene.attack = [scene.trial.place(f"0113712910{number}001", extension_is=naming) for number in range(1, 10)]
+    scene.end = scene.trial.now
+    (incident,) = scene.trial.engine.incidents
+    with scene.kept() as reader:
+        text = "\n".join(first_hour(gather(reader, incident.id), scene.end))
+    for line in said:
+        assert line in text, text
+    for line in unsaid:
+        assert line not in text, text

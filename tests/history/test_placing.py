@@ -76,7 +76,7 @@ def test_the_attempt_of_a_record(address: str, peer: str, tmp_path: Path) -> Non
     attempt = Placing(policy(tmp_path)).attempt(call, Place("pbx", "carrier"))
     assert (attempt.id, attempt.listener, attempt.peer) == ("c1", "inside", peer)
     assert (attempt.source, attempt.trunk, attempt.verified) == ("pbx", "carrier", "address")
-    assert (attempt.caller, attempt.extension, attempt.dialled) == (call.caller, "101", call.dialled)
+    assert (attempt.caller, attempt.extension, attempt.dialled) == (call.caller, "+12125550123", call.dialled)
     assert (attempt.forwarded_by, attempt.user_agent) == ("+12125550123", "phone")
 
 

@@ -73,12 +73,17 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
         instant(one["opened"])[:-4],
         instant(one["last"])[:-4],
         one["source"],
-        _few(one["extensions"]),
+        _few(_names(one)),
         one["calls"],
         one["refused"],
         _few(list(one["regions"])),
         len(one["contained"]),
     )
+
+
+def _names(one: dict[str, Any]) -> list[str]:
+    """Extensions; under the empty name are the calls of which only a caller ID is known."""
+    return [name or "(caller IDs)" for name in one["extensions"]]
 
 
 def _few(names: Sequence[str], most: int = 4) -> str:
@@ -88,7 +93,7 @@ def _few(names: Sequence[str], most: int = 4) -> str:
 def _story(one: dict[str, Any]) -> None:
     out = console()
     out.print(f"incident {one['id']}, {one['state']}", style="bold")
-    print(f"source      {one['source']}, extensions {_few(one['extensions'], 10)}")
+    print(f"source      {one['source']}, extensions {_few(_names(one), 10)}")
     print(f"when        {instant(one['opened'])} to {instant(one['last'])}")
     refused = f"{one['refused']} of them refused"
     print(f"calls       {counted(one['calls'], 'call')}, {refused}, to {_few(list(one['regions']), 20)}")
@@ -102,7 +107,7 @@ def _story(one: dict[str, Any]) -> None:
         (
             instant(suspect["at"])[:-4],
             suspect["call"],
-            suspect["extension"],
+            suspect["extension"] or f"({suspect['shown']})",
             f"+{suspect['digits']}",
             suspect["weight"],
             suspect["outcome"] or "let out",

@@ -16,6 +16,7 @@ from ringfence.ledger.reading import Logged, Reader
 from ringfence.ledger.verify import Verified
 from ringfence.ledger.verify import verify as verify_ledger
 from ringfence.model import Charge, Decided, Hit
+from ringfence.rules import words
 
 
 def explain(call: str, /, *, ledger: Where = LEDGER, messages: Flag = False, as_json: Json = False) -> int:
@@ -64,7 +65,7 @@ def _tell(decided: Decided, story: list[Logged]) -> None:
     out = console()
     out.print(f"{instant(decided.at)}  call {attempt.id}", style="bold")
     print(f"from     {attempt.peer}, source {attempt.source}, verified by {attempt.verified}")
-    print(f"caller   {attempt.caller!r}, extension {attempt.extension!r}")
+    print(f"caller   {attempt.caller!r}, {words.called_by(attempt)}")
     read = f"+{number.e164} ({number.type}, {number.region})" if number.status == "ok" else number.e164 or number.reason
     print(f"dialled  {attempt.dialled!r}, read as {read}")
     print(f"trunk    {attempt.trunk}, sent as {verdict.send_user or '(nothing)'}")

@@ -8,20 +8,20 @@ another number.
 
 from __future__ import annotations
 
+from ringfence.edge import diversion
+from ringfence.edge.diversion import last_digits, user_in
 from ringfence.edge.records import Origin
 from ringfence.edge.state import Edge
-from ringfence.model.attempt import Attempt
+from ringfence.model.attempt import Attempt, Naming
 from ringfence.model.settings import Source
+from ringfence.rules.callers import named
 from ringfence.sip.address import parse_address
-from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import text
 from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri
 
 MAX_AGENT = 120
 """Characters of a user agent that are kept."""
-SIGNIFICANT = 9
-"""Last digits by which two spellings of a caller's number are taken for the same."""
 
 
 def dialled(request: Request) -> str:
@@ -36,12 +36,7 @@ def dialled_uri(uri: Uri) -> str:
 
 def user_of(value: bytes | None) -> str:
     """User part of an address header; empty where it has none or can't be read."""
-    if value is None:
-        return ""
-    try:
-        return parse_address(value).uri.user or ""
-    except SipParseError:
-        return ""
+    return user_in(value) if value is not None else ""
 
 
 def caller_of(request: Request) -> str:
@@ -49,17 +44,14 @@ def caller_of(request: Request) -> str:
     return user_of(request.first("p-asserted-identity")) or user_of(request.first("from"))
 
 
-def last_digits(number: str) -> str:
-    """What two spellings of a number have in common; empty where it isn't a number."""
-    digits = "".join(c for c in number if c in "0123456789")
-    return digits[-SIGNIFICANT:] if len(digits) >= 4 else ""
-
-
 def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, number: str, now: int) -> Attempt:
     """The attempt that this INVITE, which dials `number`, is; raises SipParseError where it doesn't say who calls."""
     shown = request.from_.uri.user or ""
     caller = _asserted(request) or shown
     known = _known(edge, request, source.name, number, now)
+    inbound = edge.inbound.get((source.name, last_digits(caller)), ()) if edge.inbound else ()
+    forwarder = diversion.forwarder(request, source, inbound)
+    extension, naming = _who(source, origin, shown, forwarder)
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     return Attempt(
         id=known.id if known is not None else edge.tokens.new_id(now),
@@ -69,14 +61,21 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         source=source.name,
         verified="digest" if origin.account else origin.verified,
         caller=caller,
-        extension=origin.account or shown,
-        extension_verified=bool(origin.account),
-        from_user=shown if origin.account else None,
+        extension=extension,
+        extension_is=naming,
+        from_user=shown if extension != shown else None,
         dialled=number,
         trunk=known.trunk if known is not None else source.trunks[0],
-        forwarded_by=_forwarder(edge, request, source.name, caller) if edge.inbound else None,
+        forwarded_by=forwarder if inbound else None,
         user_agent=text(request.first("user-agent") or b"")[:MAX_AGENT],
     )
+
+
+def _who(source: Source, origin: Origin, shown: str, forwarder: str) -> tuple[str, Naming]:
+    """Who calls within the source: what is proved, before who forwarded the call, before what From shows."""
+    if origin.account:
+        return origin.account, "account"
+    return (forwarder, "forwarder") if forwarder else named(source, shown)
 
 
 def _asserted(request: Request) -> str:
@@ -102,11 +101,3 @@ def _known(edge: Edge, request: Request, source: str, number: str, now: int) -> 
             edge.give_up(retry, now)
         return None
     return attempt
-
-
-def _forwarder(edge: Edge, request: Request, source: str, caller: str) -> str | None:
-    """Who forwarded: the number that a live inbound call with this caller came to, as Diversion names it if it does."""
-    numbers = edge.inbound.get((source, last_digits(caller)))
-    if not numbers or not last_digits(caller):
-        return None
-    return user_of(request.first("diversion")) or numbers[-1]

@@ -9,7 +9,8 @@ nobody is asked; it is remembered as an inbound leg, since a forwarded call may 
 from __future__ import annotations
 
 from ringfence.edge.bindings import Binding
-from ringfence.edge.identity import caller_of, last_digits
+from ringfence.edge.diversion import last_digits
+from ringfence.edge.identity import caller_of
 from ringfence.edge.peers import same_number
 from ringfence.edge.records import Contact, Origin, Target
 from ringfence.edge.state import Edge

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ringfence.model.attempt import Attempt
 from ringfence.model.verdict import Verdict
-from ringfence.rules.caller_id_not_owned import ANONYMOUS
+from ringfence.rules.callers import ANONYMOUS, FEWEST_DIGITS
 from ringfence.sip.address import cut_address, parse_address
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
@@ -20,8 +20,6 @@ from ringfence.sip.headers import spelled
 from ringfence.sip.message import Request
 from ringfence.sip.uri import parse_uri
 
-FEWEST_DIGITS = 7
-"""Of a number that means something to a called party."""
 _UNJUDGED = ("remote-party-id", "p-preferred-identity")
 _IDENTITY = "p-asserted-identity"
 

@@ -151,11 +151,11 @@ class Behaviour:
         return local.weekday() * 24 + local.hour
 
     def names(self, attempt: Attempt) -> Entities:
-        """The entities that an attempt is remembered under."""
+        """The entities it is remembered under; callers that only their own word names are one extension."""
         source = attempt.source or ""
         party = self.policy.sources.get(source)
         tenant = party.tenant if party is not None and party.tenant is not None else ""
-        return _entities(source, tenant, attempt.extension[:64], attempt.trunk)
+        return _entities(source, tenant, attempt.part[:64], attempt.trunk)
 
     def tier(self, attempt: Attempt, price_micros_per_min: int) -> int:
         """The price class of a call; -1 where its price isn't known."""

@@ -1,9 +1,11 @@
 """Incidents: suspect calls that belong together, told as one story.
 
 A call is suspect where the evidence against it reaches `behaviour.alert`. It joins the open incident of its extension,
-or one of its source that goes to the same area: attackers change extensions faster than destinations. From then on
-every call of that extension which is refused belongs to the story too. An incident of which nothing is heard for a day
-is over. Which incident a call belongs to is part of its verdict, so that all of this comes back from the ledger.
+or one of its source that goes to the same area: attackers change extensions faster than destinations. Calls whose
+caller ID isn't the source's name no extension, since whoever calls may choose it: all of them are one, under the empty
+name. From then on every call of that extension which is refused belongs to the story too. An incident of which nothing
+is heard for a day is over. Which incident a call belongs to is part of its verdict, so that all of this comes back from
+the ledger.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ MAX_SUSPECTS = 30
 """Calls of an incident that are kept; the ledger has all of them."""
 MAX_EXTENSIONS = 50
 MAX_HELD = 50
+LONGEST = 64
+"""Characters of an extension that are kept."""
 SHOWN = 400
 """Characters of a story's sentence."""
 CUT = "cut"
@@ -42,6 +46,7 @@ class Suspect(msgspec.Struct, gc=False, array_like=True):
     at: Instant
     call: str
     extension: str
+    """The part of the source that called, empty where nobody can say."""
     trunk: str
     peer: str
     digits: str
@@ -55,6 +60,8 @@ class Suspect(msgspec.Struct, gc=False, array_like=True):
     text: str
     outcome: str = ""
     """For what it was refused, or CUT; empty where it was let out."""
+    shown: str = ""
+    """The caller ID, where that is all that is known of who called."""
 
 
 class Incident(msgspec.Struct, gc=False):
@@ -112,7 +119,7 @@ class Incidents:
         mine = self.of_source(attempt.source or "", now)
         if not mine:
             return None
-        own = next((one for one in mine if attempt.extension in one.extensions), None)
+        own = next((one for one in mine if attempt.part[:LONGEST] in one.extensions), None)
         if own is not None or not digits:
             return own
         area = area_of(digits)
@@ -248,7 +255,8 @@ def _suspect(fact: Decided, digits: str, weight: int, level: int) -> Suspect:
     return Suspect(
         at=fact.at,
         call=attempt.id,
-        extension=attempt.extension[:64],
+        extension=attempt.part[:LONGEST],
+        shown=caller_shown(attempt),
         trunk=attempt.trunk,
         peer=attempt.peer,
         digits=digits,
@@ -259,6 +267,11 @@ def _suspect(fact: Decided, digits: str, weight: int, level: int) -> Suspect:
         text=story(verdict)[:SHOWN],
         outcome=verdict.reason if verdict.outcome != "allow" else "",
     )
+
+
+def caller_shown(attempt: Attempt) -> str:
+    """The caller ID of an attempt of which nothing else is known; empty otherwise."""
+    return "" if attempt.part else attempt.extension[:LONGEST]
 
 
 def refused_by_evidence(verdict: Verdict, level: int) -> bool:

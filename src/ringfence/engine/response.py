@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 
 from ringfence.engine.containments import Subject, covers
 from ringfence.engine.destinations import digits_of
-from ringfence.engine.incidents import CUT, Incident, Suspect, opened_by, refused_by_evidence
+from ringfence.engine.incidents import (
+    CUT,
+    LONGEST,
+    Incident,
+    Suspect,
+    caller_shown,
+    opened_by,
+    refused_by_evidence,
+)
 from ringfence.engine.judging import Judge, Memory
 from ringfence.engine.live import Live, cut_call
 from ringfence.engine.marks import ABROAD
@@ -64,7 +72,8 @@ class Response:
         suspect = Suspect(
             at=fact.at,
             call=attempt.id,
-            extension=attempt.extension[:64],
+            extension=attempt.part[:LONGEST],
+            shown=caller_shown(attempt),
             trunk=attempt.trunk,
             peer=attempt.peer,
             digits=live.e164,
@@ -132,11 +141,11 @@ class Response:
     def _weigh_others(self, fact: Decided, now: Instant) -> list[Command]:
         """What an extension did before its call was refused looks different now."""
         attempt = fact.attempt
-        party = attempt.source, attempt.extension
+        party = attempt.source, attempt.part
         others = [
             live
             for live in self._calls.values()
-            if live.klass in ABROAD and (live.attempt.source, live.attempt.extension) == party and self._new(live)
+            if live.klass in ABROAD and (live.attempt.source, live.attempt.part) == party and self._new(live)
         ]
         return [command for live in others for command in self.weigh(live, now)]
 
@@ -176,6 +185,6 @@ class Response:
 
 
 def _told(incident: Incident, fact: Decided) -> Alert:
-    who = f"{incident.source}/{fact.attempt.extension}"
+    who = words.caller(incident.source, fact.attempt)
     text = f"incident {incident.id} begins with a call of {who}: {incident.suspects[-1].text}"
     return Alert(fact.attempt.id, Hit(rule=INCIDENT, severity="alert", text=text, enforced=False))

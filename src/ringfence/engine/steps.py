@@ -4,8 +4,10 @@
     three                  the extension may call no new number abroad, and its calls to such are cut
     five extensions        the source may call no new number abroad
 
-The numbers are the policy's. Trunk and address are only taken where it says so: they are levers for an attacker too.
-A range or extension that is contained again stays so twice as long, up to a day.
+Where only a caller ID is known that whoever calls may have chosen, to contain it would leave him the next: the source
+is the narrowest that is known, and is taken in the place of an extension. The numbers are the policy's. Trunk and
+address are only taken where it says so: they are levers for an attacker too. A range or extension that is contained
+again stays so twice as long, up to a day.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Steps:
             return
         yield from self._of_ranges(incident, proved)
         yield from self._of_extensions(incident, proved)
+        yield from self._of_callers(incident, proved)
         yield from self._of_source(incident, now)
         yield from self._of_trunks(proved, now)
         yield from self._of_addresses(incident, proved)
@@ -98,13 +101,24 @@ class Steps:
             elif _reached(count, self._settings.slow_down):
                 yield Step("caller", name, "", True, False, why)
 
+    def _of_callers(self, incident: Incident, proved: list[Suspect]) -> Iterator[Step]:
+        """Of calls that name no extension, by the numbers that count for one."""
+        count = len({suspect.digits for suspect in proved if not suspect.extension})
+        why = f"{_counted(count)} refused to callers that aren't the source's own"
+        if not count or self._settings.quarantine_source is None:
+            return
+        if _reached(count, self._settings.quarantine_extension):
+            yield Step("source", incident.source, "", False, True, why)
+        elif _reached(count, self._settings.slow_down):
+            yield Step("source", incident.source, "", True, False, why)
+
     def _of_source(self, incident: Incident, now: Instant) -> Iterator[Step]:
         recent = [
             suspect
             for one in self._incidents.of_source(incident.source, now)
             for suspect in one.proved(max(now - HOUR_US, incident.since))
         ]
-        extensions = len({suspect.extension for suspect in recent})
+        extensions = len({suspect.extension for suspect in recent if suspect.extension})
         if _reached(extensions, self._settings.quarantine_source):
             why = f"{extensions} extensions with refused calls within an hour"
             yield Step("source", incident.source, "", False, True, why)

@@ -31,6 +31,7 @@ from ringfence.ledger.files import Paths
 from ringfence.ledger.reading import Call, Logged, Reader
 from ringfence.ledger.verify import verify
 from ringfence.model.time import Instant
+from ringfence.rules import words
 from ringfence.rules.base import money
 
 OPAQUE = ("edge", "dialog")
@@ -38,9 +39,9 @@ OPAQUE = ("edge", "dialog")
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file in the archive: when a bundle was made is no evidence."""
 HEAD = (
-    "belongs", "call", "decided", "source", "extension", "address", "user_agent", "caller", "dialled", "number",
-    "country", "trunk", "verdict", "reason", "evidence", "answered", "seconds", "cost", "ended", "sip_call_id",
-    "policy",
+    "belongs", "call", "decided", "source", "extension", "which_is", "address", "user_agent", "caller", "dialled",
+    "number", "country", "trunk", "verdict", "reason", "evidence", "answered", "seconds", "cost", "ended",
+    "sip_call_id", "policy",
 )  # fmt: skip
 
 
@@ -103,7 +104,8 @@ def _row(belongs: str, call: Call) -> tuple[object, ...]:
     decided = call.decided
     attempt, verdict = decided.attempt, decided.verdict
     return (
-        belongs, attempt.id, utc(decided.at), attempt.source, attempt.extension, attempt.peer, attempt.user_agent,
+        belongs, attempt.id, utc(decided.at), attempt.source, attempt.extension,
+        words.NAMINGS[attempt.extension_is], attempt.peer, attempt.user_agent,
         attempt.caller, attempt.dialled, number_of(call), verdict.destination.number.region, attempt.trunk,
         verdict.outcome, verdict.reason, sum(hit.weight for hit in verdict.hits),
         utc(call.answered[0].at) if call.answered else "", "up" if is_up(call) else talked_s(call),

@@ -13,6 +13,7 @@ from ringfence.engine.marks import ABROAD
 from ringfence.errors import RingfenceError
 from ringfence.ledger.reading import Call, Logged, Reader
 from ringfence.model import Accepted, AuthFailed, Contained, Registered, Released
+from ringfence.model.attempt import Naming
 from ringfence.model.time import SECOND, Instant
 from ringfence.rules import CONTAINED, SUSPICIOUS
 
@@ -49,8 +50,13 @@ class Case(NamedTuple):
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """Extensions, those with most calls first."""
-        return tuple(ranked(call.decided.attempt.extension for call in self.calls))
+        """Parts of the source, those with most calls first: extensions, accounts, and who forwarded."""
+        return self.named("account", "label", "number", "forwarder")
+
+    def named(self, *namings: Naming) -> tuple[str, ...]:
+        """Names of these kinds that its calls have, those with most calls first."""
+        attempts = (call.decided.attempt for call in self.calls)
+        return tuple(ranked(one.extension for one in attempts if one.extension_is in namings))
 
     @property
     def first(self) -> Instant:

@@ -19,7 +19,6 @@ from ringfence.rules.base import money
 
 MOST_ROWS = 12
 ASIDE = {
-    "forwarded-abroad": "take back the forwarding of {accounts}, and change the PIN of voicemail and portal",
     "dialled-through": "switch off dial-in (DISA) and change its PIN: inbound calls were dialled through",
     "wangiri": "tell people not to call back numbers of {regions}: they rang once to be called",
     "new-network": "{accounts} came from an address or with software that they never used: ask whether it is theirs",
@@ -47,9 +46,14 @@ def _what(case: Case) -> Iterator[str]:
 
 def _whence(case: Case) -> Iterator[str]:
     yield "WHERE IT COMES FROM"
-    who = ranked([f"{a.extension}\t{a.peer.rpartition(':')[0]}\t{a.user_agent or '-'}" for a in _attempts(case)])
+    who = ranked(
+        [
+            f"{a.extension}\t{words.NAMINGS[a.extension_is]}\t{a.peer.rpartition(':')[0]}\t{a.user_agent or '-'}"
+            for a in _attempts(case)
+        ]
+    )
     rows = [(*key.split("\t"), str(count)) for key, count in list(who.items())[:MOST_ROWS]]
-    yield from columns([("extension", "address", "user agent", "calls"), *rows])
+    yield from columns([("who", "which is", "address", "user agent", "calls"), *rows])
     wrong = sum(one.entry.count for one in case.knocks if isinstance(one.entry, AuthFailed))
     if wrong:
         yield f"  {wrong} wrong passwords for these accounts within the day."
@@ -119,8 +123,11 @@ def _steps(case: Case, now: Instant) -> Iterator[str]:
     for account in free[:5]:
         who = f"{case.source}/{account}"
         yield f"ringfence contain extension {who} --for 24h --cut --incident {case.incident} --why 'under attack'"
-    accounts = listed(case.accounts, 5)
-    yield f"change the passwords of {accounts}, at the phones and in the PBX; look for accounts nobody knows"
+    if case.named("caller-id") and case.source not in held:
+        who = f"{case.source} --class abroad"
+        yield f"ringfence contain source {who} --for 4h --cut --incident {case.incident} --why 'under attack'"
+    yield from _whom_to_stop(case)
+    accounts = listed(case.accounts or ("the source",), 5)
     regions = ranked([call.decided.verdict.destination.number.region for call in case.calls])
     said = {hit.rule for call in case.calls for hit in call.decided.verdict.hits}
     for rule, text in ASIDE.items():
@@ -134,6 +141,22 @@ def _steps(case: Case, now: Instant) -> Iterator[str]:
     yield f"keep the bundle and the ledger's head: ringfence evidence {case.incident} --out {case.incident}.zip"
     yield f"afterwards: ringfence release {case.incident}"
     yield f"if it was business after all: ringfence accept {case.incident} --for 90d --why '...'"
+
+
+def _whom_to_stop(case: Case) -> Iterator[str]:
+    """What to do about who called, by what is known of him."""
+    own, forwarders = case.named("account", "label", "number"), case.named("forwarder")
+    if own:
+        who = listed(own, 5)
+        yield f"change the passwords of {who}, at the phones and in the PBX; look for accounts nobody knows"
+    if forwarders:
+        yield f"take back the forwarding of {listed(forwarders, 5)}, and change the PIN of voicemail and portal"
+    shown = case.named("caller-id")
+    if shown:
+        yield (
+            f"find out in the PBX, by the Call-ID, whose calls showed {listed(shown, 5)}: "
+            "whoever calls chooses a caller ID, and it names no account"
+        )
 
 
 def _permitted(case: Case) -> list[str]:

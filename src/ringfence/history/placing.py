@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from ringfence.history.cdr import Cdr
 from ringfence.history.fields import is_label
-from ringfence.model.attempt import Attempt
+from ringfence.model.attempt import Attempt, Naming
 from ringfence.model.settings import Policy, Source
+from ringfence.rules.callers import named
 
 
 class Place(NamedTuple):
@@ -73,6 +74,7 @@ class Placing:
         """The attempt that began this call; `own_id` where another call of the same id is up."""
         shown = f"[{call.source_ip}]" if ":" in call.source_ip else call.source_ip
         party = self.policy.sources[place.source]
+        extension, naming = _who(party, call)
         return Attempt(
             id=own_id or call.call_id,
             call_id=call.call_id,
@@ -81,12 +83,20 @@ class Placing:
             source=place.source,
             verified="address",
             caller=_own(party) or call.caller if is_label(call.caller) else call.caller,
-            extension=call.extension,
+            extension=extension,
+            extension_is=naming,
             dialled=call.dialled,
             trunk=place.trunk,
             forwarded_by=call.diverted_from or None,
             user_agent=call.user_agent,
         )
+
+
+def _who(party: Source, call: Cdr) -> tuple[str, Naming]:
+    """Who called: whoever forwarded the call, else the extension; a record may know neither."""
+    if call.diverted_from:
+        return named(party, call.diverted_from)[0], "forwarder"
+    return call.extension, "label" if call.extension else "caller-id"
 
 
 def _own(party: Source) -> str:

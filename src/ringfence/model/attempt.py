@@ -8,6 +8,10 @@ from ringfence.numbers.deck import Rate
 from ringfence.numbers.number import Number
 
 Zone = Literal["carrier", "internal", "remote", "vendor"]
+Naming = Literal["account", "forwarder", "label", "number", "caller-id"]
+"""What the name of who calls within a source is: an account whose password was right; who forwarded the call; a label
+such as 101 that the PBX gives; a number of the source; or a caller ID that isn't the source's, which whoever calls may
+have chosen."""
 DestinationClass = Literal["emergency", "domestic", "international", "special", "unusable"]
 
 
@@ -29,8 +33,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     caller: str
     """The caller ID it claims (user part of P-Asserted-Identity, else of From), undecorated text."""
     extension: str
-    """Who calls within the source: the From user, a claimed label, unless `extension_verified`."""
-    extension_verified: bool = False
+    """Who calls within the source, and whose limits count: who forwarded the call, else the From user."""
+    extension_is: Naming = "label"
     from_user: str | None = None
     """The From user where who calls is known otherwise; None where it is the extension."""
     dialled: str
@@ -38,9 +42,14 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     trunk: str
     """The trunk that is asked to carry it."""
     forwarded_by: str | None = None
-    """The party that forwarded (Diversion, History-Info), where an inbound leg of it is live."""
+    """The party that forwarded, where an inbound call that it forwards is up."""
     user_agent: str = ""
     """What the caller's device or PBX calls itself; anybody can claim anything."""
+
+    @property
+    def part(self) -> str:
+        """The part of the source that calls; empty where only the caller's own word names it."""
+        return "" if self.extension_is == "caller-id" else self.extension
 
     @property
     def shown(self) -> str:

@@ -10,10 +10,7 @@ from typing import ClassVar
 from ringfence.numbers import OutgoingFormat
 from ringfence.rules import words
 from ringfence.rules.base import Case, Finding
-from ringfence.rules.callers import own_number, owns, shown_number
-
-ANONYMOUS = "anonymous"
-"""User part of a caller that asks for privacy (RFC 3323 §4.1.1)."""
+from ringfence.rules.callers import ANONYMOUS, own_number, owns, shown_number
 
 _outgoing = cache(OutgoingFormat)
 

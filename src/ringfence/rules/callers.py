@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from ringfence.model.attempt import Naming
 from ringfence.model.settings import Source
 from ringfence.numbers import DialPlan, Number, PlanSettings
 from ringfence.numbers.number import reject
@@ -19,6 +20,10 @@ from ringfence.numbers.number import reject
 LONGEST = 64
 """Characters; a longer caller ID is no number."""
 CACHED = 8192
+FEWEST_DIGITS = 7
+"""Of a number that means something to a called party; an extension has fewer."""
+ANONYMOUS = "anonymous"
+"""User part of a caller that asks for privacy (RFC 3323 §4.1.1)."""
 
 Ranges = tuple[tuple[str, str], ...]
 
@@ -72,6 +77,22 @@ def shown_number(source: Source, text: str) -> str:
     if number.status == "ok":
         return number.e164
     return number.candidate if number.reason == "unallocated" else ""
+
+
+def named(source: Source, text: str) -> tuple[str, Naming]:
+    """Who calls by what From shows: a number of the source in one spelling, or the text; and what that is."""
+    own = own_number(source, text)
+    if own:
+        return f"+{own}", "number"
+    if not text or text.lower() == ANONYMOUS or _is_number(text) or shown_number(source, text):
+        return text, "caller-id"
+    return text, "label"
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is made like a number, though no plan may know it."""
+    digits = text.removeprefix("+")
+    return digits.isdecimal() and (digits != text or len(digits) >= FEWEST_DIGITS)
 
 
 @lru_cache(maxsize=CACHED)

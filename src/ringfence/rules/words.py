@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from ringfence.model.attempt import Attempt, Naming
 from ringfence.model.fact import NEW, Contained, Enrolled
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Number
@@ -45,6 +46,26 @@ def contained(fact: Contained) -> str:
     klass = KLASSES.get(fact.klass, f" for {fact.klass} calls")
     within = f" for source {fact.within}" if fact.within else ""
     return f"{ENTITIES.get(fact.entity, fact.entity)} {fact.name} is {does}{klass}{within}"
+
+
+def caller(source: str, attempt: Attempt) -> str:
+    """`pbx/101`, or of a caller that only his own word names `pbx, which showed '+4915112345678'`."""
+    return f"{source}/{attempt.part}" if attempt.part else f"{source}, which showed {quoted(attempt.extension)}"
+
+
+NAMINGS: dict[Naming, str] = {
+    "account": "account",
+    "forwarder": "forwarded by",
+    "label": "extension",
+    "number": "number of the source",
+    "caller-id": "caller ID",
+}
+"""What the name of who calls is."""
+
+
+def called_by(attempt: Attempt) -> str:
+    """`extension '101'`, `forwarded by '101'`, `caller ID '+4915112345678'`."""
+    return f"{NAMINGS[attempt.extension_is]} {quoted(attempt.extension)}"
 
 
 def enrolled(fact: Enrolled) -> str:
