@@ -4,8 +4,7 @@
     2xx            a dialog and an `Answered`, each To tag its own (forks); repeated ones only pass
     401, 407, 422  back to the caller: he asks again, as the same attempt
     503            the next target (`sending.fail`)
-    3xx            from the carrier back to the caller; from a source to nobody: it would have the carrier place a call
-                   that nobody judged (C10)
+    3xx            `redirects`
     others         back to the caller: the end of the attempt
 
 A 2xx that can't be read (no To tag, or that of another trunk's answer, no Via of the caller, a broken Contact) is hung
@@ -18,7 +17,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import probing, relay, sending
+from ringfence.edge import probing, redirects, relay, sending
 from ringfence.edge.calls import close, finish, leave
 from ringfence.edge.ending import acknowledge, end
 from ringfence.edge.records import Call, Client, Retry
@@ -210,8 +209,8 @@ def _failed(edge: Edge, call: Call, client: Client, response: Response, now: int
         close(edge, call, call.cancelled, status, now)
     elif status == 503 and not call.inbound:
         sending.fail(edge, call, status, now)
-    elif call.inbound and status < 400:
-        finish(edge, call, 480, "Temporarily Unavailable", "rejected", now)
+    elif status < 400:
+        redirects.take(edge, call, client, response, now)
     elif status in ASK_AGAIN and call.attempt is not None:
         _challenged(edge, call, client, response, now)
     else:

@@ -30,6 +30,7 @@ from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
 from ringfence.edge.records import Client, Origin, Server
+from ringfence.edge.redirects import disarm
 from ringfence.edge.state import MAX_TRANSACTIONS, Edge
 from ringfence.sip.build import reflect, reply, reply_head
 from ringfence.sip.errors import SipParseError
@@ -83,7 +84,7 @@ def _pass(edge: Edge, client: Client, response: Response, now: int) -> None:
     elif purpose == "enrol":
         enrolment.answered(edge, client, response, now)
     elif purpose == "passing":
-        relay.pass_back(edge, client, response, now)
+        relay.pass_back(edge, client, disarm(response), now)
     elif purpose == "ours" and response.status >= 200 and client.dialog is not None:
         bye_is_over(edge, client.dialog, now)
 

@@ -17,6 +17,7 @@ import msgspec
 from ringfence.edge.calls import refuse
 from ringfence.edge.ending import over
 from ringfence.edge.records import Client, Origin, Server
+from ringfence.edge.redirects import disarm
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import Outgoing
 from ringfence.edge.session import accept, offer
@@ -152,7 +153,7 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
     if 200 <= status < 300 and client.method in REFRESHES:
         _refreshed(edge, client, dialog, response, now)
     edge.store_in(dialog.id, dialog.call_id, client.hop.host, client.hop.port)
-    pass_back(edge, client, response, now)
+    pass_back(edge, client, disarm(response), now)
     if client.method == "BYE" and status >= 200 and status not in CHALLENGED:
         over(edge, dialog, CAUSES[client.side], now)
 

@@ -20,6 +20,7 @@ from ringfence.edge.ending import acknowledge, end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
 from ringfence.edge.keys import key_of
 from ringfence.edge.records import Call, Client, Origin, Orphan, Server, Target
+from ringfence.edge.redirects import disarm
 from ringfence.edge.rewrite import Outgoing, shown_from
 from ringfence.edge.state import Edge, is_party
 from ringfence.edge.tokens import is_inbound
@@ -273,7 +274,7 @@ def _by_via(edge: Edge, response: Response, listener: str | None) -> None:
         return
     hop = _hop_by_via(edge, listener, response.top_via)
     if edge.party_at(listener, hop.host) is not None:
-        edge.transmit(hop, response.to_bytes())
+        edge.transmit(hop, disarm(response).to_bytes())
 
 
 def _hop_by_via(edge: Edge, listener: str, via: Via) -> NextHop:
