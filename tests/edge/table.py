@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ringfence.edge.core import EdgeCore
-from ringfence.edge.effects import Ask, Message, Note, Send
+from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
 from ringfence.engine.engine import Engine
-from ringfence.model import SECOND, Command, Contain, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
+from ringfence.model import SECOND, Ban, Command, Contain, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
 from ringfence.policy import Loader
 from ringfence.testing import wire
 from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok, call, leg
@@ -111,7 +111,7 @@ class Table:
         path.write_text(whole or POLICY.format(**parties, directions=directions, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
-        self.edge = EdgeCore(self.policy, "n1", b"s" * 32)
+        self.edge = self._edge()
         self.now = 1_800_000_000 * SECOND
         self.pbx = Seat(self, "pbx", PBX)
         self.carrier = Seat(self, "carrier", CARRIER)
@@ -126,6 +126,9 @@ class Table:
         self.held_back = False
         """Verdicts wait until `commit`."""
         self._waiting: list[Decided] = []
+
+    def _edge(self) -> EdgeCore:
+        return EdgeCore(self.policy, "n1", b"s" * 32, bans=self.engine.banning.bans)
 
     def seat(self, name: str, address: Address) -> Seat:
         """One more party, at an address of its own."""
@@ -149,7 +152,7 @@ class Table:
                 elif isinstance(effect, Note):
                     self.note(effect.fact)
                 else:
-                    assert isinstance(effect, Message)
+                    assert isinstance(effect, Message | HangUp)
 
     def _sent(self, send: Send) -> None:
         origin = {"inside": INSIDE, "outside": OUTSIDE}[send.hop.listener]
@@ -193,6 +196,9 @@ class Table:
                 self.note(self.engine.ask_more(command.hold, now=self.now))
             elif isinstance(command, Contain):
                 self.note(command.fact)
+            elif isinstance(command, Ban):
+                self.note(command.fact)
+                self.edge.banned(self.now)
             elif isinstance(command, Cut) and not self.edge.cut(command.id, command.leg, command.cause, self.now):
                 self.note(Ended(at=self.now, id=command.id, leg=command.leg, cause=command.cause))
 
@@ -214,7 +220,8 @@ class Table:
         """The process dies and comes back a second later with what the ledger has."""
         self.now += SECOND
         self.restarts += 1
-        self.engine, self.edge = Engine(self.policy, "n1"), EdgeCore(self.policy, "n1", b"s" * 32)
+        self.engine = Engine(self.policy, "n1")
+        self.edge = self._edge()
         for fact in self.facts:
             self.engine.recover(fact)
         ids = [fact.attempt.id if isinstance(fact, Decided) else getattr(fact, "id", "") for fact in self.facts]

@@ -56,7 +56,29 @@ INTERNATIONAL = "international = { per_day = 20, per_month = 200 }\n"
 TRUNKS = 'trunks = ["carrier"]'
 BOTH = edit(TRUNKS, 'trunks = ["carrier", "b"]') + TRUNK_B
 
+ACCOUNTS = DIGEST.replace("['MD5']", "['SHA-256']").replace("0.0.0.0/0", "192.0.2.0/24")
+ACCOUNTS += "caller_ids=['+12125550100']\ncaller_id='+12125550100'\n"
+LISTENS = edit("[listen.inside]\n", "[listen.inside]\ndigest = true\n") + ACCOUNTS
+
 CASES: list[tuple[str, str, str, str]] = [
+    (
+        "ban-too-hasty",
+        TEXT + "\n[bans]\nshort_failures = 2",
+        "bans.short_failures",
+        "2 wrong passwords ban an address: a mistyped one does that",
+    ),
+    (
+        "ban-too-hasty",
+        TEXT + "\n[bans]\nshort_failures = 7",
+        "bans.shared_failures",
+        "5 failures are enough, where one",
+    ),
+    ("ban-too-hasty", TEXT + "\n[bans]\nshort_min = 120", "bans.short_min", "keeps an office out for 120 minutes"),
+    ("guessing-goes-on", LISTENS + "\n[bans]\nmode = 'observe'", "bans.mode", "guesses are counted, but nobody"),
+    ("guessing-goes-on", LISTENS + "\n[bans]\nmode = 'off'", "bans.mode", "guesses are not counted"),
+    ("guessing-goes-on", LISTENS + "\n[bans]\nfailures = 'off'", "bans.failures", "slow guessing"),
+    ("guessing-goes-on", LISTENS + "\n[bans]\nfailures = 50", "bans.failures", "50 wrong passwords are let through"),
+    ("never-banned-too-wide", TEXT + "\n[bans]\nallow = ['10.0.0.0/8']", "bans.allow[0]", "in all of 10.0.0.0/8"),
     ("no-concurrent-cap", edit(CONCURRENT, ""), "trunk.carrier.concurrent", "no cap on calls in progress"),
     (
         "alert-without-block",
@@ -261,6 +283,9 @@ def test_broader_than_before(tmp_path: Path) -> None:
     "text",
     [
         TEXT + EXCEPTION + "2027-01-15",  # more than 14 days
+        TEXT + "\n[bans]\nmode = 'observe'",  # nobody is challenged
+        TEXT + "\n[bans]\nshort_failures = 3\nshared_failures = 3\nfailures = 3\nallow = ['10.1.0.0/16']",
+        LISTENS + "\n[bans]\nfailures = 20",
         edit("burst = 10, pace_ms = 300", "pace_ms = 200"),
         edit("block = 5, burst = 10, pace_ms = 300", "block = 5, burst = 2"),
         TEXT + EXCEPTION + "2027-12-31",  # not more than a year
@@ -276,6 +301,9 @@ def test_broader_than_before(tmp_path: Path) -> None:
     ],
     ids=[
         "later",
+        "nobody-to-ban",
+        "three-are-enough",
+        "twenty-are-not-too-many",
         "paced",
         "burst",
         "within-a-year",

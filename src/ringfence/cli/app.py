@@ -9,6 +9,7 @@ import sys
 from cyclopts import App, CycloptsError, Group
 
 import ringfence
+from ringfence.cli.bans import ban, bans, unban
 from ringfence.cli.evidence import evidence
 from ringfence.cli.guard import accounts, calls_app, reload, status
 from ringfence.cli.incidents import accept, contain, containments, incidents, release
@@ -34,6 +35,7 @@ app = App(
 _RUN = Group.create_ordered("Run the guard")
 _ASK = Group.create_ordered("Ask a running guard")
 _ACT = Group.create_ordered("Act on an incident")
+_BAN = Group.create_ordered("Keep somebody out")
 _BACK = Group.create_ordered("Look back")
 _BEFORE = Group.create_ordered("Try without calling anybody")
 _ABOUT = Group.create_ordered("About this program")
@@ -46,6 +48,9 @@ app.command(calls_app(_ASK))
 app.command(accounts, name="accounts", group=_ASK)
 for command in (incidents, containments, contain, release, accept, evidence):
     app.command(command, group=_ACT)
+app.command(bans, group=_BAN)
+app.command(ban, group=_BAN)
+app.command(unban, group=_BAN)
 app.command(log, name="log", group=_BACK)
 app.command(explain, name="explain", group=_BACK)
 app.command(ledger_app(_BACK))

@@ -15,6 +15,7 @@ TABLES = {
     "challenged": "calls whose caller was asked by the carrier for a password",
 }
 COUNTED = {
+    "banned": "messages and connections from addresses that are banned",
     "bound": "turned away since a table was full",
     "challenges": "asked for a password by us",
     "challenges_answered": "challenges of a carrier to calls that we answered",

@@ -36,6 +36,8 @@ Kind = Literal[
     "enrolled",
     "policy-changed",
     "strangers",
+    "banned",
+    "unbanned",
     "opened",
     "outage",
     "purged",

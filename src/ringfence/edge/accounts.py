@@ -13,7 +13,7 @@ An algorithm that the policy doesn't permit for the account's source proves noth
 
 from __future__ import annotations
 
-from ringfence.edge import passwords
+from ringfence.edge import offences, passwords
 from ringfence.edge.guests import NOBODY
 from ringfence.edge.identity import MAX_AGENT
 from ringfence.edge.peers import Party
@@ -28,8 +28,9 @@ from ringfence.sip.grammar import host_port_bytes, text, wire
 from ringfence.sip.message import Request
 from ringfence.sip.uri import Uri, parse_uri
 
-_READ = (b"INVITE ", b"REGISTER ", b"BYE ", b"UPDATE ", b"INFO ", b"PRACK ")
-"""What a stranger's datagram has to begin with to be read: something new, or part of a call whose phone moved."""
+_READ = (b"INVITE ", b"REGISTER ", b"ACK ", b"BYE ", b"UPDATE ", b"INFO ", b"PRACK ")
+"""What a stranger's datagram has to begin with to be read: something new, that he heard our answer to it, or part of a
+call whose phone moved."""
 _BEGIN = ("INVITE", "REGISTER")
 _CREDENTIALS = ("proxy-authorization", "authorization")
 _ASKED_WITH = {401: "www-authenticate", 407: "proxy-authenticate"}
@@ -42,10 +43,15 @@ def arrived(edge: Edge, data: bytes, origin: Origin, now: int) -> Origin | None:
     known = edge.digest.guests.at((origin.listener, origin.host, origin.port))
     if known is not None:
         return origin._replace(party=known)
-    if not data.startswith(_READ) or not edge.digest.may_knock(origin.listener, origin.host, now):
+    kind = "ACK" if data.startswith(b"ACK ") else ""  # It follows what has had its token.
+    if not edge.digest.may_knock(origin.listener, origin.host, now, kind):
         edge.strangers.count(origin.listener, origin.host, kind_of(data), now)
         return None
-    return origin
+    if not data.startswith(_READ):
+        edge.strangers.count(origin.listener, origin.host, kind_of(data), now)
+        offences.knocked(edge, data, origin, now)
+        return None
+    return None if offences.is_silenced(edge, data, origin, now) else origin
 
 
 def prove(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> Origin | None:
@@ -71,15 +77,18 @@ def _of_a_call(edge: Edge, request: Request) -> bool:
 def _proven(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> Origin | None:
     digest = edge.digest
     given = _given(request, digest.realm)
-    if given is None:
-        _challenge(edge, request, key, origin, now)
-        return None
-    standing = digest.nonces.standing(given.nonce, origin.host, given.algorithm, now)
-    if standing == "unknown":
+    standing = "unknown"
+    if given is not None:
+        standing = digest.nonces.standing(given.nonce, origin.host, given.algorithm, now)
+    if given is None or standing == "unknown":
+        offences.asked(edge, request, origin, now)
         _challenge(edge, request, key, origin, now)
         return None
     source = digest.owners.get(given.user)
-    if not _is_right(edge, request, given, source, origin, now) or source is None:
+    right = _is_right(edge, request, given, source, origin)
+    if not right:
+        offences.wrong_password(edge, request, origin, given.user, source.name if source is not None else "", now)
+    if source is None or not right or not _is_near(edge, source, origin, now):
         _failed(edge, request, key, given, source, origin, now)
         return None
     if standing == "stale":
@@ -106,18 +115,19 @@ def _given(request: Request, realm: str) -> Credentials | None:
         return None
 
 
-def _is_right(
-    edge: Edge, request: Request, given: Credentials, source: Source | None, origin: Origin, now: int
-) -> bool:
-    """Whether the password is right and may be used from there; takes as long where there is no such account."""
+def _is_right(edge: Edge, request: Request, given: Credentials, source: Source | None, origin: Origin) -> bool:
+    """Whether the password is right, at this listener; takes as long where there is no such account."""
     secret, known = edge.digest.secret_of(given.user, source, given.algorithm)
     right = proves(secret, given, request.method) and known
-    if source is None or source.listen != origin.listener:
-        return False
-    if right and not edge.digest.admits(source, origin.host, now):
-        edge.count("foreign_network")
-        return False
-    return right
+    return right and source is not None and source.listen == origin.listener
+
+
+def _is_near(edge: Edge, source: Source, origin: Origin, now: int) -> bool:
+    """Whether it may be used from there."""
+    if edge.digest.admits(source, origin.host, now):
+        return True
+    edge.count("foreign_network")
+    return False
 
 
 def _means(uri: Uri, given: str) -> bool:

@@ -18,6 +18,7 @@ from ringfence.edge import (
     inside,
     invites,
     late,
+    offences,
     probing,
     reasking,
     registers,
@@ -28,6 +29,7 @@ from ringfence.edge import (
 )
 from ringfence.edge.calls import finish, refuse
 from ringfence.edge.ending import bye_is_over
+from ringfence.edge.guests import NOBODY
 from ringfence.edge.keys import branch_of, key_of_cancelled, key_of_request
 from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.redirects import disarm
@@ -97,8 +99,11 @@ def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     key = key_of_request(request, request.first("via") or b"", origin.host)
     server = edge.servers.get(key)
     if request.method == "ACK":
-        challenged = origin.guest and request.to_tag == edge.tokens.tag(key)
-        if not challenged and (server is None or not _confirmed(edge, server, now)):
+        if origin.guest and request.to_tag == edge.tokens.tag(key):
+            offences.heard(edge, request, origin, now)
+        elif origin.party is NOBODY:
+            edge.strangers.count(origin.listener, origin.host, "ACK", now)
+        elif server is None or not _confirmed(edge, server, now):
             _acknowledged(edge, request, origin, now)
     elif server is not None:
         if server.step("request", now) == "repeat" and server.last:
@@ -219,6 +224,7 @@ def noted(edge: Edge, origin: Origin, error: SipParseError, now: int) -> None:
 def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError, now: int) -> None:
     """Answer a request that doesn't parse, without state; nothing to strangers, to an ACK, or to what has no Via."""
     noted(edge, origin, error, now)
+    offences.unreadable(edge, origin, error.reason, now)
     if data.startswith(b"ACK ") or data[:4].upper() == b"SIP/" or not origin.party.names:
         return
     found = reflect(data)

@@ -25,6 +25,7 @@ from ringfence.edge import (
     flows,
     invites,
     late,
+    offences,
     passwords,
     probing,
     registrar,
@@ -33,7 +34,7 @@ from ringfence.edge import (
 )
 from ringfence.edge.bindings import Binding
 from ringfence.edge.door import Door, turned_away
-from ringfence.edge.effects import Effect, Note
+from ringfence.edge.effects import Effect, HangUp, Note
 from ringfence.edge.ending import end
 from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.flows import Admitted, Expected
@@ -44,6 +45,7 @@ from ringfence.edge.secrets import Secrets
 from ringfence.edge.state import MAX_ORIGINS, Edge
 from ringfence.edge.strangers import kind_of
 from ringfence.edge.targets import Address, Name
+from ringfence.engine.bans import Bans
 from ringfence.model.fact import Fact
 from ringfence.model.settings import Policy
 from ringfence.model.verdict import Verdict
@@ -63,9 +65,12 @@ _SILENT = (b"\r", b"\n", b"\x00", b"")
 class EdgeCore:
     """One proxy; `secret` signs what it gives away and has to be the same after a restart."""
 
-    def __init__(self, policy: Policy, node: str, secret: bytes, secrets: Secrets | None = None) -> None:
-        """`secrets`: of the accounts of digest sources."""
+    def __init__(
+        self, policy: Policy, node: str, secret: bytes, secrets: Secrets | None = None, bans: Bans | None = None
+    ) -> None:
+        """`secrets`: of the accounts of digest sources; `bans`: the engine's, which are looked at here."""
         self._edge = Edge(policy, secret, node, secrets or Secrets())
+        self._bans = Bans() if bans is None else bans
         self._door = Door()
 
     # In.
@@ -76,10 +81,18 @@ class EdgeCore:
         origin = edge.origins.get((listener, host, port)) or self._origin(listener, host, port)
         if origin is not None:
             self._received(data, origin, now)
+            return
+        address = plain_host(host)
+        if self._keeps_out(data, (listener, address, port), now):
+            edge.count("banned")
         elif listener in edge.digest.entrances:
-            self._knocked(data, stranger(listener, plain_host(host), port), now)
+            self._knocked(data, stranger(listener, address, port), now)
         else:
-            edge.strangers.count(listener, plain_host(host), kind_of(data), now)
+            edge.strangers.count(listener, address, kind_of(data), now)
+
+    def _keeps_out(self, data: bytes, place: tuple[str, str, int], now: int) -> bool:
+        """Whether nothing is taken from there, whom the policy doesn't name."""
+        return self._bans.covers(place[1], now) and offences.is_kept_out(self._edge, data, place)
 
     def _knocked(self, data: bytes, origin: Origin, now: int) -> None:
         """Something from an address that the policy doesn't name, at a listener that challenges."""
@@ -89,7 +102,18 @@ class EdgeCore:
 
     def admits(self, listener: str, host: str, now: int) -> Admitted:
         """Whether a connection from this address may be opened, and by whom."""
-        return flows.admits(self._edge, listener, host, now)
+        admitted = flows.admits(self._edge, listener, host, now)
+        if admitted == "guest" and self._bans.covers(plain_host(host), now):
+            self._edge.count("banned")
+            return ""
+        return admitted
+
+    def banned(self, now: int) -> None:
+        """Somebody more is banned: his connections are closed, but for those that he isn't kept out of."""
+        edge = self._edge
+        for flow, origin in edge.flows.items():
+            if origin.guest and self._keeps_out(b"", origin[:3], now):
+                edge.out.append(HangUp(flow))
 
     def is_proven(self, flow: int) -> bool:
         """Whether it is known who is at the far end of a connection."""
@@ -116,7 +140,10 @@ class EdgeCore:
         """One message on a connection."""
         origin = self._edge.flows.get(flow)
         if origin is not None and origin.guest:
-            self._knocked(data, origin, now)
+            if self._keeps_out(data, origin[:3], now):
+                self._edge.count("banned")
+            else:
+                self._knocked(data, origin, now)
         elif origin is not None:
             self._received(data, origin, now)
 

@@ -101,9 +101,9 @@ class Digest:
         found = self.secrets.of(account, self.realm).get(algorithm) if permitted else None
         return found or self._dummies[algorithm], found is not None
 
-    def may_knock(self, listener: str, host: str, now: Instant) -> bool:
-        """Whether one more request of a stranger is read."""
-        return self.is_near(listener, host) and self.throttle.takes(host, now)
+    def may_knock(self, listener: str, host: str, now: Instant, kind: str = "") -> bool:
+        """Whether one more request of a stranger is read, of a kind that is counted for itself."""
+        return self.is_near(listener, host) and self.throttle.takes(host, now, kind)
 
     def is_near(self, listener: str, host: str) -> bool:
         """Whether strangers at this address are challenged."""

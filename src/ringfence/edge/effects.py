@@ -12,6 +12,7 @@ from ringfence.model.fact import (
     DialogChanged,
     Ended,
     Enrolled,
+    Offended,
     Registered,
     Strangers,
     Unbound,
@@ -27,6 +28,7 @@ Told = (
     | DialogChanged
     | Ended
     | Enrolled
+    | Offended
     | Registered
     | Strangers
     | Unbound

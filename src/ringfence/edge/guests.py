@@ -56,6 +56,11 @@ class Guests:
             return None
         return _party({source for place in places for source in self._at[place].values()})
 
+    def users(self, host: str) -> int:
+        """How many accounts were right at an address, at whatever listener and port."""
+        rows = (places for (_, at), places in self._hosts.items() if at == host) if self._hosts else ()
+        return len({account for places in rows for place in places for account in self._at[place]})
+
     def add(self, place: Place, account: str, source: str) -> None:
         """A password was right there."""
         places = self._places.setdefault(account, {})

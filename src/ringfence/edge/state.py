@@ -15,6 +15,7 @@ from ringfence.edge.effects import Effect, Message, Note, Send, Told
 from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
+from ringfence.edge.scanners import Scanners
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
@@ -98,6 +99,8 @@ class Edge:
         """Who is at the far end of each connection."""
         self.aliases: dict[tuple[str, str, int], int] = {}
         """Addresses (listener, host, port) that a connection to us stands for (RFC 5923); each of a proven party."""
+        self.guilty: dict[tuple[str, str, int], None] = {}
+        """Places of accounts from which passwords of others were guessed."""
         self.strangers = StrangerTable(policy.ledger.stranger_rows_per_10s)
         self.former: Peers | None = None
         self.targets = Targets()
@@ -123,6 +126,7 @@ class Edge:
         self.keep_messages = policy.ledger.messages
         self.targets.use(policy)
         self.digest.use(policy)
+        self.scanners = Scanners(policy.bans.agents)
         self._plans: dict[str, DialPlan] = {}
 
     def count(self, name: str) -> None:

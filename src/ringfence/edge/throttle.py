@@ -48,9 +48,9 @@ class Throttle:
     def __len__(self) -> int:
         return len(self._each)
 
-    def takes(self, host: str, now: int) -> bool:
-        """Whether one more request from this address is read."""
-        key = _key(host)
+    def takes(self, host: str, now: int, kind: str = "") -> bool:
+        """Whether one more request from this address is read; each kind of request is counted for itself."""
+        key = f"{kind}{_key(host)}"
         bucket = self._each.pop(key, None)
         if bucket is None:
             if len(self._each) >= MAX_ADDRESSES:

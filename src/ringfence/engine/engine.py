@@ -17,6 +17,7 @@ import msgspec
 
 from ringfence.engine.acceptances import Acceptances
 from ringfence.engine.agenda import Agenda
+from ringfence.engine.banning import Banning
 from ringfence.engine.behaviour import Behaviour
 from ringfence.engine.contacts import Contacts
 from ringfence.engine.containments import Containments
@@ -46,6 +47,7 @@ from ringfence.model import (
     Attempt,
     Attempted,
     AuthFailed,
+    Banned,
     Bound,
     Challenged,
     Charge,
@@ -63,12 +65,14 @@ from ringfence.model import (
     Hold,
     Instant,
     Judgement,
+    Offended,
     PolicyChanged,
     Reading,
     Registered,
     Released,
     Strangers,
     Tick,
+    Unbanned,
     Unbound,
     Verdict,
 )
@@ -96,6 +100,7 @@ class Engine:
         self.incidents = Incidents()
         self.acceptances = Acceptances()
         self.contacts = Contacts()
+        self.banning = Banning(policy)
         self.calls: dict[str, Live] = {}
         self._memory = Memory(self.meters, self.containments, self.behaviour, self.incidents, self.acceptances)
         self._response = Response(self._memory, self.calls)
@@ -161,6 +166,12 @@ class Engine:
                 self.behaviour.knocked(fact)
             case Bound() | Unbound():
                 self.contacts.changed(fact)
+            case Offended():
+                return self.banning.offended(fact)
+            case Banned():
+                self.banning.banned(fact)
+            case Unbanned():
+                self.banning.unbanned(fact)
             case Attempted() | DialogChanged() | Enrolled() | PolicyChanged() | Strangers():
                 pass
             case _:
@@ -185,6 +196,7 @@ class Engine:
         """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration."""
         self.policy = policy
         self.behaviour.use(policy)
+        self.banning.use(policy)
         self._judge = self._judge_by(policy)
         for live in self.calls.values():
             limit = self._judge.longest(live.attempt, live.since)
@@ -318,6 +330,7 @@ class Engine:
             self._swept = now
             self.meters.sweep(now)
             self.behaviour.sweep(now)
+            self.banning.sweep(now)
             self._response.expire(now)
         return tuple(commands)
 

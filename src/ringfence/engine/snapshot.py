@@ -21,6 +21,7 @@ def dump(engine: Engine) -> bytes:
             "incidents": engine.incidents.dump(),
             "accepted": engine.acceptances.dump(),
             "contacts": engine.contacts.dump(),
+            "banning": engine.banning.dump(),
         }
     )
 
@@ -34,4 +35,5 @@ def load(engine: Engine, state: bytes) -> None:
     engine.incidents.load(found["incidents"])
     engine.acceptances.load(found["accepted"])
     engine.contacts.load(found.get("contacts", []))
+    engine.banning.load(found.get("banning", {}))
     engine.calls = {live.attempt.id: live for live in msgspec.convert(found["calls"], list[Live])}

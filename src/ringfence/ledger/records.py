@@ -16,6 +16,7 @@ from ringfence.model import (
     Arrived,
     Attempted,
     AuthFailed,
+    Banned,
     Bound,
     Contained,
     Decided,
@@ -23,11 +24,13 @@ from ringfence.model import (
     Extended,
     Fact,
     Hold,
+    Offended,
     PolicyChanged,
     Registered,
     Released,
     Strangers,
     Tick,
+    Unbanned,
     Unbound,
 )
 from ringfence.model.time import Instant
@@ -86,8 +89,8 @@ class Segment(_Record, frozen=True, kw_only=True, tag="segment"):
 Record: TypeAlias = Opened | Outage | Purged | Erased | Segment
 Entry: TypeAlias = Fact | Record
 
-NOT_KEPT = frozenset({Attempted, Tick})
-"""Facts that are not journaled (DESIGN: `Decided` embeds the attempt)."""
+NOT_KEPT = frozenset({Attempted, Offended, Tick})
+"""Facts that are not journaled: `Decided` embeds the attempt, `Banned` says what came of offences."""
 
 KINDS = tuple(str(kind.__struct_config__.tag) for kind in get_args(Entry) if kind not in NOT_KEPT)
 """The tags of all that is kept."""
@@ -101,7 +104,7 @@ class Columns(NamedTuple):
 
     call: str | None = None
     source: str | None = None
-    """Name of the source; of a stranger its address; of a containment what is contained."""
+    """Name of the source; of a stranger or a ban its address; of a containment what is contained."""
     caller: str | None = None
     callee: str | None = None
     outcome: str | None = None
@@ -132,7 +135,7 @@ def columns(entry: Entry) -> Columns:
         return Columns(source=entry.source, caller=number_key(entry.account))
     if isinstance(entry, Strangers):
         return Columns(source=entry.address)
-    if isinstance(entry, Contained):
+    if isinstance(entry, Contained | Banned | Unbanned):
         return Columns(source=entry.name)
     if isinstance(entry, Extended):
         return Columns(call=call_of(entry.hold))

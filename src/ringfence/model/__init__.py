@@ -5,13 +5,14 @@ Everything here is frozen data without behaviour beyond reading it. Instants are
 """
 
 from ringfence.model.attempt import Attempt, Destination
-from ringfence.model.command import Alert, Command, Contain, Cut, Extend
+from ringfence.model.command import Alert, Ban, Command, Contain, Cut, Extend
 from ringfence.model.fact import (
     Accepted,
     Answered,
     Arrived,
     Attempted,
     AuthFailed,
+    Banned,
     Bound,
     Challenged,
     Contained,
@@ -21,11 +22,13 @@ from ringfence.model.fact import (
     Enrolled,
     Extended,
     Fact,
+    Offended,
     PolicyChanged,
     Registered,
     Released,
     Strangers,
     Tick,
+    Unbanned,
     Unbound,
 )
 from ringfence.model.meter import UNLIMITED, Charge, Hold, MeterKey, Reading
@@ -42,6 +45,8 @@ __all__ = [
     "Attempt",
     "Attempted",
     "AuthFailed",
+    "Ban",
+    "Banned",
     "Bound",
     "Challenged",
     "Charge",
@@ -62,6 +67,7 @@ __all__ = [
     "Instant",
     "Judgement",
     "MeterKey",
+    "Offended",
     "Outcome",
     "PolicyChanged",
     "Reading",
@@ -69,6 +75,7 @@ __all__ = [
     "Released",
     "Strangers",
     "Tick",
+    "Unbanned",
     "Unbound",
     "Verdict",
 ]

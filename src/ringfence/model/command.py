@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ringfence.model.fact import Contained
+from ringfence.model.fact import Banned, Contained
 from ringfence.model.meter import Hold
 from ringfence.model.verdict import Hit
 
@@ -27,6 +27,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     """Tell people."""
 
     id: str
+    """Of the call that it is about, or the incident; empty where it is about neither."""
     hit: Hit
 
 
@@ -36,4 +37,10 @@ class Contain(msgspec.Struct, frozen=True, gc=False):
     fact: Contained
 
 
-Command = Extend | Cut | Alert | Contain
+class Ban(msgspec.Struct, frozen=True, gc=False):
+    """Take nothing from an address: the fact to apply and to journal."""
+
+    fact: Banned
+
+
+Command = Extend | Cut | Alert | Contain | Ban

@@ -21,6 +21,13 @@ Gone = Literal["unregistered", "expired", "replaced", "revoked"]
 """Why a contact is gone; revoked: the password was changed, or the policy no longer has the account."""
 
 
+Offence = Literal["password", "name", "number", "agent", "malformed"]
+"""password: a wrong one; name: something was asked for an account that isn't there; number: one was dialled without a
+password; agent: it calls itself as a scanner does; malformed: a message that can't be read."""
+OURSELVES = "ringfence"
+"""Owner of what is done by itself."""
+
+
 Enrolment = Literal["registered", "failing", "lost"]
 """registered; failing: it can't be registered again, and still holds; lost: the carrier doesn't know where we are."""
 
@@ -240,6 +247,45 @@ class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
     """Count by method; `malformed` for what did not parse."""
 
 
+class Offended(_Fact, frozen=True, gc=False, kw_only=True, tag="offended"):
+    """Somebody did what only attackers, or the mistaken, do. Not journaled: what comes of it is.
+
+    Told only of addresses that weren't forged: over a connection, or by an answer to what we sent there (B6).
+    """
+
+    address: str
+    kind: Offence
+    what: str = ""
+    """password: the account that was tried; name: the one that isn't there; number: what was dialled; agent: what it
+    calls itself; malformed: what is wrong with the message."""
+    source: str = ""
+    """Whose account was tried; empty where it is nobody's."""
+    users: int = 0
+    """Accounts whose password was right at this address."""
+
+
+class Banned(_Fact, frozen=True, gc=False, kw_only=True, tag="banned"):
+    """Nothing is taken from an address for a while; a second one of the same name takes the place of the first."""
+
+    name: str
+    """An address, or a network in CIDR form."""
+    until: Instant
+    reason: str
+    """Slug: password-guessing, distributed-guessing, extension-sweep, prefix-probing, scanner, malformed; by-hand."""
+    why: str
+    evidence: int = 0
+    """How many times it was seen to do what it is banned for."""
+    owner: str
+    """OURSELVES, or whoever ordered it."""
+
+
+class Unbanned(_Fact, frozen=True, gc=False, kw_only=True, tag="unbanned"):
+    """A ban was undone before its end."""
+
+    name: str
+    owner: str
+
+
 class Tick(_Fact, frozen=True, gc=False, kw_only=True, tag="tick"):
     """Time passed. Not journaled."""
 
@@ -263,5 +309,8 @@ Fact = (
     | Enrolled
     | PolicyChanged
     | Strangers
+    | Offended
+    | Banned
+    | Unbanned
     | Tick
 )

@@ -303,6 +303,36 @@ class Containment(Settings, frozen=True, kw_only=True):
     """Whether a quarantine ends the calls in progress to numbers that were new."""
 
 
+class Bans(Settings, frozen=True, kw_only=True):
+    """Which addresses of strangers are banned for what they do, and for how long; None: never for that (B2, B4)."""
+
+    mode: Mode = "enforce"
+    allow: tuple[str, ...] = ()
+    """Networks that are never banned, beside those of all parties."""
+    short_failures: int | None = 3
+    """Wrong passwords in a minute after which an address is banned for `short_min`."""
+    shared_failures: int | None = 5
+    """The same where an account was right at the address before: others are behind it."""
+    short_min: int = 5
+    failures: int | None = 5
+    """Wrong passwords in six hours after which an address that nobody was right at is banned for `hours`."""
+    hours: int = 24
+    distributed: int | None = 5
+    """Addresses from which one account was tried in six hours, after which each of them is banned for `short_min`."""
+    sweep: int | None = 10
+    """Accounts that aren't there, asked for in six hours, after which an address is banned for `hours`."""
+    prefixes: int | None = 3
+    """Ways in which one number was dialled without a password in six hours, after which likewise."""
+    malformed: int | None = 10
+    """Messages in ten minutes that can't be read after which an address is banned for `short_min`."""
+    scanners: bool = True
+    """Whether who calls itself by the name of a scanner is banned at once, for `hours`."""
+    agents: tuple[str, ...] = ()
+    """Further such names, in lower case: what a User-Agent contains."""
+    longest_days: int = 30
+    """Each further ban of the same address within so many days lasts twice as long as the one before, up to so many."""
+
+
 class Ledger(Settings, frozen=True, kw_only=True):
     """Where facts are kept."""
 
@@ -348,6 +378,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     """By rule slug, where it isn't the default."""
     behaviour: Behaviour = Behaviour()
     containment: Containment = Containment()
+    bans: Bans = Bans()
     ledger: Ledger = Ledger()
     control: str = "state/control.sock"
     max_calls: int = 20_000

@@ -10,6 +10,7 @@ from ringfence.model.settings import (
     ANYWHERE,
     PRIVATE,
     AddressException,
+    Bans,
     Behaviour,
     Bounds,
     CallWindows,
@@ -79,6 +80,8 @@ def _optional(document: Document, site: Values) -> Values:
         values["containment"] = Containment(**document.single["containment"].values)
     if "digest" in document.single:
         values["digest"] = Digest(**document.single["digest"].values)
+    if "bans" in document.single:
+        values["bans"] = Bans(**document.single["bans"].values)
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
+from ringfence.policy.keys_bans import BANS
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT, TRANSPORT_EXCEPTION
 from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
@@ -351,6 +352,7 @@ SINGLE: dict[str, Table] = {
     "ledger": LEDGER,
     "control": CONTROL,
     "digest": DIGEST,
+    "bans": BANS,
 }
 """Sections that are there once, in the main file."""
 

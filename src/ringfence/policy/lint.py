@@ -6,11 +6,11 @@ import msgspec
 
 from ringfence.model.settings import Policy
 from ringfence.model.time import Instant
-from ringfence.policy.lints import caps, destinations, identity, leftovers
+from ringfence.policy.lints import bans, caps, destinations, identity, leftovers
 from ringfence.policy.lints.base import Lint, Subject
 from ringfence.policy.load import Loaded
 
-LINTS: tuple[Lint, ...] = (*caps.LINTS, *destinations.LINTS, *identity.LINTS, *leftovers.LINTS)
+LINTS: tuple[Lint, ...] = (*caps.LINTS, *destinations.LINTS, *identity.LINTS, *leftovers.LINTS, *bans.LINTS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

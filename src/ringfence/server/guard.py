@@ -36,6 +36,8 @@ from ringfence.model import (
     Alert,
     Answered,
     Attempted,
+    Ban,
+    Banned,
     Command,
     Contain,
     Contained,
@@ -51,8 +53,10 @@ from ringfence.model import (
     Reading,
     Released,
     Tick,
+    Unbanned,
     Verdict,
 )
+from ringfence.model.fact import OURSELVES
 from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan, numbering
 from ringfence.rules import words
@@ -66,7 +70,7 @@ LEDGER_LATE_US = 50_000
 
 TOLD = Answered | DialogChanged | Ended
 """Facts that the parties of a call know of already: a guard that is killed should too."""
-RELIED_ON = Contained | Released | Accepted
+RELIED_ON = Contained | Released | Accepted | Banned | Unbanned
 """Facts that somebody was promised."""
 
 Transmit = Callable[[Send], None]
@@ -174,9 +178,18 @@ class Guard:
         self.engine.use(policy)
         self.edge.use(policy)
         self.edge.trust(secrets, self.clock.now())
-        self.note(PolicyChanged(at=self.clock.now(), version=policy.version, by=by))
+        now = self.clock.now()
+        self.note(PolicyChanged(at=now, version=policy.version, by=by))
+        self.spare(now)
         self._settle()
         self._rest()
+
+    def spare(self, now: int) -> None:
+        """Undo bans that would hit somebody whom the policy never bans; it was another one when they were made."""
+        banning = self.engine.banning
+        for name in banning.bans.hitting(banning.spared):
+            log.warning("%s isn't banned any more: the policy names it", name)
+            self.note(Unbanned(at=now, name=name, owner=OURSELVES))
 
     def stop(self) -> None:
         """The last facts before the ledger is closed."""
@@ -222,10 +235,19 @@ class Guard:
         )
         self.note(fact)
 
-    def order(self, fact: Contained | Released | Accepted) -> None:
-        """Somebody contains, releases or accepts."""
+    def ban(self, fact: Banned) -> None:
+        """Take nothing from an address from now on."""
+        until = words.moment(fact.until, self.engine.policy.time_zone)
+        log.warning("%s is banned until %s, by %s: %s", fact.name, until, fact.owner, words.plain(fact.why))
+        self.note(fact)
+        self.edge.banned(fact.at)
+
+    def order(self, fact: Contained | Released | Accepted | Banned | Unbanned) -> None:
+        """Somebody contains, releases, accepts, bans."""
         if isinstance(fact, Contained):
             self.contain(fact)
+        elif isinstance(fact, Banned):
+            self.ban(fact)
         else:
             self.note(fact)
         self._settle()
@@ -321,8 +343,11 @@ class Guard:
                 self.contain(command.fact)
             elif isinstance(command, Cut):
                 self._cut(command)
+            elif isinstance(command, Ban):
+                self.ban(command.fact)
             elif isinstance(command, Alert):
-                log.warning("%s: %s (call %s)", command.hit.rule, command.hit.text, command.id)
+                of = f" (call {command.id})" if command.id else ""
+                log.warning("%s: %s%s", command.hit.rule, words.plain(command.hit.text), of)
 
     def _explained(self, fact: Ended) -> Ended:
         """With the reason, where it was the guard that ended the call."""

@@ -92,9 +92,9 @@ class Orders:
             action="slow" if action == "slow" else "refuse",
             cut="all" if arguments.get("cut") else "",
             incident=self._incident(str(arguments["incident"])).id if arguments.get("incident") else "",
-            owner=_text(arguments, "owner"),
-            why=_text(arguments, "why"),
-            until=now + _length(arguments),
+            owner=ordered_text(arguments, "owner"),
+            why=ordered_text(arguments, "why"),
+            until=now + ordered_us(arguments),
         )
         self._guard.order(fact)
         return _contained(fact)
@@ -102,7 +102,7 @@ class Orders:
     def release(self, arguments: dict[str, Any]) -> list[str]:
         """Undo a containment or an acceptance, or all containments of an incident."""
         wanted = str(arguments.get("id", ""))
-        owner = _text(arguments, "owner")
+        owner = ordered_text(arguments, "owner")
         engine = self._engine
         ids = [fact.id for fact in (*engine.containments, *engine.acceptances) if wanted in (fact.id, fact.incident)]
         if not wanted or not ids:
@@ -123,9 +123,9 @@ class Orders:
             incident=incident.id,
             source=incident.source,
             prefixes=prefixes,
-            owner=_text(arguments, "owner"),
-            why=_text(arguments, "why"),
-            until=now + _length(arguments),
+            owner=ordered_text(arguments, "owner"),
+            why=ordered_text(arguments, "why"),
+            until=now + ordered_us(arguments),
         )
         self._guard.order(fact)
         return {**msgspec.to_builtins(fact), "what": _accepted(fact)}
@@ -186,14 +186,16 @@ def _entity(arguments: dict[str, Any]) -> Entity:
     raise ControlError(f"{given!r} can't be contained; what can: {', '.join(ENTITIES)}")
 
 
-def _text(arguments: dict[str, Any], key: str) -> str:
+def ordered_text(arguments: dict[str, Any], key: str) -> str:
+    """Who orders something (`owner`) or why, in one line; raises ControlError where it isn't said."""
     text = " ".join(str(arguments.get(key, "")).split())[:MAX_TEXT]
     if not text or not text.isprintable():
         raise ControlError(f"say {'who orders it (--owner)' if key == 'owner' else 'why (--why)'}, in plain text")
     return text
 
 
-def _length(arguments: dict[str, Any]) -> int:
+def ordered_us(arguments: dict[str, Any]) -> int:
+    """How long it is to hold, microseconds; raises ControlError."""
     seconds = arguments.get("for_s")
     if not isinstance(seconds, int) or not 60 <= seconds <= LONGEST_HOLD_S:
         raise ControlError("it has to end in a minute at least and a year at most: say for how long (--for 4h)")

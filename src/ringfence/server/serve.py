@@ -45,6 +45,7 @@ from ringfence.model import SECOND
 from ringfence.model.settings import Listen, Policy
 from ringfence.policy import Loaded, Loader, PolicyErrors
 from ringfence.server import views
+from ringfence.server.ban_orders import BAN_ORDERS, BanOrders
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
 from ringfence.server.garbage import Collector
@@ -144,12 +145,13 @@ class Server:
         now = self.clock.now()
         self._learned(found.engine, now)
         self.secrets = trusted(policy, Secrets())
-        edge = EdgeCore(policy, self.options.node, secret, self.secrets)
+        edge = EdgeCore(policy, self.options.node, secret, self.secrets, found.engine.banning.bans)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
         self.streams = Streams(self.guard, first_flow=now, tls=self.tls)
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
         self.guard.obey(found.engine.reconcile(now=now))
+        self.guard.spare(now)
         _prepare(policy)
         log.info("recovered %d calls in progress, %d facts after the snapshot", len(found.engine.calls), found.tail)
         self.resolver = Resolver(edge, _dns, self.options.node)
@@ -307,7 +309,8 @@ class Server:
             "cut": self._cut,
             "reload": lambda _: self.reload("control socket"),
             "erase": self._erase,
-            **{name: partial(self._order, name) for name in ORDERS},
+            **{name: partial(self._order, Orders, name) for name in ORDERS},
+            **{name: partial(self._order, BanOrders, name) for name in BAN_ORDERS},
         }
 
     def _status(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -331,8 +334,8 @@ class Server:
             "certificates": views.certificates(self.tls.certificates, now),
         }
 
-    def _order(self, name: str, arguments: dict[str, Any]) -> Any:
-        return getattr(Orders(self.guard, self.clock.now), name)(arguments)
+    def _order(self, orders: type[Orders | BanOrders], name: str, arguments: dict[str, Any]) -> Any:
+        return getattr(orders(self.guard, self.clock.now), name)(arguments)
 
     def _cut(self, arguments: dict[str, Any]) -> str:
         call, leg = str(arguments.get("id", "")), str(arguments.get("leg", ""))
