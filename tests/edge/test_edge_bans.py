@@ -360,3 +360,11 @@ def test_a_carrier_and_a_pbx_may_call_themselves_what_they_like(table: Table) ->
         table.dial(f"{number}972598072172", "+12125550100", ("User-Agent", "friendly-scanner"))
         register(table.pbx, str(number), ("User-Agent", "friendly-scanner"))
     assert (offended(table), bans(table)) == ([], [])
+
+
+def test_a_refusal_that_a_phone_acknowledges_isnt_sent_again(table: Table) -> None:
+    phone = attacker(table, OFFICE, 5062)
+    made = log_in(phone, login(), "+5378345678")
+    made.ack_refusal(phone.expect(603, call_id=made.call_id))
+    table.run(5)
+    assert phone.heard() == []

@@ -210,6 +210,11 @@ def _challenge(edge: Edge, request: Request, key: str, origin: Origin, now: int,
     )
 
 
+def tag(edge: Edge, request: Request, origin: Origin) -> str:
+    """The To tag of an answer without state: who gives it back in an ACK has heard the answer, at that address."""
+    return edge.tokens.tag(f"{origin.host} {request.from_tag} {request.call_id}")
+
+
 def _answer(
     edge: Edge,
     request: Request,
@@ -223,7 +228,7 @@ def _answer(
     """A final response: to a stranger without state (RFC 3261 §8.2.7)."""
     head, hop = reply_head(request), edge.hop_back(origin, request.top_via)
     if origin.party is NOBODY:
-        edge.transmit(hop, reply(head, status, reason, edge.tokens.tag(key), extra))
+        edge.transmit(hop, reply(head, status, reason, tag(edge, request, origin), extra))
         return
     server = Server(key, "ist.proceeding" if request.method == "INVITE" else "nist.trying", now, hop, head)
     edge.serve(server)

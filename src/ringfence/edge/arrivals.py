@@ -99,11 +99,13 @@ def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     key = key_of_request(request, request.first("via") or b"", origin.host)
     server = edge.servers.get(key)
     if request.method == "ACK":
-        if origin.guest and request.to_tag == edge.tokens.tag(key):
+        if server is not None and _confirmed(edge, server, now):
+            return
+        if origin.guest and request.to_tag == accounts.tag(edge, request, origin):
             offences.heard(edge, request, origin, now)
         elif origin.party is NOBODY:
             edge.strangers.count(origin.listener, origin.host, "ACK", now)
-        elif server is None or not _confirmed(edge, server, now):
+        else:
             _acknowledged(edge, request, origin, now)
     elif server is not None:
         if server.step("request", now) == "repeat" and server.last:
