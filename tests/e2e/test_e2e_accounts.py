@@ -22,6 +22,8 @@ from ringfence.testing.stream_peer import StreamPeer, tls_peer
 
 pytestmark = pytest.mark.e2e
 
+GUESSES = 3
+"""Within a minute, after which an address is banned."""
 REALM, PHONE, DID = "phones.example.net", "127.0.4.1", "+12125550150"
 SOURCE = """
 [digest]
@@ -127,15 +129,18 @@ def test_a_phone_registers_calls_and_is_called_also_after_a_kill(phones: Phones)
 
 def test_guesses_are_told_and_let_nobody_in(phones: Phones) -> None:
     with Peer(PHONE, name="thief") as thief:
-        for number in range(5):
+        for number in range(GUESSES):
             assert register(phones, thief, Login("1001", f"guess{number}")).status == 401
+        thief.send(alone(thief, "REGISTER", f"sip:{REALM}", f"sip:1001@{REALM}"), phones.guard.inside)
+        assert thief.heard(0.5) == []
     assert accounts(phones) == []
+    assert [(ban["name"], ban["evidence"]) for ban in phones.guard.ask("bans")] == [(PHONE, GUESSES)]
     for _ in polls(15.0, every_s=0.5):
         logged = phones.guard.cli("log", "--kind", "auth-failed", "--json").stdout.splitlines()
-        if sum(json.loads(line)["entry"]["count"] for line in logged) == 5:
+        if sum(json.loads(line)["entry"]["count"] for line in logged) == GUESSES:
             break
     told = [json.loads(line)["entry"] for line in logged]
-    assert sum(entry["count"] for entry in told) == 5
+    assert sum(entry["count"] for entry in told) == GUESSES
     assert {(entry["source"], entry["account"]) for entry in told} == {("phones", "1001")}
 
 
