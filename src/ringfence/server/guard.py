@@ -49,6 +49,7 @@ from ringfence.model import (
     Extend,
     Fact,
     Hold,
+    Offended,
     PolicyChanged,
     Reading,
     Released,
@@ -254,7 +255,10 @@ class Guard:
         self._rest()
 
     def note(self, fact: Fact) -> None:
-        """A fact: the engine knows it, the ledger keeps it."""
+        """A fact: the engine knows it, the ledger keeps it, but for offences."""
+        if isinstance(fact, Offended):
+            self.obey(self.engine.apply(fact, now=self.clock.now()))
+            return
         if isinstance(fact, Ended):
             fact = self._explained(fact)
         elif isinstance(fact, Enrolled):
