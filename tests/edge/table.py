@@ -10,7 +10,7 @@ from pathlib import Path
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
 from ringfence.engine.engine import Engine
-from ringfence.model import SECOND, Ban, Command, Contain, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
+from ringfence.model import SECOND, Alert, Ban, Command, Contain, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
 from ringfence.policy import Loader
 from ringfence.testing import wire
 from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok, call, leg
@@ -120,6 +120,7 @@ class Table:
         self.stranger = Seat(self, "stranger", STRANGER)
         self.seats = [self.pbx, self.carrier, self.spare, self.second, self.stranger]
         self.facts: list[Fact] = []
+        self.alerts: list[Alert] = []
         self.lost: set[str] = set()
         """Names of seats whose datagrams get lost on the way to them."""
         self.restarts = 0
@@ -194,6 +195,8 @@ class Table:
         for command in commands:
             if isinstance(command, Extend):
                 self.note(self.engine.ask_more(command.hold, now=self.now))
+            elif isinstance(command, Alert):
+                self.alerts.append(command)
             elif isinstance(command, Contain):
                 self.note(command.fact)
             elif isinstance(command, Ban):

@@ -34,6 +34,14 @@ SECRETS = {
     "sdes, compact": message(b"c: application/SDP;x=y", body=SDP),
     "sdes after line feeds": message(b"Content-Type: application/sdp", body=SDP.replace(b"\r\n", b"\n")),
     "sdes in capitals": message(b"Content-Type: application/sdp", body=b"A=CRYPTO:1 SECRET"),
+    "sdes with white space": message(b"Content-Type: application/sdp", body=b"v=0\r\n a = crypto : 1 SECRET\r\n"),
+    "sdes as a capability": message(b"c: application/sdp", body=b"v=0\r\na=acap:1 crypto:1 AES_CM inline:SECRET\r\n"),
+    "mikey as a capability": message(b"c: application/sdp", body=b"v=0\r\na=acap:2 key-mgmt:mikey SECRET\r\n"),
+    "sdes under a name of a maker's": message(b"c: application/sdp", body=b"v=0\na=x-crypt:1 AES inline:SECRET|1\n"),
+    "a name that nobody knows": message(b"c: application/sdp", body=b"v=0\r\na=psk:SECRET\r\na=rtpmaps:SECRET\r\n"),
+    "who made the session": message(b"c: application/sdp", body=b"v=0\r\ne=SECRET@example.com\r\np=+1 SECRET\r\n"),
+    "no line at all": message(b"c: application/sdp", body=b"SECRET"),
+    "key with white space": message(b"c: application/sdp", body=b"v=0\r\n\tk =base64:SECRET\r\n"),
     "dtls key": message(b"Content-Type: application/sdp", body=b"v=0\r\nk=base64:SECRET\r\na=ice-pwd:SECRET\r\n"),
     "mikey": message(b"Content-Type: application/sdp", body=b"v=0\r\na=key-mgmt:mikey SECRET"),
     "dtmf": message(b"Content-Type: application/dtmf-relay", body=b"Signal=SECRET\r\nDuration=160"),
@@ -66,6 +74,12 @@ KEPT = [
     message(b"Contact: <sip:alice@10.0.0.1:5060>", b"From: <sip:201@pbx>;tag=1"),
     message(b"WWW-Authenticate: Digest realm=x, nonce=y"),
     message(b"Content-Type: application/sdp", body=b"v=0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n"),
+    message(
+        b"Content-Type: application/sdp",
+        body=b"v=0\no=- 1 1 IN IP4 192.0.2.9\ns=-\nc=IN IP4 192.0.2.1\nb=AS:84\nt=0 0\nm=image 4000 udptl t38\n"
+        b"a=T38FaxVersion:0\na=inactive\na=fingerprint:SHA-1 4A:AD\na=setup:actpass\n"
+        b"a=candidate:1 1 UDP 1 192.0.2.4 9 typ host",
+    ),
     b"",
 ]
 

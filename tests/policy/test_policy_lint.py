@@ -259,6 +259,18 @@ CASES: list[tuple[str, str, str, str]] = [
         "the site's America/New_York",
     ),
     ("unused", TEXT + TRUNK_B, "trunk.b", "nothing uses trunk.b"),
+    (
+        "srtp-keys-in-clear",
+        edit(CARRIER, CARRIER + '\nsrtp = "required"'),
+        "trunk.carrier.srtp",
+        "trunk carrier speaks UDP",
+    ),
+    (
+        "srtp-keys-in-clear",
+        edit(CARRIER, CARRIER + '\nsrtp = "offered"').replace(LINE, 'zone = "vendor"\n'),
+        "source.pbx.listen",
+        "source pbx, with trunk carrier speaks UDP",
+    ),
 ]
 
 
@@ -277,6 +289,9 @@ def test_broader_than_before(tmp_path: Path) -> None:
     assert "more than before: 203.0.112.0/24" in found.text
     merged = narrow.replace('"203.0.113.0/29", "203.0.113.8/29"', '"203.0.113.0/28"')
     assert findings(tmp_path, merged, before=narrow) == ()
+    near = edit(CARRIER, CARRIER + '\nmedia = ["198.51.100.64/27"]')
+    (found,) = findings(tmp_path, near.replace("/27", "/26"), before=near)
+    assert (found.slug, found.key) == ("broader-than-before", "trunk.carrier.media")
 
 
 @pytest.mark.parametrize(
@@ -298,6 +313,7 @@ def test_broader_than_before(tmp_path: Path) -> None:
         edit(LINE, LINE + 'tenant = "t"\n') + "\n[tenant.t]\nhome_country = 'GB'\ntime_zone = 'Europe/London'",
         edit(LINE, LINE + 'permit = ["US", "+4420"]\n'),
         TEXT + SOURCE_B + "directions=['in']\ndids=['+12125550199']".replace("199", "150"),
+        edit(CARRIER, CARRIER + '\nsrtp = "forbidden"').replace(LINE, 'zone = "remote"\n'),
     ],
     ids=[
         "later",
@@ -316,6 +332,7 @@ def test_broader_than_before(tmp_path: Path) -> None:
         "own-zone",
         "part-of-permitted",
         "vendor-inbound",
+        "no-keys",
     ],
 )
 def test_near_miss(tmp_path: Path, text: str) -> None:

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ringfence.model import SECOND
+from ringfence.model.media import Media, Stream
 from ringfence.rules import ALL
 from ringfence.rules.base import Named
 from ringfence.testing.trial import Trial
 
 CALL = re.compile(
     r"call (?P<dialled>\S+?)(?: from (?P<caller>\S+?))?(?: peer (?P<peer>\S+))?(?: forwarded by (?P<forwarder>\S+))?"
+    r"(?: media (?P<media>\S+))?"
     r"(?: at (?P<at>\S+))?(?: for (?P<seconds>\d+) s)?(?: (?P<times>\d+) times)?"
     r": (?P<expected>\S+)(?:, (?P<evidence>\S+))?"
 )
@@ -63,8 +65,11 @@ def play_call(trial: Trial, line: str) -> list[tuple[str, str]]:
     if match["at"]:
         local = datetime.fromisoformat(match["at"]).replace(tzinfo=ZoneInfo("America/New_York"))
         trial.now = int(local.timestamp()) * SECOND
-    changes = {"peer": match["peer"], "forwarded_by": match["forwarder"]}
+    changes: dict[str, object] = {"peer": match["peer"], "forwarded_by": match["forwarder"]}
     seconds = int(match["seconds"]) if match["seconds"] else None
+    if match["media"]:
+        protection, _, host = match["media"].partition("@")
+        changes["media"] = Media(streams=(Stream("audio", protection),), hosts=(host or "127.0.0.2",))
     results = []
     for _ in range(int(match["times"] or 1)):
         given = {name: value for name, value in changes.items() if value}
@@ -89,4 +94,4 @@ def test_a_rule_is_documented_and_lives_in_the_file_and_class_of_its_slug(rule: 
     assert type(rule).__module__ == f"ringfence.rules.{'_'.join(words)}"
     assert type(rule).__name__ == "".join(word.capitalize() for word in words)
     assert list(sections(rule)) == HEADINGS and all(text.strip() for text in sections(rule).values())
-    assert rule.status in (603, 480) and rule.public
+    assert rule.status in (603, 488, 480) and rule.public

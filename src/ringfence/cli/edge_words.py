@@ -30,6 +30,7 @@ COUNTED = {
     "refused": "calls refused",
     "replayed": "answers to our challenges that were used before",
     "secret_refused": "answers of ours that a carrier refused",
+    "srtp_mismatch": "messages inside calls whose media wasn't as the trunk asks",
     "stale_nonce": "right answers to our challenges that came too late",
     "stray": "answers and ACKs that belong to nothing known",
     "unanswerable": "challenges of a carrier that we have no secret for",

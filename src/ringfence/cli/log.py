@@ -23,6 +23,8 @@ Kind = Literal[
     "challenged",
     "answered",
     "dialog-changed",
+    "media-elsewhere",
+    "media-mismatch",
     "extended",
     "ended",
     "contained",

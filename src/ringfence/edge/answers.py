@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import probing, redirects, relay, sending
-from ringfence.edge.calls import close, finish, leave
+from ringfence.edge import media, probing, redirects, relay, sending
+from ringfence.edge.calls import close, finish, leave, refuse
 from ringfence.edge.ending import acknowledge, end
 from ringfence.edge.records import Call, Client, Retry
 from ringfence.edge.session import accept
@@ -76,7 +76,10 @@ def _ringing(edge: Edge, call: Call, client: Client, response: Response, now: in
             call.early.append(key)
             edge.keep(_dialog(edge, client, call.prototype, response))
     edge.store_in(call.id, call.prototype.call_id, client.hop.host, client.hop.port)
-    relay.pass_back(edge, client, response, now)
+    if media.objects(edge, call.prototype, call.prototype.callee, response, now):
+        sending.stop(edge, call, media.CAUSE, media.FINAL, now)
+    else:
+        relay.pass_back(edge, client, response, now)
 
 
 def _answered(edge: Edge, call: Call | None, client: Client, response: Response, now: int) -> None:
@@ -104,13 +107,21 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
     if dialog is None or dialog.state != "confirmed":
         return
     edge.store_in(dialog.id, dialog.call_id, client.hop.host, client.hop.port)
-    if call is not None and call.final is not None:
-        edge.respond(call.server, *call.final, now)
-        end(edge, dialog, call.cancelled, now, caller_too=False)
+    if media.objects(edge, dialog, dialog.callee, response, now):
+        _hang_up(edge, call, dialog, media.CAUSE, media.FINAL, now)
+    elif call is not None and call.final is not None:
+        _hang_up(edge, call, dialog, call.cancelled, call.final, now)
     else:
         relay.pass_back(edge, client, response, now)
     if call is not None:
         leave(edge, call, answered=True)
+
+
+def _hang_up(edge: Edge, call: Call | None, dialog: Dialog, cause: str, final: tuple[int, str], now: int) -> None:
+    """End what was answered. The caller is told by his final answer, and by BYE if he may have had that before."""
+    if call is not None:
+        refuse(edge, call.server, *final, now)
+    end(edge, dialog, cause, now, caller_too=call is None)
 
 
 def _unread(edge: Edge, client: Client, response: Response, now: int) -> None:
@@ -178,6 +189,7 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
         invites=prototype.invites,
         dialled=prototype.dialled,
         digits=prototype.digits,
+        srtp=prototype.srtp,
     )
 
 

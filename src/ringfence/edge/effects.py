@@ -12,6 +12,8 @@ from ringfence.model.fact import (
     DialogChanged,
     Ended,
     Enrolled,
+    MediaElsewhere,
+    MediaMismatch,
     Offended,
     Registered,
     Strangers,
@@ -29,6 +31,8 @@ Told = (
     | Ended
     | Enrolled
     | Offended
+    | MediaElsewhere
+    | MediaMismatch
     | Registered
     | Strangers
     | Unbound

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ringfence.edge import diversion
 from ringfence.edge.diversion import last_digits, user_in
+from ringfence.edge.media import is_read, read
 from ringfence.edge.records import Origin
 from ringfence.edge.state import Edge
 from ringfence.model.attempt import Attempt, Naming
@@ -68,6 +69,7 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         trunk=known.trunk if known is not None else source.trunks[0],
         forwarded_by=forwarder if inbound else None,
         user_agent=text(request.first("user-agent") or b"")[:MAX_AGENT],
+        media=read(request) if is_read(edge, source) else None,
     )
 
 

@@ -14,8 +14,9 @@ import re
 
 import msgspec
 
+from ringfence.edge import media, sending
 from ringfence.edge.calls import refuse
-from ringfence.edge.ending import over
+from ringfence.edge.ending import end, over
 from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.redirects import disarm
 from ringfence.edge.relay import pass_back
@@ -68,6 +69,9 @@ def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool
     if found is None:
         return False
     dialog, leg = found
+    if media.objects(edge, dialog, leg, request, now):
+        _stop(edge, dialog, now)
+        return True
     dialog.acked = True
     other = dialog.other(leg)
     if not other.listener:
@@ -95,10 +99,22 @@ def take(edge: Edge, request: Request, server: Server, origin: Origin, now: int)
         edge.respond(server, 500, "CSeq Out of Order", now)
     elif request.max_forwards == 0:
         edge.respond(server, 483, "Too Many Hops", now)
+    elif media.objects(edge, dialog, leg, request, now):
+        refuse(edge, server, *media.FINAL, now)
+        _stop(edge, dialog, now)
     else:
         leg.cseq = request.cseq[0]
         _forward(edge, request, server, dialog, leg, now)
     return True
+
+
+def _stop(edge: Edge, dialog: Dialog, now: int) -> None:
+    """End a call for its media: by BYE, or by CANCEL while it has no answer."""
+    call = edge.calls.get(dialog.id)
+    if dialog.state != "early":
+        end(edge, dialog, media.CAUSE, now)
+    elif call is not None:
+        sending.stop(edge, call, media.CAUSE, media.FINAL, now)
 
 
 def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: Leg, now: int) -> None:
@@ -149,6 +165,11 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
     """A response to such a request."""
     dialog, status = client.dialog, response.status
     if status == 100 or dialog is None:
+        return
+    if media.objects(edge, dialog, dialog.callee if client.side == "c" else dialog.caller, response, now):
+        if client.server is not None:
+            refuse(edge, client.server, *media.FINAL, now)
+        _stop(edge, dialog, now)
         return
     if 200 <= status < 300 and client.method in REFRESHES:
         _refreshed(edge, client, dialog, response, now)

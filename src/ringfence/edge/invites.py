@@ -14,8 +14,8 @@ ends at once.
 
 from __future__ import annotations
 
-from ringfence.edge import inbound, sending
-from ringfence.edge.calls import enter, leave, refuse
+from ringfence.edge import inbound, media, sending
+from ringfence.edge.calls import enter, finish, leave, refuse
 from ringfence.edge.identity import dialled, make_attempt
 from ringfence.edge.records import Call, Origin, Server
 from ringfence.edge.session import MIN_SE, too_small
@@ -116,12 +116,16 @@ def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, 
     edge.respond(server, 100, "Trying", now)
     prototype = _prototype(edge, request, server, origin, edge.tokens.inbound_id(now))
     prototype.callee.party = f"source:{source.name}"
+    prototype.srtp = media.asked_of(edge, origin.party.names) or ""
     inbound.remember(edge, prototype, request, source, origin.party.names[0], now)
     call = Call(prototype.id, server, request, prototype, origin.party.label)
     call.trunk, call.targets = source.name, targets
     enter(edge, call)
     edge.store_in(call.id, request.call_id, origin.host, origin.port)
-    sending.send_next(edge, call, now)
+    if media.objects(edge, prototype, prototype.caller, request, now, opening=True):
+        finish(edge, call, *media.FINAL, media.CAUSE, now)
+    else:
+        sending.send_next(edge, call, now)
 
 
 def _prototype(edge: Edge, request: Request, server: Server, origin: Origin, id: str) -> Dialog:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import probing, relay, sending
+from ringfence.edge import media, probing, relay, sending
 from ringfence.edge.calls import enter
 from ringfence.edge.ending import acknowledge, end, over
 from ringfence.edge.inside import CAUSES, CHALLENGED
@@ -248,13 +248,16 @@ def _pass_on(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
                 _inside(edge, dialog, leg, side, response, now)
                 return
     if is_inbound(id):
-        _by_via(edge, response, _listener(edge, response, origin))
+        _by_via(edge, response, _listener(edge, response, origin), origin)
     elif response.cseq[1] == "INVITE" and 200 <= response.status < 300 and response.to_tag:
         _hang_up(edge, id, response, origin, now)
 
 
 def _inside(edge: Edge, dialog: Dialog, leg: Leg, side: str, response: Response, now: int) -> None:
     """A response to a request of this leg, by the record."""
+    if media.objects(edge, dialog, dialog.other(leg), response, now):
+        end(edge, dialog, media.CAUSE, now)
+        return
     if dialog.caller.name != dialog.caller.seen:
         response.set(*(("from", leg.seen) if side == "c" else ("to", dialog.caller.name)))
     status, (number, method) = response.status, response.cseq
@@ -267,13 +270,14 @@ def _inside(edge: Edge, dialog: Dialog, leg: Leg, side: str, response: Response,
         over(edge, dialog, CAUSES[side], now)
 
 
-def _by_via(edge: Edge, response: Response, listener: str | None) -> None:
-    """Forward by the Via under ours, to somebody we know (§18.2.2, RFC 3581)."""
+def _by_via(edge: Edge, response: Response, listener: str | None, origin: Origin | None = None) -> None:
+    """Forward by the Via under ours, to somebody we know (§18.2.2, RFC 3581); with an `origin` its media is judged."""
     response.pop_first("via")
     if listener is None or not response.has("via"):
         return
     hop = _hop_by_via(edge, listener, response.top_via)
-    if edge.party_at(listener, hop.host) is not None:
+    party = edge.party_at(listener, hop.host)
+    if party is not None and not (origin is not None and media.drops(edge, response, origin.party, party)):
         edge.transmit(hop, disarm(response).to_bytes())
 
 
@@ -370,6 +374,8 @@ def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, 
     hop = _hop_facing(edge, uri, origin)
     if hop is None:
         return False
+    if media.drops(edge, request, origin.party, edge.party_at(hop.listener, hop.host)):
+        return True
     out = Outgoing(request, request.uri_raw)
     for route in rest:
         out.lead("route", route)

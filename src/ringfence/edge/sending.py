@@ -7,15 +7,19 @@ what the next trunk doesn't permit. If a silent target wakes up after all it is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-from ringfence.edge import inbound, relay
+from ringfence.edge import inbound, media, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Contact, Target
 from ringfence.edge.rewrite import MismatchError, Outgoing, shown_from, to_carrier
 from ringfence.edge.session import offer
 from ringfence.edge.state import Edge
+from ringfence.model.media import STRENGTH
+from ringfence.model.settings import Protecting
 from ringfence.model.time import SECOND
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
@@ -37,6 +41,7 @@ def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
     if call.attempt is None:
         return
     call.prototype.shift, call.prototype.invites = 0, (0, 0)
+    call.prototype.srtp = "" if emergency else media.asked_of(edge, (call.trunk,)) or ""
     edge.agenda.arm(call, now + ANSWER_WITHIN, edge.calls, call.id)
     edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype), emergency))
     call.state = "asked"
@@ -148,22 +153,40 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) 
 def next_trunk(edge: Edge, call: Call, now: int) -> str | None:
     """The source's trunk after this one; None for inbound calls, and at the end of the line.
 
-    One that gives up the TLS of those before it is left out, unless the policy has an exception that holds (A15).
+    One that protects less than those before it is left out, unless the policy has an exception that holds (A15), or it
+    is an emergency call (C8).
     """
     if call.inbound or call.request is None:
         return None
     line = _line(edge, call)
     at = line.index(call.trunk) + 1
-    secure = any(_is_secure(edge, trunk) for trunk in line[:at])
-    return next((trunk for trunk in line[at:] if not secure or _may_weaken(edge, call, trunk, now)), None)
+    emergency = call.verdict is not None and call.verdict.emergency
+    return next((trunk for trunk in line[at:] if emergency or _may_follow(edge, call, line[:at], trunk, now)), None)
 
 
-def _may_weaken(edge: Edge, call: Call, trunk: str, now: int) -> bool:
-    """Whether a call may go on by a trunk although others were to have TLS."""
+def _may_follow(edge: Edge, call: Call, before: tuple[str, ...], trunk: str, now: int) -> bool:
+    """Whether a call may go on by a trunk after these."""
     source = call.attempt.source if call.attempt is not None else ""
-    return _is_secure(edge, trunk) or any(
-        (one.source, one.trunk) == (source, trunk) and now < one.until for one in edge.policy.transport_exceptions
-    )
+    excepted = {
+        one
+        for exception in edge.policy.transport_exceptions
+        if (exception.source, exception.trunk) == (source, trunk) and now < exception.until
+        for one in exception.gives_up
+    }
+    return excepted.issuperset(_given_up(edge, before, trunk))
+
+
+def _given_up(edge: Edge, before: tuple[str, ...], trunk: str) -> Iterator[Protecting]:
+    """What some trunk before this one has, and this one hasn't."""
+    if not _is_secure(edge, trunk) and any(_is_secure(edge, one) for one in before):
+        yield "tls"
+    if _strength(edge, trunk) < max(_strength(edge, one) for one in before):
+        yield "srtp"
+
+
+def _strength(edge: Edge, trunk: str) -> int:
+    known = edge.policy.trunks.get(trunk)
+    return STRENGTH[known.srtp] if known is not None else 0
 
 
 def fail(edge: Edge, call: Call, status: int, now: int) -> None:

@@ -79,7 +79,7 @@ def _answered(edge: Edge, orphan: Orphan, callee: Leg, now: int) -> None:
     if verdict.send_caller is not None:
         caller.name = shown_from(caller.seen, orphan.attempt, verdict.send_caller)
     dialog = Dialog(prototype.id, prototype.call_id, caller, callee, "confirmed", invite_cseq=prototype.invite_cseq)
-    dialog.trunk, dialog.skip = prototype.trunk, SKIP
+    dialog.trunk, dialog.skip, dialog.srtp = prototype.trunk, SKIP, prototype.srtp
     dialog.shift, dialog.invites = prototype.shift, prototype.invites
     trunk = edge.policy.trunks.get(prototype.trunk)
     if trunk is not None and trunk.register is not None and not dialog.shift:

@@ -65,6 +65,8 @@ from ringfence.model import (
     Hold,
     Instant,
     Judgement,
+    MediaElsewhere,
+    MediaMismatch,
     Offended,
     PolicyChanged,
     Reading,
@@ -77,7 +79,7 @@ from ringfence.model import (
     Verdict,
 )
 from ringfence.model.settings import Policy
-from ringfence.rules import CONTAINED, SUSPICIOUS
+from ringfence.rules import CONTAINED, ELSEWHERE, SUSPICIOUS
 
 RETRY_WITHIN_US = 40 * SECOND
 """How long the hold of a challenged attempt waits for the caller's second INVITE."""
@@ -164,6 +166,8 @@ class Engine:
                 self.behaviour.arrived(fact)
             case AuthFailed() | Registered():
                 self.behaviour.knocked(fact)
+            case MediaElsewhere():
+                return self._media_elsewhere(fact, now)
             case Bound() | Unbound():
                 self.contacts.changed(fact)
             case Offended():
@@ -172,7 +176,7 @@ class Engine:
                 self.banning.banned(fact)
             case Unbanned():
                 self.banning.unbanned(fact)
-            case Attempted() | DialogChanged() | Enrolled() | PolicyChanged() | Strangers():
+            case Attempted() | DialogChanged() | Enrolled() | MediaMismatch() | PolicyChanged() | Strangers():
                 pass
             case _:
                 assert_never(fact)
@@ -239,11 +243,27 @@ class Engine:
         for hit in fact.verdict.hits:
             if hit.severity == "info" or (refuses(hit) and fact.verdict.outcome == "allow"):
                 continue
-            key = hit.rule, hit.where
-            if hit.rule == EMERGENCY or self._alerted.get(key, -ALERT_EVERY_US) + ALERT_EVERY_US <= now:
-                self._alerted[key] = now
-                told.append(Alert(fact.attempt.id, hit))
+            told += self._alert(fact.attempt.id, hit, now)
         return tuple(told)
+
+    def _alert(self, id: str, hit: Hit, now: Instant) -> list[Command]:
+        key = hit.rule, hit.where
+        if hit.rule != EMERGENCY and self._alerted.get(key, -ALERT_EVERY_US) + ALERT_EVERY_US > now:
+            return []
+        self._alerted[key] = now
+        return [Alert(id, hit)]
+
+    def _media_elsewhere(self, fact: MediaElsewhere, now: Instant) -> tuple[Command, ...]:
+        """Told, and a call of a source is weighed again with it."""
+        kind, _, name = fact.by.partition(":")
+        hit = Hit(rule=ELSEWHERE.slug, severity="alert", text=fact.why, where=f"{kind}.{name}.media", enforced=False)
+        told = self._alert(fact.id, hit, now)
+        live = self.calls.get(fact.id)
+        if live is None:
+            return tuple(told)
+        said = {"media": fact.media} if kind == "source" else {"answer": fact.media}
+        live.attempt = msgspec.structs.replace(live.attempt, **said)
+        return (*told, *self._response.weigh(live, now))
 
     def _answered(self, fact: Answered, now: Instant) -> tuple[Command, ...]:
         live = self.calls.get(fact.id)

@@ -1,9 +1,10 @@
 """What is taken out of a SIP message before it is kept: nothing that lets somebody in, nothing that people say.
 
 Removed are the values of every header whose name ends in `Authorization` or `Authentication-Info` (digest responses,
-tokens), passwords in SIP URIs, keys in SDP (RFC 4568 `a=crypto`, RFC 4567 `a=key-mgmt`, RFC 8839 `a=ice-pwd`, RFC 4566
-`k=`), and every body that isn't plain SDP (DTMF, texts, locations, multipart). A body is SDP only where one Content-
-Type says so and no Content-Encoding is there; in doubt it is removed. Lines keep their ends.
+tokens), passwords in SIP URIs, and every body that isn't plain SDP (DTMF, texts, locations, multipart). A body is SDP
+only where one Content-Type says so and no Content-Encoding is there; in doubt it is removed. Of SDP the lines are kept
+that say where media goes and how: keys have many names (RFC 4568 `a=crypto`, RFC 5939 `a=acap`, RFC 4567 `a=key-mgmt`,
+RFC 8839 `a=ice-pwd`, RFC 4566 `k=`, makers' own), and people are named in others. Lines keep their ends.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ import re
 REMOVED = b"[removed]"
 _PASSWORD = re.compile(rb"sips?:[^\s<>@:;?,]{1,256}:([^\s<>@]{1,256})@")
 _LINES = re.compile(rb"(\r\n|\n|\r)")
-_SECRET_LINE = re.compile(rb"(?i)(\A|(?<=[\r\n]))(a=crypto:|a=key-mgmt:|a=ice-pwd:|k=)[^\r\n]*")
+_OPEN = (
+    "rtpmap|fmtp|ptime|maxptime|sendrecv|sendonly|recvonly|inactive|rtcp|rtcp-mux|rtcp-rsize|rtcp-fb|setup|connection"
+    "|fingerprint|candidate|end-of-candidates|mid|group|bundle-only|extmap|ssrc|ice-ufrag|ice-lite|ice-options"
+    "|silenceSupp|T38[A-Za-z]+|tcap|pcfg|acfg"
+)
+_OPEN_LINE = rf"(?:[vosctmbr]=|a=(?:{_OPEN})(?=[:\r\n]|\Z))(?![^\r\n]*inline:)[^\r\n]*".encode("ascii")
+_OPEN_LINES = re.compile(rb"(?i)(?:" + _OPEN_LINE + rb"(?:\r\n|\n|\r|\Z))*")
+_CLOSED_LINE = re.compile(
+    rb"(?i)(\A|(?<=[\r\n]))(?!" + _OPEN_LINE + rb"(?:[\r\n]|\Z))([a-z]=(?:[a-z0-9-]+:)?)?[^\r\n]+"
+)
 _CONTENT = re.compile(rb"\n(content-type|c|content-encoding|e)[ \t]*:([^\n;]*)")
 _SDP = (True, b"application/sdp")
-_KEY_MARKS = (b"a=crypto:", b"a=key-mgmt:", b"a=ice-pwd:", b"\nk=", b"\rk=")
 _SECRET_HEADERS = (b"authorization", b"authentication-info")
 
 
@@ -30,7 +39,7 @@ def scrub(data: bytes) -> bytes:
     if _PASSWORD.search(lower):  # In lower case, since a search that ignores case is slow.
         head = _without_passwords(head)
     if body:
-        body = _without_keys(body, lower[end:]) if _is_sdp(lower[:end]) else b"[body of %d bytes removed]" % len(body)
+        body = _without_keys(body) if _is_sdp(lower[:end]) else b"[body of %d bytes removed]" % len(body)
     return head + data[end : end + gap] + body
 
 
@@ -70,12 +79,11 @@ def _without_passwords(head: bytes) -> bytes:
     return out + head[kept:]
 
 
-def _without_keys(body: bytes, lower: bytes) -> bytes:
-    """`lower` is the empty line and the body in lower case."""
-    for mark in _KEY_MARKS:
-        if mark in lower:
-            return _SECRET_LINE.sub(rb"\2" + REMOVED, body)
-    return body
+def _without_keys(body: bytes) -> bytes:
+    """Of each line that isn't known to be open, its name alone."""
+    if _OPEN_LINES.fullmatch(body):
+        return body
+    return _CLOSED_LINE.sub(rb"\2" + REMOVED, body)
 
 
 def _is_sdp(head: bytes) -> bool:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from ringfence.model.media import Media
 from ringfence.numbers.deck import Rate
 from ringfence.numbers.number import Number
 
@@ -45,6 +46,10 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The party that forwarded, where an inbound call that it forwards is up."""
     user_agent: str = ""
     """What the caller's device or PBX calls itself; anybody can claim anything."""
+    media: Media | None = None
+    """What the caller says of media; None where it says nothing, or nobody asks."""
+    answer: Media | None = None
+    """What the far side said of its media, where that is remarkable."""
 
     @property
     def part(self) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from ringfence.model.attempt import Attempt
+from ringfence.model.media import Media, Srtp
 from ringfence.model.meter import Hold, Reading
 from ringfence.model.time import Instant
 from ringfence.model.verdict import Verdict
@@ -84,6 +85,37 @@ class DialogChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="dialog-chan
     leg: str
     """Empty while the call has no answer."""
     dialog: bytes
+
+
+class MediaMismatch(_Fact, frozen=True, gc=False, kw_only=True, tag="media-mismatch"):
+    """Media of a call that isn't protected as its trunk asks. A first offer that we send on is judged as an attempt."""
+
+    id: str
+    leg: str = ""
+    """To tag of the callee; empty while there is none."""
+    by: str
+    """Who said so: `trunk:NAME` or `source:NAME`."""
+    what: str
+    """The message: `200 to INVITE`, `UPDATE`."""
+    srtp: Srtp
+    media: Media
+    why: str
+    ended: bool
+    """Whether the call was ended for it, or wasn't begun; False where that is only observed."""
+
+
+class MediaElsewhere(_Fact, frozen=True, gc=False, kw_only=True, tag="media-elsewhere"):
+    """Media of a call is to be sent outside the ranges of who says so. A source's INVITE is judged as an attempt."""
+
+    id: str
+    leg: str = ""
+    """To tag of the callee; empty while there is none."""
+    by: str
+    """Who said so: `trunk:NAME` or `source:NAME`."""
+    what: str
+    """The message: `200 to INVITE`, `UPDATE`."""
+    media: Media
+    why: str
 
 
 class Extended(_Fact, frozen=True, gc=False, kw_only=True, tag="extended"):
@@ -296,6 +328,8 @@ Fact = (
     | Challenged
     | Answered
     | DialogChanged
+    | MediaElsewhere
+    | MediaMismatch
     | Extended
     | Ended
     | Contained

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from ringfence.model.attempt import DestinationClass, Zone
+from ringfence.model.media import Srtp
 from ringfence.numbers.blocklist import BlockList
 from ringfence.numbers.deck import RateDeck
 from ringfence.numbers.risk import RiskTable
@@ -19,6 +20,8 @@ from ringfence.sip.hop import Transport
 
 Mode = Literal["enforce", "observe", "off"]
 WhenDown = Literal["national_only", "refuse", "allow"]
+Protecting = Literal["tls", "srtp"]
+"""What a failover could give up: TLS of signalling, SRTP of media."""
 CallerIdPolicy = Literal["owned", "owned_or_forwarded", "substitute", "any"]
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1/128")
@@ -110,6 +113,8 @@ class Party(Settings, frozen=True, kw_only=True):
     """The name that its certificate has to have where we connect; None: the host that we connect to."""
     ca: str | None = None
     """Path of the authorities that may have issued it; None: those that the system trusts."""
+    media: tuple[str, ...] = ()
+    """Networks in CIDR form that its media is in; none: nobody looks."""
 
 
 class Register(Settings, frozen=True, kw_only=True):
@@ -151,6 +156,8 @@ class Trunk(Party, frozen=True, kw_only=True):
     ring_limit_s: int = 180
     session_timer_s: int = 1800
     """Session-Expires inserted where the far side supports RFC 4028; 0 = never."""
+    srtp: Srtp | None = None
+    """What is asked of media; None: nothing."""
 
 
 class Registrations(Settings, frozen=True, kw_only=True):
@@ -241,10 +248,12 @@ class PermitException(Settings, frozen=True, kw_only=True):
 
 
 class TransportException(Settings, frozen=True, kw_only=True):
-    """A trunk without TLS that a source may fail over to from one with it, until a day (control A15)."""
+    """A trunk that protects less than one before it, and that a source may fail over to until a day (control A15)."""
 
     source: str
     trunk: str
+    gives_up: tuple[Protecting, ...] = ("tls",)
+    """What may be missing there."""
     owner: str
     why: str
     until: int

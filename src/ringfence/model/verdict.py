@@ -72,11 +72,11 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     outcome: Outcome
     reason: str
     """Slug of the rule that decided (first in the order emergency, identity, number, containment, destination,
-    hours, price, caps, money, behaviour); empty for a plain allow."""
+    hours, price, media, caps, money, behaviour); empty for a plain allow."""
     text: str
     """One sentence for the operator."""
     sip_status: int
-    """What the edge answers: 0 (forward), 603 (policy), 480 (caps), 503 (overload, not ready)."""
+    """What the edge answers: 0 (forward), 603 (policy), 488 (media), 480 (caps), 503 (overload, not ready)."""
     public_text: str
     """Reason phrase for the caller: no more than a caller should know."""
     hits: tuple[Hit, ...]

@@ -126,7 +126,7 @@ def _trunk(name: str, entry: Entry, site: Values, tariffs: Tariffs) -> Trunk:
             values,
             *("listen", "carrier_addresses", "send_to", "dial_format", "tech_prefix", "from_format", "risk_alert"),
             *("risk_block", "max_price_per_min", "shared_cost_ceiling", "when_down", "ring_limit_s"),
-            *("tls_peer", "tls_name"),
+            *("tls_peer", "tls_name", "srtp", "media"),
         ),
         register=_register(values),
         **_timer(values),
@@ -159,7 +159,7 @@ def _source(name: str, entry: Entry, site: Values, tenants: dict[str, Tenant], l
         addresses=values.get("addresses", ANYWHERE if "tls_peer" in values else ()),
         **_only(values, "zone", "listen", "trunks", "caller_ids", "caller_id_policy"),
         **_only(values, "caller_id", "tenant", "mode", "auth", "digest_algorithms", "registrations"),
-        **_only(values, "tls_peer", "tls_name"),
+        **_only(values, "tls_peer", "tls_name", "media"),
         **_paths(entry, "ca"),
     )
 

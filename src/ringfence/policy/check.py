@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
+from ringfence.policy.check_failover import weaker_failovers
 from ringfence.policy.check_tls import wrong_transports
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
@@ -33,6 +34,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
         yield from _source(entry)
     yield from wrong_addresses(document)
     yield from wrong_transports(document)
+    yield from weaker_failovers(document)
     yield from wrong_accounts(document)
     yield from _inbound(document)
 

@@ -1,4 +1,4 @@
-"""Transports between the tables of a policy: what TLS needs, and that no failover weakens it (controls A7, A15)."""
+"""Transports between the tables of a policy: what TLS needs (control A7)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def wrong_transports(document: Document) -> Iterator[PolicyError]:
             if listen is not None:
                 yield from _party(entry, listen, section)
     yield from _two_names(document)
-    yield from _weaker(document)
 
 
 def transport(entry: Entry) -> str:
@@ -121,21 +120,3 @@ def _two_names(document: Document) -> Iterator[PolicyError]:
             if same_listen and expects[0] != expects[1] and shares_addresses(entry, other):
                 text = f"shares addresses with {other.node.key} but expects another certificate of them"
                 yield entry.node.error(text, "give both the same tls_name and ca, or a listen each")
-
-
-def _weaker(document: Document) -> Iterator[PolicyError]:
-    """The next trunk in line must not be one over which others can listen where the first isn't."""
-    excepted = {(e.values.get("source"), e.values.get("trunk")) for e in document.listed["transport_exception"]}
-    for source, entry in document.named["source"].items():
-        first = ""
-        for index, name in enumerate(entry.values.get("trunks", ())):
-            trunk = document.named["trunk"].get(name)
-            listen = document.named["listen"].get(trunk.values.get("listen", "")) if trunk is not None else None
-            if listen is None:
-                continue
-            if transport(listen) == "tls":
-                first = first or name
-            elif first and (source, name) not in excepted:
-                text = f"{name} speaks {transport(listen).upper()}: a failover from {first} would give up its TLS"
-                hint = "leave it out, reach it over TLS too, or write [[transport_exception]] with owner, why and until"
-                yield entry.at("trunks").value[index].error(text, hint)

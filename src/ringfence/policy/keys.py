@@ -10,7 +10,15 @@ from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Pol
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
 from ringfence.policy.keys_bans import BANS
 from ringfence.policy.keys_limits import BOUNDS
-from ringfence.policy.keys_party import ADDRESS_EXCEPTION, EXCEPTION, PROFILE, SOURCE, TENANT, TRANSPORT_EXCEPTION
+from ringfence.policy.keys_party import (
+    ADDRESS_EXCEPTION,
+    EXCEPTION,
+    MEDIA,
+    PROFILE,
+    SOURCE,
+    TENANT,
+    TRANSPORT_EXCEPTION,
+)
 from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
 from ringfence.policy.kinds import Either, Key, ListOf, Table
 from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, pattern, text
@@ -192,6 +200,14 @@ TRUNK = Table(
             kind=or_off(integer(90, 86_400, "seconds")),
             doc="Session-Expires put in where the far side supports session timers (RFC 4028), seconds.",
         ),
+        Key(
+            name="srtp",
+            kind=choice("required", "offered", "forbidden"),
+            doc="What is asked of the media of its calls, both ways ([media](media.md)). required: SRTP in every offer "
+            "and answer; offered: SRTP in the first offer, at best effort too; forbidden: none.",
+            default="nothing is asked",
+        ),
+        MEDIA,
         *PARTY_TLS,
     ),
     defaults=Trunk,

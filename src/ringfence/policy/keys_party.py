@@ -44,6 +44,13 @@ PLAN = Table(
     ),
     defaults=PlanSettings,
 )
+MEDIA = Key(
+    name="media",
+    kind=ListOf(NETWORK, least=1),
+    doc="Where its media is ([media](media.md#ranges)): another address in its session descriptions is a hit of the "
+    "rule `media-elsewhere`.",
+    default="nobody looks",
+)
 PARTY = (
     Key(
         name="zone",
@@ -77,6 +84,7 @@ PARTY = (
     ),
     *BOUNDS,
     Key(name="per_caller", kind=PER_CALLER, doc="Caps of each extension.", default="no caps"),
+    MEDIA,
     Key(
         name="mode",
         kind=choice("enforce", "observe"),
@@ -163,11 +171,17 @@ EXCEPTION = Table(
     ),
 )
 TRANSPORT_EXCEPTION = Table(
-    doc="A trunk without TLS that a source may fail over to from one with TLS, until a day. It ends by itself: then "
-    "the failover isn't made.",
+    doc="A trunk that protects less than one before it, and that a source may fail over to until a day. It ends by "
+    "itself: then the failover isn't made.",
     keys=(
         Key(name="source", kind=NAME, doc="Whose calls may go there.", required=True),
-        Key(name="trunk", kind=NAME, doc="The trunk without TLS, among the source's `trunks`.", required=True),
+        Key(name="trunk", kind=NAME, doc="That trunk, among the source's `trunks`.", required=True),
+        Key(
+            name="gives_up",
+            kind=ListOf(choice("tls", "srtp"), least=1),
+            doc="What is missing there: TLS, or as much SRTP as `srtp` asks for before.",
+            default='`["tls"]`',
+        ),
         *OWNED,
     ),
 )

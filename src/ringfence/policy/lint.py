@@ -6,11 +6,18 @@ import msgspec
 
 from ringfence.model.settings import Policy
 from ringfence.model.time import Instant
-from ringfence.policy.lints import bans, caps, destinations, identity, leftovers
+from ringfence.policy.lints import bans, caps, destinations, identity, leftovers, media
 from ringfence.policy.lints.base import Lint, Subject
 from ringfence.policy.load import Loaded
 
-LINTS: tuple[Lint, ...] = (*caps.LINTS, *destinations.LINTS, *identity.LINTS, *leftovers.LINTS, *bans.LINTS)
+LINTS: tuple[Lint, ...] = (
+    *caps.LINTS,
+    *destinations.LINTS,
+    *identity.LINTS,
+    *leftovers.LINTS,
+    *bans.LINTS,
+    *media.LINTS,
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,6 +55,7 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
 
 _CONTROLS = (
     ("A1", "signalling from named addresses only", "`source.addresses`, `trunk.carrier_addresses`"),
+    ("A2", "media in named ranges alone", "`media`, rule `media-elsewhere`; the firewall keeps others out"),
     ("A4", "a range that grows is noticed", "lint `broader-than-before`"),
     (
         "A6",
@@ -62,6 +63,7 @@ _CONTROLS = (
         "`auth`, `accounts`, `digest_algorithms`, `[digest]`, `listen.digest`",
     ),
     ("A7", "TLS with validation both ways", "`transport`, `certificate`, `client_ca`, `tls_name`, `tls_peer`, `ca`"),
+    ("A8", "SRTP as each trunk asks, judged in every offer and answer", "`trunk.srtp`"),
     ("A9", "only owned caller IDs", "`caller_ids`, `caller_id_policy`, `caller_id`"),
     ("A10", "each source within its zone", "`zone`, `directions`, `trunks`, `permit`, `dids`"),
     ("A11", "registrations from permitted networks, few contacts", "`networks`, `registrations`"),
@@ -70,7 +72,7 @@ _CONTROLS = (
         "remote users through the VPN; anything else has an owner and an end",
         "`site.vpn`, `[[address_exception]]`",
     ),
-    ("A15", "no failover to a weaker transport without an owner and an end", "`[[transport_exception]]`"),
+    ("A15", "no failover to less TLS or SRTP without an owner and an end", "`[[transport_exception]]`"),
     ("B2", "who guesses passwords is banned", "`[bans]`"),
     ("B4", "so are scanners, sweeps and probing", "`[bans]`"),
     ("B6", "whom the policy names never is", "`bans.allow`, lints `ban-too-hasty`, `never-banned-too-wide`"),

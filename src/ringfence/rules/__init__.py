@@ -21,6 +21,7 @@ from ringfence.rules.little_to_lose import LittleToLose
 from ringfence.rules.long_call import LongCall
 from ringfence.rules.longest_call import LongestCall
 from ringfence.rules.many_countries import ManyCountries
+from ringfence.rules.media_elsewhere import MediaElsewhere
 from ringfence.rules.more_than_usual import MoreThanUsual
 from ringfence.rules.new_network import NewNetwork
 from ringfence.rules.one_range import OneRange
@@ -34,6 +35,7 @@ from ringfence.rules.slow_at_night import SlowAtNight
 from ringfence.rules.slowed_down import SlowedDown
 from ringfence.rules.special_kind import SpecialKind
 from ringfence.rules.spend import Spend
+from ringfence.rules.srtp_mismatch import SrtpMismatch
 from ringfence.rules.suspicious_call import SuspiciousCall
 from ringfence.rules.test_then_burst import TestThenBurst
 from ringfence.rules.toll_free_pumping import TollFreePumping
@@ -48,6 +50,8 @@ UNVERIFIED = UnverifiedSource()
 
 CONTAINED = Contained()
 
+SRTP = SrtpMismatch()
+
 RULES: tuple[Rule, ...] = (
     CallerIdNotOwned(),
     UnusableNumber(),
@@ -57,8 +61,9 @@ RULES: tuple[Rule, ...] = (
     HighRisk(),
     OutsideHours(),
     PriceOverCeiling(),
+    SRTP,
 )
-"""Identity, number, containment, destination, hours, price."""
+"""Identity, number, containment, destination, hours, price, media."""
 
 SLOWED = SlowedDown()
 RATE = CallsPerSecond()
@@ -69,6 +74,8 @@ BUSY = FastWhileBusy()
 """What two caps say together."""
 
 LONGEST = LongestCall()
+
+ELSEWHERE = MediaElsewhere()
 
 BEHAVIOUR_RULES: tuple[BehaviourRule, ...] = (
     FirstEverDestination(),
@@ -94,6 +101,7 @@ BEHAVIOUR_RULES: tuple[BehaviourRule, ...] = (
     TollFreePumping(),
     ChannelsOverUsual(),
     LongCall(),
+    ELSEWHERE,
 )
 """Evidence: each weighs something, none refuses alone."""
 
@@ -113,11 +121,13 @@ __all__ = [
     "CAP_RULES",
     "CHEAP",
     "CONTAINED",
+    "ELSEWHERE",
     "LONGEST",
     "RATE",
     "RULES",
     "SLOWED",
     "SLUGS",
+    "SRTP",
     "SUSPICIOUS",
     "UNVERIFIED",
     "CapRule",

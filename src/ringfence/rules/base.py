@@ -83,7 +83,7 @@ class Named(Protocol):
 
     slug: ClassVar[str]
     status: ClassVar[int]
-    """SIP status of a refusal: 603 for policy, 480 for caps."""
+    """SIP status of a refusal: 603 for policy, 488 for media, 480 for caps."""
     public: ClassVar[str]
     """Reason phrase of a refusal: no more than a caller should know."""
     spoofable: ClassVar[bool]

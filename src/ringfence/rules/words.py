@@ -7,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ringfence.model.attempt import Attempt, Naming
-from ringfence.model.fact import NEW, Contained, Enrolled
+from ringfence.model.fact import NEW, Contained, Enrolled, MediaMismatch
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Number
 
@@ -74,6 +74,13 @@ def enrolled(fact: Enrolled) -> str:
     why = f": {plain(fact.why)}" if fact.why else ""
     others = f", and so is somebody else under our name: {plain(', '.join(fact.foreign))}" if fact.foreign else ""
     return f"trunk {fact.trunk} {state[fact.state]}{why}{others}"
+
+
+def media_mismatch(fact: MediaMismatch) -> str:
+    """`call X is ended, srtp-mismatch: trunk carrier says in 200 to INVITE: the trunk has ...`."""
+    does = "is ended" if fact.ended else "isn't as it should be"
+    who = fact.by.replace(":", " ", 1)
+    return f"call {fact.id} {does}, srtp-mismatch: {who} says in {plain(fact.what)}: {plain(fact.why)}"
 
 
 def quoted(text: str) -> str:

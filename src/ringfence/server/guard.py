@@ -49,6 +49,7 @@ from ringfence.model import (
     Extend,
     Fact,
     Hold,
+    MediaMismatch,
     Offended,
     PolicyChanged,
     Reading,
@@ -263,6 +264,8 @@ class Guard:
             fact = self._explained(fact)
         elif isinstance(fact, Enrolled):
             log.log(logging.INFO if _is_well(fact) else logging.WARNING, "%s", words.enrolled(fact))
+        elif isinstance(fact, MediaMismatch):
+            log.warning("%s", words.media_mismatch(fact))
         commands = self.engine.apply(fact, now=self.clock.now())
         self.ledger.append(fact)
         if isinstance(fact, TOLD):

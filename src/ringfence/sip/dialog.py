@@ -17,6 +17,7 @@ Everything here is plain data (msgspec encodes it as it is) without cycles.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -88,6 +89,8 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     """By how much CSeq numbers toward the callee are higher than the caller's: requests that we asked again for him."""
     invites: tuple[int, int] = (0, 0)
     """Number of the caller's last INVITE that was shifted, and the callee's number of it."""
+    srtp: Literal["", "required", "offered", "forbidden"] = ""
+    """What its trunk asked of media when it began; empty: nothing."""
 
     def to_callee(self, number: int) -> int:
         """The number that a request of the caller, or the INVITE that an ACK of his names, has toward the callee."""

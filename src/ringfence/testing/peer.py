@@ -183,10 +183,10 @@ class Call(Dialog):
         fields = (*kept, ("To", response.value("To")), ("CSeq", f"{response.cseq[0]} ACK"))
         self.peer.send(Sip(f"ACK {self.invite.uri} SIP/2.0", fields), self.via)
 
-    def confirm(self, response: Sip) -> Dialog:
+    def confirm(self, response: Sip, body: str = "") -> Dialog:
         """ACK a 2xx and return the dialog it made; each forked 2xx makes one of its own (§13.2.2.4)."""
         dialog = self.dialog(response)
-        self.peer.send(dialog.request("ACK", cseq=response.cseq[0]), dialog.next_hop)
+        self.peer.send(dialog.request("ACK", body=body, cseq=response.cseq[0]), dialog.next_hop)
         return dialog
 
     def dialog(self, response: Sip) -> Dialog:
@@ -240,11 +240,11 @@ class Leg(Dialog):
 
     invite: Sip = field(default_factory=lambda: Sip("", ()))
 
-    def ring(self, status: int = 180, reason: str = "Ringing", *headers: tuple[str, str]) -> None:
-        self.peer.send(self._response(status, reason, *headers), self.invite.origin)
+    def ring(self, status: int = 180, reason: str = "Ringing", *headers: tuple[str, str], body: str = "") -> None:
+        self.peer.send(self._response(status, reason, *headers, body=body), self.invite.origin)
 
-    def answer(self, *headers: tuple[str, str]) -> Sip:
-        response = self._response(200, "OK", *headers, body=SDP)
+    def answer(self, *headers: tuple[str, str], body: str = SDP) -> Sip:
+        response = self._response(200, "OK", *headers, body=body)
         self.peer.send(response, self.invite.origin)
         return response
 

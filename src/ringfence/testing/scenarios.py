@@ -5,7 +5,7 @@ Every scenario routes loosely (`rrs`, `[routes]`, `[next_url]`), as RFC 3261 §1
 Counters (`answered`, `refused_480`, ...) appear in SIPp's statistics.
 """
 
-REFUSALS = (403, 404, 408, 480, 486, 487, 500, 503, 603)
+REFUSALS = (403, 404, 408, 480, 486, 487, 488, 500, 503, 603)
 """Final answers that a tolerant caller takes without failing, each with a counter."""
 
 _SDP = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 40000 RTP/AVP 0\n"
@@ -16,6 +16,12 @@ _FROM = "From: <sip:[field1]@[local_ip]:[local_port]>;tag=[pid]c[call_number]\n"
 _TO = "To: <sip:[field0]@[remote_ip]:[remote_port]>"
 _CONTACT = "Contact: <sip:u@[local_ip]:[local_port]>\n"
 _OUT = "sip:[field0]@[remote_ip]:[remote_port]"
+
+
+def with_srtp(xml: str) -> str:
+    """The same scenario with SRTP in its session descriptions, and the key there (RFC 4568)."""
+    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\n"
+    return xml.replace("RTP/AVP 0\n", f"RTP/SAVP 0\n{key}")
 
 
 def scenario(name: str, *steps: str) -> str:

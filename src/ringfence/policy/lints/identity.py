@@ -21,13 +21,15 @@ def _networks(policy: Policy) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield from ((f"trunk.{name}", "carrier_addresses", t.carrier_addresses) for name, t in policy.trunks.items())
     yield from ((f"source.{name}", "addresses", s.addresses) for name, s in policy.sources.items())
     yield from ((f"source.{name}", "networks", s.networks) for name, s in policy.sources.items())
+    yield from ((f"trunk.{name}", "media", t.media) for name, t in policy.trunks.items())
+    yield from ((f"source.{name}", "media", s.media) for name, s in policy.sources.items())
     yield "site", "vpn", policy.vpn
 
 
 def _broad_addresses(subject: Subject) -> Iterator[Found]:
     for holder, key, cidrs in _networks(subject.policy):
         broad = [str(network) for network in map(ip_network, cidrs) if _is_broad(key, network)]
-        if broad and key != "networks":  # A password has to be right there as well.
+        if broad and key not in ("networks", "media"):  # Nobody is let in for being there alone.
             text = f"{'a remote user' if holder == 'site' else holder} is anybody in {', '.join(broad)}"
             yield Found(f"{holder}.{key}", text, "name the addresses that really send")
 

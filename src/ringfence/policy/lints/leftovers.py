@@ -36,7 +36,11 @@ def _exceptions(policy: Policy) -> Iterator[tuple[str, str, PermitException | Ad
     for index, address in enumerate(policy.address_exceptions, 1):
         yield f"address_exception[{index}]", f"{address.source} at {', '.join(address.addresses)}", address
     for index, weaker in enumerate(policy.transport_exceptions, 1):
-        yield f"transport_exception[{index}]", f"{weaker.source} over {weaker.trunk} without TLS", weaker
+        yield f"transport_exception[{index}]", f"{weaker.source} over {weaker.trunk} without {_listed(weaker)}", weaker
+
+
+def _listed(exception: TransportException) -> str:
+    return " and ".join(one.upper() for one in exception.gives_up)
 
 
 def _exception_ends(subject: Subject) -> Iterator[Found]:
