@@ -151,11 +151,11 @@ def test_a_copied_answer_has_nobody_banned(table: Table) -> None:
     assert table.edge.status()["replayed"] == 20
 
 
-def test_a_scanner_over_udp_gets_one_answer_in_ten_seconds(table: Table) -> None:
+def test_a_scanner_over_udp_gets_few_answers(table: Table) -> None:
     seat = attacker(table)
     for number in range(100, 150):
         register(seat, str(number), ("User-Agent", "friendly-scanner"))
-    assert [message.status for message in seat.heard()] == [401]
+    assert [message.status for message in seat.heard()] == [401] * offences.ANSWERED
     table.run(11)
     (told,) = [fact for fact in table.facts if isinstance(fact, Strangers)]
     assert (told.address, told.requests["scanner"]) == (ATTACKER, 50 - 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ringfence.edge.scanners import SCANNERS, Scanners
+from ringfence.model.settings import Bans
 
 
 def message(agent: str, name: str = "User-Agent") -> bytes:
@@ -13,8 +14,8 @@ def message(agent: str, name: str = "User-Agent") -> bytes:
 
 @pytest.mark.parametrize("name", SCANNERS)
 def test_each_name_is_found(name: str) -> None:
-    assert Scanners(()).named(message(f"{name}/1.8")) == f"{name}/1.8"
-    assert Scanners(()).named(message(name.upper(), "USER-AGENT ")) == name.upper()
+    assert Scanners(Bans()).named(message(f"{name}/1.8")) == f"{name}/1.8"
+    assert Scanners(Bans()).named(message(name.upper(), "USER-AGENT ")) == name.upper()
 
 
 @pytest.mark.parametrize(
@@ -33,14 +34,19 @@ def test_each_name_is_found(name: str) -> None:
     ],
 )
 def test_phones_are_none(agent: str) -> None:
-    assert Scanners(()).named(message(agent)) == ""
+    assert Scanners(Bans()).named(message(agent)) == ""
 
 
 def test_only_the_header_is_looked_at() -> None:
     other = message("Phone").replace(b"sip:100@", b"sip:friendly-scanner@")
-    assert Scanners(()).named(other + b"User-Agent: friendly-scanner") == ""
-    assert Scanners(()).named(b"") == ""
+    assert Scanners(Bans()).named(other + b"User-Agent: friendly-scanner") == ""
+    assert Scanners(Bans()).named(b"") == ""
 
 
 def test_the_policy_adds_names() -> None:
-    assert Scanners(("vaxsipuseragent",)).named(message("VaxSIPUserAgent/3.5")) == "VaxSIPUserAgent/3.5"
+    assert Scanners(Bans(agents=("vaxsipuseragent",))).named(message("VaxSIPUserAgent/3.5")) == "VaxSIPUserAgent/3.5"
+
+
+def test_the_policy_may_not_want_names() -> None:
+    for bans in (Bans(scanners=False), Bans(mode="off")):
+        assert Scanners(bans).named(message("friendly-scanner")) == ""

@@ -218,7 +218,7 @@ def _stamp(request: Request, via: Via, origin: Origin) -> None:
 def noted(edge: Edge, origin: Origin, error: SipParseError, now: int) -> None:
     """Count what somebody we know sends and nobody can read, and tell the first of ten seconds with its reason."""
     edge.count("malformed")
-    if origin.party.names and edge.strangers.count(origin.listener, origin.host, "malformed", now):
+    if origin.party.names and edge.strangers.count(origin.listener, origin.host, "malformed", now) == 1:
         who = ", ".join(origin.party.names)
         log.warning("a message from %s (%s:%d) can't be read: %s", who, origin.host, origin.port, error.reason)
 

@@ -12,9 +12,10 @@ connection) where they were, but for those from which passwords were guessed.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from ringfence.edge.guests import NOBODY, Place
-from ringfence.edge.identity import MAX_AGENT, dialled
+from ringfence.edge.identity import MAX_AGENT, dialled, user_of
 from ringfence.edge.records import Origin
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Offence, Offended
@@ -23,6 +24,8 @@ from ringfence.sip.message import Request
 
 MAX_GUILTY = 4_096
 MAX_WHAT = 80
+ANSWERED = 3
+"""Datagrams with a scanner's name that are answered of one address in ten seconds."""
 SCANNER = "scanner"
 """A kind of what strangers send, beside the methods."""
 _FOR_HELP = re.compile(rb"INVITE (?:(?:sips?|tel):([0-9*#+]{2,9})[@;> ]|(urn:service:sos))")
@@ -74,15 +77,12 @@ def _asked(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     registers = request.method == "REGISTER"
     if not registers and edge.digest.guests.users(origin.host):
         return  # A PBX behind an address that changes shows another caller with each call.
-    try:
-        name = (request.to if registers else request.from_).uri.user or ""
-        number = "" if registers else dialled(request)
-    except SipParseError:
-        return
+    name = user_of(request.first("to" if registers else "from"))
     if name and name not in edge.digest.owners:
         tell(edge, origin, "name", name, now)
-    if number:
-        tell(edge, origin, "number", number, now)
+    if not registers:
+        with suppress(SipParseError):  # Nobody is dialled.
+            tell(edge, origin, "number", dialled(request), now)
 
 
 def knocked(edge: Edge, data: bytes, origin: Origin, now: int) -> None:
@@ -120,9 +120,11 @@ def unreadable(edge: Edge, origin: Origin, reason: str, now: int) -> None:
 
 
 def is_silenced(edge: Edge, data: bytes, origin: Origin, now: int) -> bool:
-    """Whether a datagram that calls itself a scanner's gets no answer: one in ten seconds does, so that who hears it
-    can show that he does, and be banned; so does whoever answers it."""
+    """Whether a datagram that calls itself a scanner's gets no answer: a few in ten seconds do, so that who hears them
+    can show that he does, and be banned; so does whoever answers one."""
     if origin.flow or data.startswith(b"ACK ") or not edge.scanners.named(data):
         return False
-    first = edge.strangers.count(origin.listener, origin.host, SCANNER, now)
-    return not first and b"uthorization:" not in data
+    if edge.policy.bans.mode != "enforce":
+        return False
+    many = edge.strangers.count(origin.listener, origin.host, SCANNER, now) > ANSWERED
+    return many and b"uthorization:" not in data

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import re
 
+from ringfence.model.settings import Bans
+
 SCANNERS = (
     "friendly-scanner",
     "friendly-request",
@@ -48,12 +50,13 @@ _AGENT = re.compile(rb"\r\n[Uu][Ss][Ee][Rr]-[Aa][Gg][Ee][Nn][Tt][ \t]*:[ \t]*([^
 
 
 class Scanners:
-    """The names of one policy."""
+    """The names of one policy; none where it doesn't ask for them."""
 
     __slots__ = ("_names",)
 
-    def __init__(self, more: tuple[str, ...]) -> None:
-        names = b"|".join(re.escape(name.encode()) for name in (*SCANNERS, *more))
+    def __init__(self, bans: Bans) -> None:
+        asked = (*SCANNERS, *bans.agents) if bans.scanners and bans.mode != "off" else ()
+        names = b"|".join(re.escape(name.encode()) for name in asked) or rb"(?!)"
         self._names = re.compile(rb"(?<![A-Za-z0-9])(?:" + names + rb")(?![A-Za-z])", re.IGNORECASE)
 
     def named(self, data: bytes) -> str:

@@ -126,7 +126,7 @@ class Edge:
         self.keep_messages = policy.ledger.messages
         self.targets.use(policy)
         self.digest.use(policy)
-        self.scanners = Scanners(policy.bans.agents)
+        self.scanners = Scanners(policy.bans)
         self._plans: dict[str, DialPlan] = {}
 
     def count(self, name: str) -> None:

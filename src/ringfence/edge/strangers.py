@@ -41,8 +41,8 @@ class StrangerTable:
         self.until = 0
         """When the running period ends; 0 while nothing is counted."""
 
-    def count(self, listener: str, host: str, kind: str, now: int) -> bool:
-        """One more of a kind; whether it is the first of its address and kind in the running period."""
+    def count(self, listener: str, host: str, kind: str, now: int) -> int:
+        """One more of a kind; how many those of its address and kind in the running period are with it."""
         if not self.until:
             self.until = now + PERIOD
         key = (listener, host)
@@ -52,7 +52,7 @@ class StrangerTable:
                 key = (listener, "")
             counts = self._counts.setdefault(key, {})
         counts[kind] = counts.get(kind, 0) + 1
-        return counts[kind] == 1
+        return counts[kind]
 
     def flush(self, now: int) -> list[Strangers]:
         """One fact a row, and an empty table."""

@@ -73,7 +73,8 @@ BANS = Table(
         Key(
             name="scanners",
             kind=flag(),
-            doc="Who calls himself by the name of a scanner in User-Agent is banned for `hours` at once.",
+            doc="Who calls himself by the name of a scanner in User-Agent is banned for `hours` at once, and gets few "
+            "answers over UDP.",
         ),
         Key(name="agents", kind=ListOf(AGENT), doc="Further names of scanners, in small letters.", default="none"),
         Key(
