@@ -289,6 +289,10 @@ def phase(name: str, guard: Guard, calls: int, seconds: int, flood: Flood | None
     )  # fmt: skip
 
 
+def _received(guard: Guard) -> int:
+    return int(guard.ask("status")["sockets"]["inside"]["received"])
+
+
 def _wait(while_true: Callable[[], bool]) -> float:
     begin = time.monotonic()
     while while_true():
@@ -312,10 +316,11 @@ def main() -> None:
     ):
         alone = max(10, options.seconds // 3)
         phases = [phase("alone before", guard, options.calls, alone, None)]
-        flood = Flood(guard, ports, options.rate)
+        flood, before = Flood(guard, ports, options.rate), _received(guard)
         phases.append(phase("under the flood", guard, options.calls, options.seconds, flood))
-        sent = sum(flood.sent.values())
-        print(f"the flood: {sent / phases[1].seconds:.0f} datagrams a second: {flood}")
+        sent, took = sum(flood.sent.values()), phases[1].seconds
+        print(f"the flood: {sent / took:.0f} datagrams a second: {flood}")
+        print(f"the guard read {(_received(guard) - before) / took:.0f} datagrams a second, those of calls too")
         print(f"edge: {guard.ask('status')['edge']}")
         print(f"banned: {len(guard.ask('bans'))}")
         phases.append(phase("alone after", guard, options.calls, alone, None))
