@@ -1,9 +1,12 @@
-"""CPU of the edge alone, a whole call at a time: `python bench/edge.py [--calls 20000] [--profile]`.
+"""CPU of the edge alone, a whole call at a time: `python bench/edge.py [--calls 20000] [--profile] [--identity]`.
 
 A call is INVITE, 100, 180, 200, ACK, BYE, 200 (1.1 kB INVITE with SDP); every message is parsed, taken through its
 transaction, edited and written; every verdict is `allow`. What is timed is only what goes into and comes out of
 `EdgeCore`, timers included, at a simulated rate so that the transactions of the last 32 s are alive. No sockets, no
 engine, no ledger: bench/calls.py has those. It asserts nothing.
+
+`--identity` takes a carrier that sees nothing of the inside (`identity = "own"`) beside one that sees everything, a
+hundred calls each in turn, and prints the ratio.
 """
 
 from __future__ import annotations
@@ -56,10 +59,10 @@ ALLOW = Verdict(
 class Bench:
     """One edge and the seconds it took."""
 
-    def __init__(self) -> None:
+    def __init__(self, trunk: str = "") -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "policy.toml"
-            path.write_text(policy_text(INSIDE, OUTSIDE, PBX, [CARRIER]))
+            path.write_text(policy_text(INSIDE, OUTSIDE, PBX, [CARRIER], trunk=trunk))
             (Path(folder) / "rates.csv").write_text(RATES)
             self.edge = EdgeCore(Loader(str(path)).load().policy, "bench", b"k" * 32)
         self.now = 1_800_000_000 * SECOND
@@ -102,6 +105,29 @@ class Bench:
         self.send("ACK", _request(b"ACK", number, 1, to, routes), PBX, "inside")
         bye = self.send("BYE", _request(b"BYE", number, 2, to, routes), PBX, "inside")[-1]
         self.send("200 to BYE", _response(bye, b"200 OK", b""), CARRIER, "outside")
+
+
+def identities(calls: int, rate: int) -> None:
+    """Both kinds of trunks in turn."""
+    benches = {name: Bench(f'identity = "{name}"') for name in ("transparent", "own")}
+    gc.freeze()
+    gc.disable()
+    best = dict.fromkeys(benches, 0.0)
+    for block in range(0, calls, 100):
+        for name, bench in benches.items():
+            before = sum(bench.spent_ns.values())
+            for number in range(block, block + 100):
+                bench.call(number)
+                bench.now += SECOND // rate
+                bench.tick()
+            spent = (sum(bench.spent_ns.values()) - before) / 1e5
+            best[name] = min(best[name] or spent, spent)
+    totals = {name: sum(bench.spent_ns.values()) for name, bench in benches.items()}
+    for name, bench in benches.items():
+        print(f"{name:12} {totals[name] / 1e3 / calls:6.1f} µs a call, the best hundred {best[name]:.1f} µs")
+        print("             " + ", ".join(f"{what} {ns / 1e3 / calls:.1f}" for what, ns in bench.spent_ns.items()))
+    all_of, best_of = (figures["own"] / figures["transparent"] for figures in (totals, best))
+    print(f"own / transparent: {all_of:.2f}, of the best {best_of:.2f}")
 
 
 def invite_us(repeats: int = 5_000) -> float:
@@ -164,7 +190,11 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--rate", type=int, default=200, help="calls per second of simulated time")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--identity", action="store_true", help="a carrier that sees nothing beside one that sees all")
     arguments = parser.parse_args()
+    if arguments.identity:
+        identities(arguments.calls, arguments.rate)
+        return
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
     print(f"an INVITE parsed, edited and written {invite_us():.1f} µs")
     bench = Bench()

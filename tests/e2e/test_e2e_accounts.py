@@ -80,6 +80,12 @@ def old_phones(tmp_path: Path) -> Iterator[Phones]:
     yield from stage(tmp_path, '["MD5"]')
 
 
+@pytest.fixture
+def hidden_phones(tmp_path: Path) -> Iterator[Phones]:
+    """The carrier sees nothing of the inside."""
+    yield from stage(tmp_path, '["MD5"]', trunk='identity = "own"')
+
+
 def register(phones: Phones, phone: Peer, who: Login, expires: int = 300) -> wire.Sip:
     """The final answer to a REGISTER, after its challenge."""
     request = alone(phone, "REGISTER", f"sip:{REALM}", f"sip:1001@{REALM}", ("Expires", str(expires)))
@@ -330,12 +336,12 @@ def phones_over_tcp(tmp_path: Path) -> Iterator[Phones]:
     yield from stage(tmp_path, '["MD5"]', ANY_SOURCE, inside=StreamPeer)
 
 
-@pytest.mark.parametrize("over", ["old_phones", "phones_over_tcp", "secure_phones"])
+@pytest.mark.parametrize("over", ["old_phones", "hidden_phones", "phones_over_tcp", "secure_phones"])
 def test_baresip_registers_calls_and_is_called(request: pytest.FixtureRequest, tmp_path: Path, over: str) -> None:
     """Over TCP and TLS its calls come on the connection that it registered on: nobody can connect to it."""
     phones: Phones = request.getfixturevalue(over)
     host = wire.host_port(phones.guard.inside)
-    transport = {"old_phones": "udp", "phones_over_tcp": "tcp", "secure_phones": "tls"}[over]
+    transport = {"phones_over_tcp": "tcp", "secure_phones": "tls"}.get(over, "udp")
     account = f"<sip:1001@{host};transport={transport}>;auth_user=1001;auth_pass={phones.password};regint=60"
     trust = f"sip_cafile {tmp_path / 'authority.pem'}\n" if transport == "tls" else ""
     with Baresip(tmp_path / "phone", PHONE, account, trust) as phone:

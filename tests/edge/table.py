@@ -18,6 +18,8 @@ from ringfence.testing.wire import Address, Sip
 
 INSIDE: Address = ("127.0.0.1", 5060)
 OUTSIDE: Address = ("127.0.0.1", 5080)
+ADVERTISED: Address = ("127.0.9.1", 5080)
+"""What the outside may be told to call itself."""
 PBX: Address = ("127.0.1.1", 5070)
 CARRIER: Address = ("127.0.2.1", 5090)
 SECOND_CARRIER: Address = ("127.0.2.2", 5090)
@@ -32,6 +34,7 @@ time_zone = "America/New_York"
 bind = "127.0.0.1:5060"
 [listen.outside]
 bind = "127.0.0.1:5080"
+{outside}
 [trunk.carrier]
 listen = "outside"
 carrier_addresses = ["127.0.2.1"]
@@ -44,7 +47,7 @@ send_to = ["sip:127.0.2.2:5090"]
 tech_prefix = "77"
 {second}
 [source.pbx]
-zone = "internal"
+zone = "{zone}"
 listen = "inside"
 addresses = ["127.0.1.1"]
 directions = {directions}
@@ -99,6 +102,8 @@ class Table:
         directions: str = '["out", "in"]',
         send_to: str = '"sip:127.0.2.1:5090"',
         deliver_to: str = "127.0.1.1:5070",
+        outside: str = "",
+        zone: str = "internal",
         two_addresses: bool = False,
         two_trunks: bool = False,
         whole: str = "",
@@ -108,6 +113,7 @@ class Table:
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
         parties = {"trunk": trunk, "second": second, "source": source, "send_to": send_to, "deliver_to": deliver_to}
+        parties |= {"outside": outside, "zone": zone}
         path.write_text(whole or POLICY.format(**parties, directions=directions, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
@@ -139,7 +145,7 @@ class Table:
     # Datagrams.
 
     def deliver(self, data: bytes, source: Address, to: Address) -> None:
-        listener = {INSIDE: "inside", OUTSIDE: "outside"}[to]
+        listener = {INSIDE: "inside", OUTSIDE: "outside", ADVERTISED: "outside"}[to]
         self.edge.receive(data, *source, listener, self.now)
         self.settle()
 

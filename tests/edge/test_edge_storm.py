@@ -26,9 +26,15 @@ STATUSES = (100, 180, 183, 200, 302, 401, 407, 408, 486, 487, 500, 503, 603)
 class Storm:
     """A table and everything that was ever said at it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: str = "transparent", second: str = "transparent") -> None:
+        """`first` and `second`: the identity of each trunk."""
         self.table = Table(
-            folder, two_addresses=True, two_trunks=True, trunk="ring_limit_s = 20", source="max_call_s = 90"
+            folder,
+            two_addresses=True,
+            two_trunks=True,
+            trunk=f'ring_limit_s = 20\nidentity = "{first}"',
+            second=f'identity = "{second}"',
+            source="max_call_s = 90",
         )
         self.calls: list[Call] = []
         self.legs: list[Leg] = []
@@ -146,13 +152,17 @@ class Storm:
         self.table.commit()
 
 
-@example([0, 495, 212, 1693, 212])  # A late answer came again after it was hung up.
-@example([0, 375, 377, 2297, 2297])  # Edge and engine gave an attempt of before up in the same moment.
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.integers(0, 5_000), min_size=5, max_size=60))
-def test_every_call_ends_once(events: list[int]) -> None:
+IDENTITIES = st.sampled_from(["transparent", "own"])
+
+
+@example([0, 495, 212, 1693, 212], "transparent", "transparent")  # A late answer came again after it was hung up.
+@example([0, 375, 377, 2297, 2297], "transparent", "transparent")  # Both gave up an attempt of before in one moment.
+@example([0, 137, 1269, 452, 3766], "own", "transparent")  # An answer after a restart didn't lead back to us.
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.integers(0, 5_000), min_size=5, max_size=60), IDENTITIES, IDENTITIES)
+def test_every_call_ends_once(events: list[int], first: str, second: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storm = Storm(Path(folder))
+        storm = Storm(Path(folder), first, second)
         for event in events:
             storm.happens(event)
         table = storm.table

@@ -20,6 +20,26 @@ def test_what_we_gave_away_is_ours() -> None:
     assert TOKENS.read_contact(TOKENS.contact("pbx 10.0.0.1 5060 sip:ü@x;line=1")) == "pbx 10.0.0.1 5060 sip:ü@x;line=1"
 
 
+def test_a_call_id_is_no_cookie() -> None:
+    id = TOKENS.new_id(NOW)
+    assert TOKENS.read_call_id(TOKENS.call_id(id)) == id
+    assert TOKENS.read_cookie(TOKENS.call_id(id)) is TOKENS.read_call_id(TOKENS.cookie(id)) is None
+
+
+def test_nothing_that_we_give_away_names_our_machine() -> None:
+    id = TOKENS.new_id(NOW)
+    given = TOKENS.branch(id, "0-1-1") + TOKENS.cookie(id) + TOKENS.call_id(id)
+    assert TOKENS.node in id
+    assert TOKENS.node not in given
+
+
+def test_what_is_sealed_is_read_by_us_alone_and_the_same_each_time() -> None:
+    sealed = TOKENS.seal(b"SIP/2.0/UDP 10.0.0.1")
+    assert (TOKENS.unseal(sealed), TOKENS.seal(b"SIP/2.0/UDP 10.0.0.1")) == (b"SIP/2.0/UDP 10.0.0.1", sealed)
+    assert OTHER.unseal(sealed) is None
+    assert b"10.0.0.1" not in sealed.encode()
+
+
 def test_a_contact_survives_a_change_of_case() -> None:
     assert TOKENS.read_contact(TOKENS.contact("pbx").upper()) == "pbx"
 
@@ -60,6 +80,8 @@ def test_anything_else_is_nothing(text: str) -> None:
     assert TOKENS.read_branch(OURS + text) is None
     assert TOKENS.read_cookie("rf-" + text) is None
     assert TOKENS.read_contact(text) is None
+    assert TOKENS.read_call_id("rf-" + text) is None
+    assert TOKENS.unseal(text) is None
 
 
 @given(st.integers(0, 200), st.sampled_from("0aZ.-"))
@@ -68,6 +90,7 @@ def test_one_character_changed_is_none_of_ours(at: int, put: str) -> None:
         (TOKENS.branch("n1-abc", "0-1-1"), TOKENS.read_branch),
         (TOKENS.cookie("n1-abc"), TOKENS.read_cookie),
         (TOKENS.contact("pbx 10.0.0.1"), TOKENS.read_contact),
+        (TOKENS.call_id("n1-abc"), TOKENS.read_call_id),
     ):
         spot = at % len(made)
         changed = made[:spot] + put + made[spot + 1 :]

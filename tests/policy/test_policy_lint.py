@@ -271,6 +271,12 @@ CASES: list[tuple[str, str, str, str]] = [
         "source.pbx.listen",
         "source pbx, with trunk carrier speaks UDP",
     ),
+    (
+        "unused",
+        edit(CARRIER, CARRIER + '\npass_headers = ["X-Account"]'),
+        "trunk.carrier.pass_headers",
+        "passes every header",
+    ),
 ]
 
 

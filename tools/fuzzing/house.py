@@ -8,6 +8,7 @@ A `House` is driven by operations, each a plain tuple, so that a list of them is
     ("hold",)                              from now on they are held back
     ("cut", number) ("late", flag) ("waited", microseconds) ("reload",) ("restart",)
     ("over", "tcp")                        first of all: the parties speak over connections
+    ("own",)                               first of all: the carriers see nothing of the inside
     ("lose", host)                         the connections of an address break
     ("down", host, flag)                   nobody can be connected to there, or can be again
 
@@ -78,6 +79,8 @@ max_call_s = 90
 
 _URI = re.compile(rb"(?:INVITE|CANCEL|[A-Z]+) (\S+) SIP/2\.0\Z")
 _JUDGED = re.compile(rb"sip:([^@;?:]+)@[^@;?]+\Z")
+_HOPS = re.compile(rb"(?i)(?:v|via|m|contact|i|call-id|record-route|route)[ \t]*:")
+INSIDE_HOST = b"127.0.1.1"
 _STEERED = (b"INVITE", b"CANCEL", b"UPDATE", b"PRACK", b"INFO", b"REFER", b"SUBSCRIBE", b"NOTIFY", b"MESSAGE")
 """Methods whose Request-URI decides where a call goes or could be made to go."""
 
@@ -175,6 +178,12 @@ class House:
         self.policy = replace(self.policy, listens=listens)
         self._start()
 
+    def _own(self) -> None:
+        replace = msgspec.structs.replace
+        trunks = {name: replace(trunk, identity="own") for name, trunk in self.policy.trunks.items()}
+        self.policy = replace(self.policy, trunks=trunks)
+        self._start()
+
     def _lose(self, host: str) -> None:
         for place in [place for place in self.flows if place[1] == host]:
             self.edge.closed(self.flows.pop(place), self.now)
@@ -228,7 +237,8 @@ class House:
         for fact in self.facts:
             self.engine.recover(fact)
         ids = [fact.attempt.id if isinstance(fact, Decided) else getattr(fact, "id", "") for fact in self.facts]
-        open_now = [fact for fact, id in zip(self.facts, ids, strict=True) if id in self.engine.calls]
+        known = set(self.engine.open)
+        open_now = [fact for fact, id in zip(self.facts, ids, strict=True) if id in known]
         self.edge.restore(open_now, self.now)
         self._obey(self.engine.reconcile(now=self.now))
 
@@ -283,8 +293,9 @@ class House:
             edge=ask.edge,
         )
         if verdict.outcome == "allow":
-            key = ask.attempt.call_id.encode()
-            self.judged.setdefault(key, set()).add((verdict.send_user.encode(), ask.attempt.trunk))
+            for call_id in (ask.attempt.call_id, self.edge._edge.tokens.call_id(ask.attempt.id)):
+                judged = self.judged.setdefault(call_id.encode(), set())
+                judged.add((verdict.send_user.encode(), ask.attempt.trunk))
         self._note(decided)
         self.waiting.append(decided)
         if not self.held_back:
@@ -318,8 +329,19 @@ class House:
             if send.data.startswith((b"SIP/2.0 ", b"ACK ", b"BYE ")):
                 return  # They repeat lines of what they answer, whatever those are.
             raise Broken(f"a request that is sent can't be read: {error.reason}", send) from error
+        if party != "pbx" and self.policy.trunks[party].identity == "own":
+            self._hidden(send)
         if party != "pbx" and send.data.split(b" ", 1)[0] in _STEERED:
             self._steered(party, send.data, message.call_id.encode())
+
+    def _hidden(self, send: Send) -> None:
+        """Where a carrier sees nothing of the inside, no hop and no name of a call says where the PBX is."""
+        head = send.data.partition(b"\r\n\r\n")[0]
+        told = [line for line in head.split(b"\r\n") if _HOPS.match(line) and INSIDE_HOST in line]
+        if (
+            told and send.data[:8] != b"SIP/2.0 " and b"-in." not in head
+        ):  # An inbound call has the Call-ID it came with.
+            raise Broken("a carrier is told of the inside", told)
 
     def _excused(self, send: Send) -> None:
         """An answer to a request that doesn't parse repeats its lines, so it needn't parse either."""

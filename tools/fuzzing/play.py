@@ -94,6 +94,8 @@ class Episode:
         """All of it."""
         if self.random.random() < 0.4:
             self.do(("over", "tcp"))
+        if self.random.random() < 0.4:
+            self.do(("own",))
         for _ in range(self.random.choice((5, 15, 40, 80))):
             self.random.choice(EVENTS)(self)
             self._hear()

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import media, probing, redirects, relay, sending
+from ringfence.edge import media, own, probing, redirects, relay, sending
 from ringfence.edge.calls import close, finish, leave, refuse
 from ringfence.edge.ending import acknowledge, end
 from ringfence.edge.records import Call, Client, Retry
-from ringfence.edge.session import accept
+from ringfence.edge.rewrite import tagged
+from ringfence.edge.session import INBOUND_LONGEST, accept
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Answered, Challenged
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
@@ -34,8 +35,6 @@ ASK_AGAIN = (401, 407, 422)
 """Finals after which the caller sends the same INVITE again: challenge (§22), session interval too small (RFC 4028)."""
 CALLER_RETRIES = 32_000 * MS
 """How long a challenged attempt waits for the caller's second INVITE."""
-INBOUND_LONGEST = 86_400_000 * MS
-"""How long an inbound call without session timer is kept: no rule bounds it, and its BYE may have been lost."""
 UNREAD = ""
 """Stands among the tags that a client had 2xx from for those that couldn't be read."""
 MAX_FORKS = 16
@@ -86,7 +85,7 @@ def _answered(edge: Edge, call: Call | None, client: Client, response: Response,
     prototype, tag = client.dialog, response.to_tag
     if prototype is None:
         return
-    if not tag or len(response.all("via")) < 2:
+    if not tag or not (len(response.all("via")) > 1 or any(name == "via" for name, _ in client.restore)):
         raise SipParseError("a 2xx without To tag, or without the caller's Via")
     dialog = edge.dialogs.get((prototype.call_id, prototype.caller.tag, tag))
     if dialog is not None and dialog.state == "ending" and tag not in client.answered:
@@ -131,9 +130,8 @@ def _unread(edge: Edge, client: Client, response: Response, now: int) -> None:
         return
     target = b"sip:" + host_port_bytes(client.hop.host, client.hop.port)
     callee = Leg("", "", to, to, target, (), -1, client.hop.host, client.hop.port, client.hop.listener)
-    caller = msgspec.structs.replace(prototype.caller)
-    dialog = Dialog(prototype.id, prototype.call_id, caller, callee, "confirmed", invite_cseq=prototype.invite_cseq)
-    dialog.trunk, dialog.shift, dialog.invites = prototype.trunk, prototype.shift, prototype.invites
+    dialog = _of(prototype, callee)
+    dialog.state = "confirmed"
     if UNREAD in client.answered:
         acknowledge(edge, dialog, now)
         return
@@ -162,11 +160,11 @@ def _confirm(edge: Edge, client: Client, dialog: Dialog, late: bool, now: int) -
 
 def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -> Dialog:
     """The dialog that a response with a To tag makes: the INVITE's record with the answering leg in it."""
-    to = response.first("to") or b""
+    to, tag = response.first("to") or b"", response.to_tag or ""
     callee = Leg(
         party=prototype.callee.party or f"trunk:{prototype.trunk}",
-        tag=response.to_tag or "",
-        name=to,
+        tag=tag,
+        name=tagged(prototype.callee.name, tag) if prototype.own else to,
         seen=to,
         target=b"",
         routes=(),
@@ -177,20 +175,12 @@ def _dialog(edge: Edge, client: Client, prototype: Dialog, response: Response) -
         flow=client.hop.flow,
     )
     _aim_callee(edge, callee, client, response)
-    return Dialog(
-        id=prototype.id,
-        call_id=prototype.call_id,
-        caller=msgspec.structs.replace(prototype.caller),
-        callee=callee,
-        invite_cseq=prototype.invite_cseq,
-        inbound=prototype.inbound,
-        trunk=prototype.trunk,
-        shift=prototype.shift,
-        invites=prototype.invites,
-        dialled=prototype.dialled,
-        digits=prototype.digits,
-        srtp=prototype.srtp,
-    )
+    return _of(prototype, callee)
+
+
+def _of(prototype: Dialog, callee: Leg) -> Dialog:
+    """The dialog with this callee."""
+    return msgspec.structs.replace(prototype, caller=msgspec.structs.replace(prototype.caller), callee=callee)
 
 
 def _aim_callee(edge: Edge, callee: Leg, client: Client, response: Response) -> None:
@@ -203,8 +193,13 @@ def _aim_callee(edge: Edge, callee: Leg, client: Client, response: Response) -> 
 
 
 def _routes(edge: Edge, client: Client, response: Response) -> tuple[bytes, ...]:
-    """The callee's route set: what stands above our entries, reversed (§12.1.2); empty if ours were lost on the way."""
+    """The callee's route set: what stands above our entries, reversed (§12.1.2); empty if ours were lost on the way.
+
+    A carrier that sees nothing of the inside has no entry of ours.
+    """
     values = response.all("record-route")
+    if client.dialog is not None and own.hides(client.dialog, client.dialog.callee):
+        return route_set(values[::-1])
     for index, value in enumerate(values):
         if value in client.ours or edge.named_by(value) is not None:
             return route_set(values[:index][::-1])

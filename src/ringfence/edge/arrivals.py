@@ -19,6 +19,7 @@ from ringfence.edge import (
     invites,
     late,
     offences,
+    passing,
     probing,
     reasking,
     registers,
@@ -133,7 +134,7 @@ def _confirmed(edge: Edge, server: Server, now: int) -> bool:
 
 def _acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> None:
     unheard.recall(edge, request, origin, now)
-    if not inside.acknowledged(edge, request, origin, now) and not late.routed(edge, request, None, origin, now):
+    if not inside.acknowledged(edge, request, origin, now) and not passing.routed(edge, request, None, origin, now):
         edge.count("stray")
 
 
@@ -152,7 +153,7 @@ def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> 
         _cancelled(edge, request, key, server, origin, now)
     elif not initial:
         unheard.recall(edge, request, origin, now)
-        found = inside.take(edge, request, server, origin, now) or late.routed(edge, request, server, origin, now)
+        found = inside.take(edge, request, server, origin, now) or passing.routed(edge, request, server, origin, now)
         if not found:
             edge.respond(server, 481, NOT_THERE, now)
     elif origin.former:

@@ -47,7 +47,7 @@ def review(edge: Edge, now: int) -> None:
     for name in [name for name, known in edge.enrolments.items() if wanted.get(name) != known.settings]:
         del edge.enrolments[name]
     for name in wanted.keys() - edge.enrolments.keys():
-        enrolment = edge.enrolments[name] = Enrolment(name, wanted[name], edge.tokens.new_id(now))
+        enrolment = edge.enrolments[name] = Enrolment(name, wanted[name], edge.tokens.call_id(edge.tokens.new_id(now)))
         edge.agenda.arm(enrolment, now, edge.enrolments, name)
     for enrolment in edge.enrolments.values():
         if enrolment.told is not None and enrolment.told.state != "registered":

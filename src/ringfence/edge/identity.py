@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ringfence.edge import diversion
 from ringfence.edge.diversion import last_digits, user_in
+from ringfence.edge.headers import asserts
 from ringfence.edge.media import is_read, read
 from ringfence.edge.records import Origin
 from ringfence.edge.state import Edge
@@ -48,7 +49,7 @@ def caller_of(request: Request) -> str:
 def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, number: str, now: int) -> Attempt:
     """The attempt that this INVITE, which dials `number`, is; raises SipParseError where it doesn't say who calls."""
     shown = request.from_.uri.user or ""
-    caller = _asserted(request) or shown
+    caller = (_asserted(request) if asserts(source) else "") or shown
     known = _known(edge, request, source.name, number, now)
     inbound = edge.inbound.get((source.name, last_digits(caller)), ()) if edge.inbound else ()
     forwarder = diversion.forwarder(request, source, inbound)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ringfence.edge.bindings import Binding
 from ringfence.edge.diversion import last_digits
 from ringfence.edge.identity import caller_of
-from ringfence.edge.peers import same_number
+from ringfence.edge.peers import digits_in, same_number
 from ringfence.edge.records import Contact, Origin, Target
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Arrived
@@ -29,7 +29,7 @@ def find(edge: Edge, request: Request, origin: Origin, now: int) -> tuple[Source
     marked = _marked(edge, request.uri, origin)
     if marked is not None:
         return marked
-    digits = "".join(c for c in request.uri.user or "" if c in "0123456789")
+    digits = digits_in(request.uri.user or "")
     source = edge.peers.source_for(origin.party.names, digits)
     if source is None:
         return None

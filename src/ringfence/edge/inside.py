@@ -10,17 +10,15 @@ it, still has the call up. REFER is refused: it would let the other side place a
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
-from ringfence.edge import media, sending
+from ringfence.edge import headers, media, own, sending
 from ringfence.edge.calls import refuse
 from ringfence.edge.ending import end, over
 from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.redirects import disarm
 from ringfence.edge.relay import pass_back
-from ringfence.edge.rewrite import Outgoing
+from ringfence.edge.rewrite import Outgoing, renumbered
 from ringfence.edge.session import accept, offer
 from ringfence.edge.state import Edge, is_party
 from ringfence.model.fact import DialogChanged
@@ -31,14 +29,12 @@ REFRESHES = ("INVITE", "UPDATE")
 """Methods that refresh target and session."""
 CHALLENGED = (401, 407)
 CAUSES = {"c": "bye-caller", "s": "bye-callee"}
-_RACK = re.compile(rb"([0-9]{1,10})[ \t]+([0-9]{1,10})[ \t]+([!-~]{1,64})")
-"""Response number, CSeq number, method (RFC 3262 §7.2)."""
 NOT_THERE = "Call/Transaction Does Not Exist"
 
 
 def find(edge: Edge, request: Request, origin: Origin) -> tuple[Dialog, Leg] | None:
     """The dialog of a request and the leg that sent it; None where it is nobody's, or somebody else's."""
-    call_id, sender, receiver = request.call_id, request.from_tag or "", request.to_tag or ""
+    call_id, sender, receiver = _call_id(edge, request, origin), request.from_tag or "", request.to_tag or ""
     dialog = edge.dialogs.get((call_id, sender, receiver))
     if dialog is not None:
         leg = dialog.caller
@@ -53,6 +49,13 @@ def find(edge: Edge, request: Request, origin: Origin) -> tuple[Dialog, Leg] | N
     if origin.flow and not origin.dialled and leg.host == origin.host:
         leg.flow = origin.flow
     return dialog, leg
+
+
+def _call_id(edge: Edge, request: Request, origin: Origin) -> str:
+    """The Call-ID inside, of which a carrier may know another."""
+    id = edge.tokens.read_call_id(request.call_id) if origin.party.kind == "trunk" else None
+    known = edge.dialogs_of(id) if id is not None else ()
+    return known[0].call_id if known else request.call_id
 
 
 def _speaks_for(edge: Edge, origin: Origin, leg: Leg) -> bool:
@@ -76,7 +79,7 @@ def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool
     other = dialog.other(leg)
     if not other.listener:
         return True  # A call that is hung up since nobody waits for it has no caller.
-    out, _ = _readdressed(request, dialog, leg)
+    out, _ = _readdressed(edge, request, dialog, leg)
     data = out.write(edge.via(other.listener, edge.tokens.plain_branch(now)))
     edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)
     edge.transmit(edge.hop_of(other), data)
@@ -123,42 +126,37 @@ def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: 
     branch = edge.tokens.branch(dialog.id, f"{side}{edge.tokens.number(now)}")
     client = Client(branch, now, method, edge.hop_of(other))
     client.server, client.dialog, client.purpose, client.side = server, dialog, "inside", side
-    out, client.restore = _readdressed(request, dialog, leg)
+    out, client.restore = _readdressed(edge, request, dialog, leg)
     if method in REFRESHES:
         if method == "INVITE":
             edge.respond(server, 100, "Trying", now)
             server.call = branch
         client.session = offer(out, 0)
         client.contact = contact_uri(request)
-    edge.send(client, out.write(edge.via(other.listener, branch)))
+    edge.send(client, out.write(own.via(edge, client)))
 
 
-def _readdressed(request: Request, dialog: Dialog, leg: Leg) -> tuple[Outgoing, tuple[tuple[str, bytes], ...]]:
+def _readdressed(
+    edge: Edge, request: Request, dialog: Dialog, leg: Leg
+) -> tuple[Outgoing, tuple[tuple[str, bytes], ...]]:
     """The request pointed at the other leg, with the names it knows; and what responses get back for the sender."""
-    uri, routes = aim(dialog.other(leg))
+    other = dialog.other(leg)
+    uri, routes = aim(other)
     out = Outgoing(request, uri)
+    if (leg is dialog.caller) != dialog.inbound:
+        headers.within(out, headers.zone_of(edge.policy, leg))
+    else:
+        headers.inward(out, headers.zone_of(edge.policy, other))
     for route in routes:
         out.lead("route", route)
-    restore = _renumbered(out, dialog) if dialog.shift and leg is dialog.caller else ()
+    restore = renumbered(out, dialog) if dialog.shift and leg is dialog.caller else ()
+    if dialog.own:
+        return out, (*restore, *own.across(edge, out, dialog, leg, other.listener))
     if dialog.caller.name == dialog.caller.seen:
         return out, restore
     name, value = ("from", dialog.caller.name) if leg is dialog.caller else ("to", dialog.caller.seen)
     out.put(name, value)
     return out, (*restore, (name, request.first(name) or b""))
-
-
-def _renumbered(out: Outgoing, dialog: Dialog) -> tuple[tuple[str, bytes], ...]:
-    """A request of the caller with the callee's numbers, since we asked one again for him."""
-    request = out.request
-    number, method = request.cseq
-    sent = dialog.to_callee(number)
-    out.put("cseq", b"%d %b" % (sent, method.encode("ascii")))
-    if method == "INVITE":
-        dialog.invites = number, sent
-    rack = _RACK.fullmatch(request.first("rack") or b"")
-    if rack is not None:
-        out.put("rack", b"%b %d %b" % (rack[1], dialog.to_callee(int(rack[2])), rack[3]))
-    return (("cseq", request.first("cseq") or b""),)
 
 
 def answered(edge: Edge, client: Client, response: Response, now: int) -> None:

@@ -14,7 +14,7 @@ ends at once.
 
 from __future__ import annotations
 
-from ringfence.edge import inbound, media, sending
+from ringfence.edge import inbound, media, own, sending
 from ringfence.edge.calls import enter, finish, leave, refuse
 from ringfence.edge.identity import dialled, make_attempt
 from ringfence.edge.records import Call, Origin, Server
@@ -54,6 +54,8 @@ def _problem(edge: Edge, request: Request) -> Problem | None:
         return 483, "Too Many Hops", ()
     if any(_OURS in via and edge.tokens.read_branch(_branch(via)) for via in request.all("via")):
         return 482, "Loop Detected", ()
+    if edge.tokens.read_call_id(request.call_id) is not None:
+        return 482, "Loop Detected", ()  # Our own call, and no Via of ours, which hides the inside.
     if request.uri.user is None and request.has("route") and _names_us(edge, request.uri.host):
         return 404, "Outbound Proxy Lacks ;lr", ()  # It routes strictly (§16.4): the number is in its Route.
     if request.has("proxy-require"):
@@ -117,6 +119,7 @@ def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, 
     prototype = _prototype(edge, request, server, origin, edge.tokens.inbound_id(now))
     prototype.callee.party = f"source:{source.name}"
     prototype.srtp = media.asked_of(edge, origin.party.names) or ""
+    prototype.own = prototype.call_id if own.is_own(edge, origin.party.names) else ""
     inbound.remember(edge, prototype, request, source, origin.party.names[0], now)
     call = Call(prototype.id, server, request, prototype, origin.party.label)
     call.trunk, call.targets = source.name, targets
@@ -145,7 +148,8 @@ def _prototype(edge: Edge, request: Request, server: Server, origin: Origin, id:
         flow=origin.flow,
     )
     edge.locate(leg)
-    callee = Leg("", "", request.first("to") or b"", b"", b"", (), -1, "", 0, "")
+    called = request.first("to") or b""
+    callee = Leg("", "", called, called, b"", (), -1, "", 0, "")
     return Dialog(id, request.call_id, leg, callee, invite_cseq=number)
 
 

@@ -5,41 +5,28 @@ ended (an orphan: the caller's leg and the verdict). A response to an orphan's I
 branch, and repeats all that is needed to put both transactions up again (`revive`), so it takes its usual way. So does
 a CANCEL of the caller, by his Call-ID and tag.
 
-The rest passes without state, where it can't cost anything: responses inside known dialogs by the Via under ours (RFC
-3261 §16.11), and ACK and BYE of calls that no record tells of, by their Route. A 2xx to an attempt that nobody
-knows any more is a call that costs money without end: it is hung up.
+What neither belongs to passes without state (`passing`).
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import media, probing, relay, sending
+from ringfence.edge import own, passing, probing, relay, sending
 from ringfence.edge.calls import enter
-from ringfence.edge.ending import acknowledge, end, over
-from ringfence.edge.inside import CAUSES, CHALLENGED
+from ringfence.edge.ending import end
 from ringfence.edge.keys import key_of
-from ringfence.edge.records import Call, Client, Origin, Orphan, Server, Target
-from ringfence.edge.redirects import disarm
-from ringfence.edge.rewrite import Outgoing, shown_from
+from ringfence.edge.records import SKIP, Call, Client, Origin, Orphan, Server, Target
 from ringfence.edge.state import Edge, is_party
-from ringfence.edge.tokens import is_inbound
 from ringfence.model.fact import Answered, Decided, DialogChanged, Ended, Fact
 from ringfence.model.time import SECOND
-from ringfence.sip.address import cut_address
 from ringfence.sip.build import ReplyHead, build_request
-from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
-from ringfence.sip.errors import SipParseError
+from ringfence.sip.dialog import Dialog
 from ringfence.sip.grammar import host_port_bytes, wire
 from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request, Response
 from ringfence.sip.timers import PATIENCE
-from ringfence.sip.uri import Uri, parse_uri
-from ringfence.sip.via import Via, parse_via
-
-SKIP = 1_000
-"""CSeq numbers that a restored dialog leaves out: the record doesn't tell of requests that refreshed nothing."""
-
+from ringfence.sip.via import parse_via
 
 # --- facts --------------------------------------------------------------------------------------------------------
 
@@ -119,13 +106,14 @@ def take(edge: Edge, branch: str, response: Response, origin: Origin, now: int) 
     if id is None:
         edge.count("stray")
         return None
+    own.unveil(edge, response)
     orphan = edge.orphans.get(id)
     vias = response.all("via")[1:]
     if orphan is not None and vias and _answers(orphan, response, origin):
         orphan.prototype.learn(response.cseq[0])
         call = _revive(edge, orphan, vias, branch, edge.hop_from(origin), now)
         return call.client
-    _pass_on(edge, id, response, origin, now)
+    passing.response(edge, id, response, origin, now)
     return None
 
 
@@ -133,7 +121,7 @@ def _answers(orphan: Orphan, response: Response, origin: Origin) -> bool:
     """Whether it answers the orphan's INVITE; one of a trunk that was asked before its last one doesn't."""
     if response.cseq[1] != "INVITE" or orphan.attempt.trunk not in origin.party.names:
         return False
-    return (response.call_id, response.from_tag) == orphan.key
+    return (response.call_id, response.from_tag) == orphan.far_key
 
 
 def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
@@ -161,7 +149,7 @@ def cut(edge: Edge, orphan: Orphan, cause: str, now: int) -> None:
     if targets:
         nobody = Server("", "ist.proceeding", now, NextHop("", "", 0), None)
         hop = _hop(edge, orphan, targets[0])
-        relay.send_cancel(edge, _client(edge, orphan, _call(orphan, nobody), "", hop, now), now)
+        relay.send_cancel(edge, _client(edge, orphan, _call(orphan, nobody), [], "", hop, now), now)
 
 
 def _hop(edge: Edge, orphan: Orphan, target: Target) -> NextHop:
@@ -177,7 +165,7 @@ def _revive(edge: Edge, orphan: Orphan, vias: list[bytes], branch: str, hop: Nex
     if orphan.cause:
         call.cancelled, call.final = orphan.cause, sending.CUT
     edge.servers[call.server.key] = call.server
-    call.client = client = _client(edge, orphan, call, branch, hop, now)
+    call.client = client = _client(edge, orphan, call, vias, branch, hop, now)
     edge.clients[client.key] = client
     edge.step(client, "1xx", now)
     edge.adopt_orphan(call.id)
@@ -192,27 +180,36 @@ def _call(orphan: Orphan, server: Server) -> Call:
     return call
 
 
-def _client(edge: Edge, orphan: Orphan, call: Call, branch: str, hop: NextHop, now: int) -> Client:
+def _client(edge: Edge, orphan: Orphan, call: Call, vias: list[bytes], branch: str, hop: NextHop, now: int) -> Client:
     prototype, verdict = orphan.prototype, orphan.verdict
     branch = branch or sending.branch_of(edge, call, prototype.invite_cseq)
     limit = now + verdict.ring_limit_s * SECOND
     client = Client(branch, now, "INVITE", hop, limit)
     client.server, client.call, client.dialog = call.server, call.id, prototype
-    if verdict.send_caller is not None:
-        client.restore = (("from", prototype.caller.seen),)
-        prototype.caller.name = shown_from(prototype.caller.seen, orphan.attempt, verdict.send_caller)
+    own.name(edge, prototype, orphan.attempt, verdict)
+    client.restore = _restored(orphan, vias)
     headers = [
-        ("Via", edge.via(hop.listener, branch)),
+        ("Via", own.via(edge, client)),
         ("From", prototype.caller.name),
-        ("To", prototype.callee.name),
-        ("Call-ID", wire(prototype.call_id)),
+        ("To", prototype.callee.seen),
+        ("Call-ID", wire(prototype.call_id_to(prototype.callee))),
         ("CSeq", b"%d INVITE" % prototype.to_callee(prototype.invite_cseq)),
     ]
-    if prototype.shift:
-        client.restore += (("cseq", b"%d INVITE" % prototype.invite_cseq),)
     uri = b"sip:" + wire(verdict.send_user) + b"@" + host_port_bytes(hop.host, hop.port)
     client.last = build_request("INVITE", uri, headers).to_bytes()
     return client
+
+
+def _restored(orphan: Orphan, vias: list[bytes]) -> own.Restore:
+    """What answers to its INVITE get back on their way to the caller."""
+    prototype = orphan.prototype
+    kept = [("from", prototype.caller.seen)]
+    if prototype.shift:
+        kept.append(("cseq", b"%d INVITE" % prototype.invite_cseq))
+    if prototype.own:
+        kept += [("to", prototype.callee.name), ("call-id", wire(prototype.call_id))]
+        kept += [("via", b", ".join(vias))] if vias else []
+    return tuple(kept)
 
 
 def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
@@ -222,7 +219,7 @@ def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
     """
     prototype, via = orphan.prototype, parse_via(vias[0])
     caller = prototype.caller
-    hop = _hop_by_via(edge, caller.listener, via)
+    hop = passing.hop_by_via(edge, caller.listener, via)
     party = edge.peers.find(caller.listener, hop.host)
     if party is None or not is_party(party, caller.party):
         hop = edge.hop_of(caller)
@@ -235,156 +232,3 @@ def _server(edge: Edge, orphan: Orphan, vias: list[bytes], now: int) -> Server:
     head = ReplyHead(b"\r\n".join(lines) + b"\r\n", b"To: " + prototype.callee.name, False)
     key = key_of(vias[0], hop.host, "INVITE", prototype.call_id, prototype.invite_cseq, prototype.caller.tag)
     return Server(key, "ist.proceeding", now, hop, head)
-
-
-# --- without state --------------------------------------------------------------------------------------------------
-
-
-def _pass_on(edge: Edge, id: str, response: Response, origin: Origin, now: int) -> None:
-    tags = (response.from_tag, response.to_tag)
-    for dialog in edge.dialogs_of(id):
-        for leg, side in ((dialog.caller, "c"), (dialog.callee, "s")):
-            if tags == (leg.tag, dialog.other(leg).tag):
-                _inside(edge, dialog, leg, side, response, now)
-                return
-    if is_inbound(id):
-        _by_via(edge, response, _listener(edge, response, origin), origin)
-    elif response.cseq[1] == "INVITE" and 200 <= response.status < 300 and response.to_tag:
-        _hang_up(edge, id, response, origin, now)
-
-
-def _inside(edge: Edge, dialog: Dialog, leg: Leg, side: str, response: Response, now: int) -> None:
-    """A response to a request of this leg, by the record."""
-    if media.objects(edge, dialog, dialog.other(leg), response, now):
-        end(edge, dialog, media.CAUSE, now)
-        return
-    if dialog.caller.name != dialog.caller.seen:
-        response.set(*(("from", leg.seen) if side == "c" else ("to", dialog.caller.name)))
-    status, (number, method) = response.status, response.cseq
-    if dialog.shift and side == "c":
-        if method == "INVITE" and dialog.shift == SKIP and number - dialog.invite_cseq < SKIP:
-            dialog.learn(number)
-        response.set("cseq", b"%d %b" % (dialog.to_caller(number), method.encode("ascii")))
-    _by_via(edge, response, leg.listener)
-    if method == "BYE" and status >= 200 and status not in CHALLENGED:
-        over(edge, dialog, CAUSES[side], now)
-
-
-def _by_via(edge: Edge, response: Response, listener: str | None, origin: Origin | None = None) -> None:
-    """Forward by the Via under ours, to somebody we know (§18.2.2, RFC 3581); with an `origin` its media is judged."""
-    response.pop_first("via")
-    if listener is None or not response.has("via"):
-        return
-    hop = _hop_by_via(edge, listener, response.top_via)
-    party = edge.party_at(listener, hop.host)
-    if party is not None and not (origin is not None and media.drops(edge, response, origin.party, party)):
-        edge.transmit(hop, disarm(response).to_bytes())
-
-
-def _hop_by_via(edge: Edge, listener: str, via: Via) -> NextHop:
-    """Where a Via that we stamped says that its answers go; the port of a connection that is gone means nothing."""
-    rport = None if listener in edge.streams else via.rport
-    return edge.hop_to(listener, via.received or via.host, rport or via.port or edge.ports[listener])
-
-
-def _listener(edge: Edge, response: Response, origin: Origin) -> str | None:
-    vias = response.all("via")
-    if len(vias) < 2:
-        return None
-    via = parse_via(vias[1])
-    return _facing(edge, via.received or via.host, origin)
-
-
-def _facing(edge: Edge, host: str, origin: Origin) -> str | None:
-    """The listener at which this address is on the other side of a call from `origin`."""
-    for listener in edge.policy.listens:
-        party = edge.party_at(listener, host)
-        if party is not None and party.kind != origin.party.kind:
-            return listener
-    return None
-
-
-def _hop_facing(edge: Edge, uri: Uri, origin: Origin) -> NextHop | None:
-    """Where a request along a Route goes: to somebody we know on the other side, or to where he is registered."""
-    registered = edge.digest.bindings.hop_of(uri) if origin.party.kind == "trunk" else None
-    if registered is not None:
-        return registered
-    listener = _facing(edge, uri.host, origin)
-    return edge.hop_to(listener, uri.host, uri.port or edge.ports[listener]) if listener is not None else None
-
-
-def _hang_up(edge: Edge, id: str, response: Response, origin: Origin, now: int) -> None:
-    """Acknowledge and end a call that nobody waits for."""
-    if len(edge.dialogs) >= edge.policy.max_calls:
-        return
-    name, to, number = response.first("from") or b"", response.first("to") or b"", response.cseq[0]
-    target, routes = _way_back(edge, response, origin)
-    caller = Leg("", response.from_tag or "", name, name, b"", (), number, "", 0, "")
-    callee = Leg(
-        party=origin.party.label,
-        tag=response.to_tag or "",
-        name=to,
-        seen=to,
-        target=target,
-        routes=routes,
-        cseq=-1,
-        host=origin.host,
-        port=edge.port_of(origin),
-        listener=origin.listener,
-        flow=origin.flow,
-    )
-    dialog = Dialog(id, response.call_id, caller, callee, state="confirmed", invite_cseq=number)
-    edge.locate(callee)
-    if (id, callee.tag) in edge.over:
-        acknowledge(edge, dialog, now)
-        return
-    edge.keep(dialog)
-    record = msgspec.msgpack.encode(dialog)
-    edge.note(Answered(at=now, id=id, leg=callee.tag, dialog=record, late=True))
-    end(edge, dialog, "late", now, caller_too=False)
-
-
-def _way_back(edge: Edge, response: Response, origin: Origin) -> tuple[bytes, tuple[bytes, ...]]:
-    """Target and route set of whoever answered; where they can't be read, the address that it answered from."""
-    here = b"sip:" + host_port_bytes(origin.host, edge.port_of(origin))
-    try:
-        above = response.all("record-route")
-        ours = next((i for i, value in enumerate(above) if edge.named_by(value) is not None), 0)
-        return contact_uri(response) or here, route_set(above[:ours][::-1])
-    except SipParseError:
-        return here, ()
-
-
-def routed(edge: Edge, request: Request, server: Server | None, origin: Origin, now: int) -> bool:
-    """An ACK or BYE inside a call that no record tells of, by its Route; False for anything else.
-
-    No fact tells of an inbound call before its answer, and what was answered is told a moment later; an outbound one is
-    told as ended where nothing was heard of it for long, or no answer to a CANCEL: if it is up all the same it can be
-    ended.
-    """
-    if request.method not in ("ACK", "BYE"):
-        return False
-    routes = request.all("route")
-    ids = [edge.named_by(route) for route in routes]
-    id = next((id for id in ids if id is not None), None)
-    if id is None or not (is_inbound(id) or edge.forgotten(id)):
-        return False
-    rest = [route for route, known in zip(routes, ids, strict=True) if known is None]
-    uri = parse_uri(cut_address(rest[0])[1]) if rest else request.uri
-    hop = _hop_facing(edge, uri, origin)
-    if hop is None:
-        return False
-    if media.drops(edge, request, origin.party, edge.party_at(hop.listener, hop.host)):
-        return True
-    out = Outgoing(request, request.uri_raw)
-    for route in rest:
-        out.lead("route", route)
-    branch = edge.tokens.branch(id, f"r{edge.tokens.number(now)}")
-    data = out.write(edge.via(hop.listener, branch))
-    client = Client(branch, now, request.method, hop)
-    if server is None:
-        edge.transmit(client.hop, data)
-    else:
-        client.server, client.purpose = server, "passing"
-        edge.send(client, data)
-    return True

@@ -96,6 +96,17 @@ class Peers:
             self._known[key] = party
         return party
 
+    def is_inside(self, host: str) -> bool:
+        """Whether an address is that of a source, or of a listener that no trunk is reached by."""
+        outer = {trunk.listen for trunk in self.policy.trunks.values()}
+        for name, listen in self.policy.listens.items():
+            party = self.find(name, host)
+            if party is not None and party.kind == "source":
+                return True
+            if name not in outer and host in (listen.host, listen.advertise_host):
+                return True
+        return False
+
     def proven(self, listener: str, host: str, domains: tuple[str, ...]) -> Party | None:
         """The party at this address whose certificate is of these domains; else one that its address is enough for."""
         rows = self._rows(listener, host)
@@ -162,6 +173,11 @@ def _party(kind: Literal["source", "trunk"], names: tuple[str, ...]) -> Party:
 
 def _leading(number: int, size: int, length: int) -> int:
     return number >> (size - length)
+
+
+def digits_in(text: str) -> str:
+    """The digits of a text."""
+    return "".join(character for character in text if character in "0123456789")
 
 
 def same_number(digits: str, did: str) -> bool:

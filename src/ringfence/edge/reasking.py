@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import sending
+from ringfence.edge import own, sending
 from ringfence.edge.answering import Unanswerable, answer_to, asked_by
 from ringfence.edge.records import Client
 from ringfence.edge.state import Edge
@@ -68,7 +68,7 @@ def again(edge: Edge, client: Client, response: Response, now: int) -> tuple[Cli
     _without_ours(request, register.realm)
     request.set("cseq", b"%d %b" % (number, client.method.encode("ascii")))
     request.pop_first("via")
-    request.prepend("via", edge.via(other.hop.listener, other.key))
+    request.prepend("via", own.via(edge, other))
     request.append(*answer_to(edge, asked, register.user, client.method, text(request.uri_raw), other.answers))
     return other, request.to_bytes()
 

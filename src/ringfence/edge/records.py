@@ -25,6 +25,9 @@ from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request
 from ringfence.sip.transaction import Transaction
 
+SKIP = 1_000
+"""CSeq numbers that a restored dialog leaves out: the record doesn't tell of requests that refreshed nothing."""
+
 Verified = Literal["address", "certificate"]
 
 
@@ -183,6 +186,11 @@ class Orphan(msgspec.Struct, gc=False):
     def key(self) -> tuple[str, str]:
         """(Call-ID, From tag)."""
         return self.prototype.call_id, self.prototype.caller.tag
+
+    @property
+    def far_key(self) -> tuple[str, str]:
+        """The same as the carrier knows it."""
+        return self.prototype.call_id_to(self.prototype.callee), self.prototype.caller.tag
 
 
 class Round:

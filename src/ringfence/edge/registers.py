@@ -27,6 +27,9 @@ def forward(edge: Edge, request: Request, server: Server, origin: Origin, now: i
         edge.respond(server, 403, "Forbidden", now)
         return
     trunk = _trunk(edge, source, request.uri.host)
+    if trunk.identity == "own":  # Nothing of the inside passes; the guard registers there itself.
+        edge.respond(server, 403, "Forbidden", now)
+        return
     targets = edge.targets.of(trunk.name, now)
     if not targets or request.max_forwards == 0:
         status, reason = (503, "Service Unavailable") if not targets else (483, "Too Many Hops")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ringfence.edge import own
 from ringfence.edge.records import Client
+from ringfence.edge.rewrite import tagged
 from ringfence.edge.state import Edge
 from ringfence.sip.build import build_request
 from ringfence.sip.message import Request, Response
@@ -18,11 +20,13 @@ def pass_back(edge: Edge, client: Client, response: Response, now: int) -> None:
     if server is None:
         return
     response.pop_first("via")
+    tag = response.to_tag
+    for name, value in client.restore:
+        response.set(name, tagged(value, tag) if name == "to" else value)
     if not response.has("via"):
         edge.respond(server, response.status, response.reason, now)
         return
-    for name, value in client.restore:
-        response.set(name, value)
+    own.answer(edge, client, response)
     edge.reply(server, response.status, response.to_bytes(), now)
 
 

@@ -11,16 +11,17 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.edge import inbound, media, relay
+from ringfence.edge import headers, inbound, media, own, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Contact, Target
-from ringfence.edge.rewrite import MismatchError, Outgoing, shown_from, to_carrier
+from ringfence.edge.rewrite import MismatchError, Outgoing, renumbered, to_carrier
 from ringfence.edge.session import offer
 from ringfence.edge.state import Edge
 from ringfence.model.media import STRENGTH
 from ringfence.model.settings import Protecting
 from ringfence.model.time import SECOND
+from ringfence.sip.dialog import Dialog
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
 from ringfence.sip.hop import NextHop
@@ -40,7 +41,7 @@ def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
     """Ask for a verdict on the attempt as it stands."""
     if call.attempt is None:
         return
-    call.prototype.shift, call.prototype.invites = 0, (0, 0)
+    own.begin(edge, call.prototype, edge.policy.trunks.get(call.trunk))
     call.prototype.srtp = "" if emergency else media.asked_of(edge, (call.trunk,)) or ""
     edge.agenda.arm(call, now + ANSWER_WITHIN, edge.calls, call.id)
     edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype), emergency))
@@ -75,7 +76,7 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
     call.tries += 1
     call.state = "sent"
     call.prototype.trunk = "" if call.inbound else call.trunk
-    call.prototype.shift, call.prototype.invites = 0, (0, 0)
+    call.prototype.shift, call.prototype.invites = call.prototype.base, (0, 0)
     limit = now + call.verdict.ring_limit_s * SECOND if call.verdict is not None else 0
     branch = branch_of(edge, call, call.prototype.invite_cseq)
     client = Client(branch, now, "INVITE", _hop(edge, call, target), limit)
@@ -126,25 +127,33 @@ def listener_of(edge: Edge, call: Call) -> str:
 
 def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) -> bytes:
     """The INVITE as it is sent; sets what the client has to remember of it."""
-    request, leg = call.request, call.prototype.caller
+    request, prototype = call.request, call.prototype
     if request is None:
         raise MismatchError("the INVITE is gone")
-    leg.name = leg.seen
-    if call.verdict is None:
+    caller = prototype.caller
+    if call.verdict is None or call.attempt is None:
         out = Outgoing(request, inbound.request_uri(edge, request.uri, target))
+        headers.inward(out, edge.policy.sources[call.trunk].zone)
     else:
         out = to_carrier(request, call.verdict, _host(target, client.hop))
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)
-        if call.verdict.send_caller is not None and call.attempt is not None:
-            leg.name = shown_from(leg.seen, call.attempt, call.verdict.send_caller)
-            client.restore = (("from", leg.seen),)
-            out.put("from", leg.name)
+        source = edge.policy.sources.get(call.attempt.source or "")
+        if source is not None:
+            headers.outward(out, source, call.verdict.send_user)
+        own.name(edge, prototype, call.attempt, call.verdict)
+        if call.verdict.send_caller is not None:
+            client.restore = (("from", caller.seen),)
+            out.put("from", caller.name)
     for route in target.routes if isinstance(target, Contact) else ():
         out.lead("route", route)
-    client.ours = edge.record_routes(call.id, leg.listener, client.hop.listener)
+    if prototype.own:
+        numbers = renumbered(out, prototype) if prototype.shift else ()
+        client.restore = (*numbers, *own.across(edge, out, prototype, caller, client.hop.listener))
+    if not own.hides(prototype, prototype.callee):
+        client.ours = edge.record_routes(call.id, caller.listener, client.hop.listener)
     for route in client.ours:
         out.lead("record-route", route)
-    return out.write(edge.via(client.hop.listener, client.key))
+    return out.write(own.via(edge, client))
 
 
 # --- failing over ---------------------------------------------------------------------------------------------------
@@ -205,12 +214,19 @@ def fail(edge: Edge, call: Call, status: int, now: int) -> None:
     if trunk is not None and call.attempt is not None:
         call.attempt = msgspec.structs.replace(call.attempt, trunk=trunk)
         call.trunk, call.tries, call.client = trunk, 0, None
+        call.prototype = _apart(call.prototype)
         edge.count("next_trunk")
         ask(edge, call, now, emergency=edge.is_emergency(call.attempt.source or "", call.attempt.dialled))
     elif status == 408:
         finish(edge, call, 408, "Request Timeout", "unreachable", now)
     else:
         finish(edge, call, 500, "Server Internal Error", "unreachable", now)
+
+
+def _apart(prototype: Dialog) -> Dialog:
+    """The same for another trunk; what the one before has out goes on as it is."""
+    replace = msgspec.structs.replace
+    return replace(prototype, caller=replace(prototype.caller), callee=replace(prototype.callee))
 
 
 def waited(edge: Edge, call: Call, now: int) -> None:

@@ -12,10 +12,12 @@ import re
 from ringfence.edge.rewrite import Outgoing
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.message import Message, Request, Response
-from ringfence.sip.timers import PATIENCE
+from ringfence.sip.timers import MS, PATIENCE
 
 MIN_SE = 90
 """Smallest session interval (§5)."""
+INBOUND_LONGEST = 86_400_000 * MS
+"""How long an inbound call without session timer is kept: no rule bounds it, and its BYE may have been lost."""
 _SECONDS = re.compile(rb"([0-9]{1,9})[ \t]*(?:;.*)?", re.DOTALL)
 
 

@@ -153,6 +153,10 @@ class Trunk(Party, frozen=True, kw_only=True):
     when_down: WhenDown = "national_only"
     register: Register | None = None
     """None: the carrier knows us by address, or the PBX registers through us."""
+    identity: Literal["transparent", "own"] = "transparent"
+    """What the carrier sees of the inside."""
+    pass_headers: frozenset[str] = frozenset()
+    """Lower-case names of headers that pass toward a carrier which sees nothing of the inside."""
     ring_limit_s: int = 180
     session_timer_s: int = 1800
     """Session-Expires inserted where the far side supports RFC 4028; 0 = never."""

@@ -194,6 +194,20 @@ TRUNK = Table(
             "registers through the guard.",
             default="it doesn't",
         ),
+        Key(
+            name="identity",
+            kind=choice("transparent", "own"),
+            doc="What the carrier sees of the inside. transparent: calls as the source sent them, one proxy further; "
+            "own: a Contact, Call-ID, CSeq and Via of ours, and nothing that names the inside "
+            "([identity toward carriers](identity.md)).",
+        ),
+        Key(
+            name="pass_headers",
+            kind=ListOf(pattern("the name of a header, of letters, digits and hyphens", "[A-Za-z0-9-]{1,64}")),
+            doc='Headers that pass toward the carrier beside those that SIP needs, with `identity = "own"`; one that '
+            "names the inside is left out all the same.",
+            default="none",
+        ),
         Key(name="ring_limit_s", kind=integer(10, 600, "seconds"), doc="Longest ringing, seconds."),
         Key(
             name="session_timer_s",

@@ -72,6 +72,7 @@ _CONTROLS = (
         "remote users through the VPN; anything else has an owner and an end",
         "`site.vpn`, `[[address_exception]]`",
     ),
+    ("A14", "nothing of the inside shown to the carrier", "`identity`, `pass_headers`"),
     ("A15", "no failover to less TLS or SRTP without an owner and an end", "`[[transport_exception]]`"),
     ("B2", "who guesses passwords is banned", "`[bans]`"),
     ("B4", "so are scanners, sweeps and probing", "`[bans]`"),

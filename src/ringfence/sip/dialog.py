@@ -91,6 +91,10 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     """Number of the caller's last INVITE that was shifted, and the callee's number of it."""
     srtp: Literal["", "required", "offered", "forbidden"] = ""
     """What its trunk asked of media when it began; empty: nothing."""
+    own: str = ""
+    """Call-ID toward the carrier where that sees nothing of the inside (`edge/own.py`); empty: both sides have one."""
+    base: int = 0
+    """What `shift` begins with."""
 
     def to_callee(self, number: int) -> int:
         """The number that a request of the caller, or the INVITE that an ACK of his names, has toward the callee."""
@@ -104,7 +108,7 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
 
     def learn(self, number: int) -> None:
         """What the callee's answer to the INVITE that made it says of numbers, where the record may not tell of it."""
-        if number != self.invite_cseq:
+        if number != self.to_callee(self.invite_cseq):
             self.shift = max(self.shift, number - self.invite_cseq)
             self.invites = self.invite_cseq, number
 
@@ -112,6 +116,10 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     def key(self) -> tuple[str, str, str]:
         """(Call-ID, caller's tag, callee's tag)."""
         return self.call_id, self.caller.tag, self.callee.tag
+
+    def call_id_to(self, leg: Leg) -> str:
+        """The Call-ID that a leg knows it by."""
+        return self.own if self.own and leg is self.callee else self.call_id
 
     def other(self, leg: Leg) -> Leg:
         """The leg across."""
@@ -173,7 +181,10 @@ def own_request(dialog: Dialog, leg: Leg, method: str, via: bytes, extra: Sequen
 
 def question(dialog: Dialog, leg: Leg, via: bytes) -> Request:
     """OPTIONS to one leg with a CSeq number of the other that is used up: to who has the dialog it changes nothing."""
-    return _request(dialog, leg, "OPTIONS", max(dialog.other(leg).cseq, 0), via, ())
+    number = max(dialog.other(leg).cseq, 0)
+    if dialog.base and leg is dialog.callee:
+        number = dialog.to_callee(number)
+    return _request(dialog, leg, "OPTIONS", number, via, ())
 
 
 def _request(
@@ -187,7 +198,7 @@ def _request(
         ("Max-Forwards", b"70"),
         ("From", across.name),
         ("To", leg.seen),
-        ("Call-ID", dialog.call_id.encode("utf-8", "surrogateescape")),
+        ("Call-ID", dialog.call_id_to(leg).encode("utf-8", "surrogateescape")),
         ("CSeq", b"%d %s" % (number, method.encode("ascii"))),
     ]
     return build_request(method, uri, [*headers, *extra])

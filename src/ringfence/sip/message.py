@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from ringfence.sip.address import Address, parse_address, split_values
 from ringfence.sip.errors import SipParseError
-from ringfence.sip.grammar import WS, text
+from ringfence.sip.grammar import WS, text, wire
 from ringfence.sip.headers import COMPACT, LISTS, LONG, spelled
 from ringfence.sip.uri import Uri, parse_uri
 from ringfence.sip.values import read_call_id, read_cseq, read_max_forwards, read_tag
@@ -230,6 +230,11 @@ class Message:
             self._lines = [line for _, line in kept]
             self._forget(long)
 
+    def keep_only(self, names: Set[str]) -> None:
+        """No line but of these long lower-case names."""
+        for name in set(self._names) - names:
+            self.remove(name)
+
     def pop_first(self, name: str) -> bytes | None:
         """Take away the first value of a header and return it; None if there is none."""
         long = name if name in self._names else _long(name)
@@ -280,11 +285,17 @@ class Message:
             self.set("content-length", b"%d" % len(self.body))
         return b"\r\n".join((self._start, *self._lines, b"", self.body))
 
-    def rewritten(self, start: bytes, first: list[bytes], without: Set[str], last: list[bytes]) -> bytes:
-        """It on the wire with another start line, some lines before, some gone, some after; unchanged itself."""
+    def rewritten(
+        self, start: bytes, first: list[bytes], without: Set[str], last: list[bytes], body: bytes | None = None
+    ) -> bytes:
+        """It on the wire with another start line, some lines before, some gone, some after, perhaps another body (then
+        Content-Length has to be gone); unchanged itself."""
         kept = [line for name, line in zip(self._names, self._lines, strict=True) if name not in without]
-        length = () if "content-length" in self._names else (b"Content-Length: %d" % len(self.body),)
-        return b"\r\n".join((start, *first, *kept, *last, *length, b"", self.body))
+        if body is None:
+            body = self.body
+        has_length = "content-length" in self._names and "content-length" not in without
+        length = () if has_length else (b"Content-Length: %d" % len(body),)
+        return b"\r\n".join((start, *first, *kept, *last, *length, b"", body))
 
     def validate(self) -> None:
         """Read every structural header now; raises SipParseError."""
@@ -340,6 +351,11 @@ class Response(Message):
 
     status: int
     reason: str
+
+    def set_reason(self, reason: str) -> None:
+        """Another reason phrase."""
+        self.reason = reason
+        self._start = b"SIP/2.0 %d %b" % (self.status, wire(reason))
 
     def copy(self) -> Self:
         """A response that can be edited without touching this one."""

@@ -110,6 +110,10 @@ def _unused(subject: Subject) -> Iterator[Found]:
     for key in (f"{section}.{name}" for section, names in have for name in names):
         if key not in used:
             yield Found(key, f"nothing uses {key}", "remove it, or name it where it was meant")
+    for name, trunk in subject.policy.trunks.items():
+        if trunk.pass_headers and trunk.identity != "own":
+            text = f"trunk {name} passes every header, not only those of pass_headers"
+            yield Found(f"trunk.{name}.pass_headers", text, 'remove it, or write identity = "own"')
 
 
 LINTS = (
