@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from clikit import Run, kept, ledger, morning
+from clikit import POLICY, SECOND_US, TEN, Run, kept, ledger, morning
 
 from ringfence.ledger.files import VERSION
+from ringfence.model import PolicyChanged
+from ringfence.policy import Loader
 
 
 @pytest.fixture
@@ -54,6 +56,19 @@ def test_a_refused_call_is_an_exit_code_and_names_every_rule(path: Path, run: Ru
     assert "isn't permitted for trunk carrier  [trunk.carrier.permit]" in told.out
     assert "block price-over-ceiling: " in told.out
     assert "counted against" not in told.out  # It holds nothing.
+
+
+def test_the_line_of_the_policy_is_that_of_the_decision(tmp_path: Path, run: Run) -> None:
+    path, facts = tmp_path / "ledger.db", morning(tmp_path)
+    file = tmp_path / "policy.toml"
+    with ledger(path) as opened:
+        for shift, at in ((0, TEN - 60 * SECOND_US), (5, TEN + 3600 * SECOND_US)):
+            file.write_text("\n" * shift + POLICY)
+            loaded = Loader(str(file)).load()
+            opened.append(PolicyChanged(at=at, version=loaded.policy.version, by="me", places=loaded.places))
+        for fact in facts:
+            opened.append(fact)
+    assert f"  [{file}:11 trunk.carrier.permit]" in run("explain", "n1-2", "--ledger", path).out
 
 
 def test_an_observed_hit_is_marked(path: Path, run: Run) -> None:

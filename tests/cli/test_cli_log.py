@@ -179,7 +179,7 @@ def test_entries_as_they_are_kept(path: Path, run: Run) -> None:
     told = run("log", *SINCE, "--kind", "strangers", "--kind", "opened", "--ledger", path)
     assert told.rows[1:] == [
         ["2026-11-26 10:00:00.000", "1", "opened", "node n1"],
-        ["2026-11-26 10:06:00.000", "11", "strangers", "listener inside, address 203.0.113.9, requests {'OPTIONS': 7}"],
+        ["2026-11-26 10:06:00.000", "11", "strangers", "listener inside, address 203.0.113.9, requests 7 OPTIONS"],
     ]
     told = run("log", *SINCE, "--kind", "strangers", "--ledger", path, "--json")
     (line,) = told.out.splitlines()

@@ -16,6 +16,7 @@ from ringfence.ledger.reading import Logged, Reader
 from ringfence.ledger.verify import Verified
 from ringfence.ledger.verify import verify as verify_ledger
 from ringfence.model import Charge, Decided, Hit
+from ringfence.policy import place_of
 from ringfence.rules import words
 
 
@@ -39,13 +40,14 @@ def explain(call: str, /, *, ledger: Where = LEDGER, messages: Flag = False, as_
         call_id = _one(reader.find(call), call)
         found, story = reader.call(call_id), reader.story(call_id)
         kept = list(reader.messages(call_id)) if messages else []
+        places = reader.places(found.decided.policy, found.decided.at) if found is not None else {}
     if found is None:
         raise RingfenceError(f"call {call_id}: the verdict on it is no longer kept")
     if as_json:
         facts = [msgspec.to_builtins(one.entry) for one in story]
         print(json.dumps({**as_object(found), "facts": facts}, default=str))
     else:
-        _tell(found.decided, story)
+        _tell(found.decided, story, places)
         for message in kept:
             print(f"\n{instant(message.at)} {message.direction}\n{message.data.decode('utf-8', 'replace').strip()}")
     return int(found.decided.verdict.outcome != "allow")
@@ -59,7 +61,7 @@ def _one(found: list[str], asked: str) -> str:
     raise RingfenceError(f"{asked!r} begins several calls: {', '.join(found)}")
 
 
-def _tell(decided: Decided, story: list[Logged]) -> None:
+def _tell(decided: Decided, story: list[Logged], places: dict[str, str]) -> None:
     attempt, verdict = decided.attempt, decided.verdict
     number = verdict.destination.number
     out = console()
@@ -78,7 +80,7 @@ def _tell(decided: Decided, story: list[Logged]) -> None:
         print(f"incident {verdict.incident}")
     print(f"policy   {decided.policy[:12]}, numbers {decided.numbers}")
     for hit in verdict.hits:
-        print(f"  {_hit(hit)}")
+        print(f"  {_hit(hit, places)}")
     limited = [
         (f"{c.meter.quantity} of {c.meter.scope} {c.meter.name}", c.meter.klass or "all", *_amounts(c, observed))
         for c, observed in zip(decided.hold.charges, decided.reading.observed, strict=True)
@@ -96,9 +98,10 @@ def _amounts(charge: Charge, observed: int) -> tuple[str, str, str]:
     return WINDOWS.get(charge.meter.window_s, str(charge.meter.window_s)), amount(observed), amount(charge.limit)
 
 
-def _hit(hit: Hit) -> str:
+def _hit(hit: Hit, places: dict[str, str]) -> str:
     mode = "" if hit.enforced else " (observed only)"
-    where = f"  [{hit.where}]" if hit.where else ""
+    where = " ".join(filter(None, (place_of(places, hit.where), hit.where)))
+    where = f"  [{where}]" if where else ""
     return f"{hit.severity:5} {hit.rule}{mode}: {hit.text}{where}"
 
 

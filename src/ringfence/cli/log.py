@@ -51,7 +51,7 @@ Kind = Literal[
 _AGO = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FOREVER = 2**63 - 1
-_HIDDEN = ("at", "fact", "dialog", "edge", "hold", "attempt", "verdict", "reading", "key")
+_HIDDEN = ("at", "fact", "dialog", "edge", "hold", "attempt", "verdict", "reading", "key", "places")
 """Parts of an entry that say nothing in one line."""
 _INSTANTS = ("since", "before", "until", "last")
 
@@ -170,7 +170,14 @@ def _words(logged: Logged) -> str:
         return "purged, erased, or not readable"
     entry = msgspec.to_builtins(logged.entry)
     entry |= {name: instant(entry[name]) for name in _INSTANTS if name in entry}
-    return ", ".join(f"{name} {value}" for name, value in entry.items() if name not in _HIDDEN)
+    return ", ".join(f"{name} {_plain(value)}" for name, value in entry.items() if name not in _HIDDEN)
+
+
+def _plain(value: object) -> str:
+    """Sums and lists as people write them: `7 OPTIONS and 1 INVITE`."""
+    if isinstance(value, dict):
+        return " and ".join(f"{many} {what}" for what, many in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def as_object(call: Call) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from ringfence.ledger.files import Paths, connect_reader
 from ringfence.ledger.messages import Message, messages
 from ringfence.ledger.personal import calls_of
 from ringfence.ledger.records import KINDS, Entry, Record, columns_of, decode, number_key
-from ringfence.model import Answered, Decided, Ended, Fact
+from ringfence.model import Answered, Decided, Ended, Fact, PolicyChanged
 from ringfence.model.time import Instant
 
 log = logging.getLogger("ringfence.ledger")
@@ -40,6 +40,8 @@ _TAIL = """PRAGMA temp_store = MEMORY;
 CREATE TABLE temp.tail (seq INTEGER PRIMARY KEY, at INTEGER, kind TEXT,
     call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT);"""
 _END = 2**63 - 1
+MOST_POLICIES = 1000
+"""Changes of the policy that are looked through for the one that decided."""
 _ALIKE = 7
 """Digits by which two forms of a number are taken for alike: a subscriber's number without its area."""
 
@@ -169,6 +171,13 @@ class Reader:
                 rows = self._search(each, newest=newest)
             found = [self._entry(seq) for seq, _ in itertools.islice(rows, limit)]
         return sorted(found)
+
+    def places(self, version: str, at: Instant) -> dict[str, str]:
+        """Where the keys of the policy stood that was in force at an instant; empty where that isn't kept."""
+        for one in reversed(self.log(until=at + 1, kinds=("policy-changed",), limit=MOST_POLICIES)):
+            if isinstance(one.entry, PolicyChanged) and one.entry.version == version and one.entry.places:
+                return one.entry.places
+        return {}
 
     def calls_of(self, numbers: Sequence[str]) -> list[str]:
         """Ids of the calls from, to or forwarded by these numbers, sorted."""

@@ -184,10 +184,12 @@ class Accepted(_Fact, frozen=True, gc=False, kw_only=True, tag="accepted"):
 
 
 class PolicyChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="policy-changed"):
-    """Another policy is in force from here on."""
+    """A policy is in force from here on, also at each start."""
 
     version: str
     by: str
+    places: dict[str, str] = {}
+    """Dotted key to `file:line`, so that a decision is explained by the lines it was made with."""
 
 
 class Arrived(_Fact, frozen=True, gc=False, kw_only=True, tag="arrived"):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os.path
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -42,17 +42,23 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     def where(self, key: str) -> str:
         """`file:line` of a dotted key, or of the table where it has its default; empty for one in no file."""
-        return self.places.get(self._nearest(key), "")
+        return place_of(self.places, key)
 
     def is_default(self, key: str) -> bool:
         """Whether a dotted key isn't written: `where` then gives its table."""
-        nearest = self._nearest(key)
+        nearest = _nearest(self.places, key)
         return nearest != key and nearest.count(".") < 2  # `hours` as one text is written for each class
 
-    def _nearest(self, key: str) -> str:
-        while key and key not in self.places:
-            key = key.rpartition(".")[0]
-        return key
+
+def place_of(places: Mapping[str, str], key: str) -> str:
+    """`file:line` of a dotted key, or of the table where it has its default; empty for one in no file."""
+    return places.get(_nearest(places, key), "")
+
+
+def _nearest(places: Mapping[str, str], key: str) -> str:
+    while key and key not in places:
+        key = key.rpartition(".")[0]
+    return key
 
 
 def load(path: str) -> Policy:

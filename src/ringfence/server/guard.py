@@ -61,6 +61,7 @@ from ringfence.model import (
 from ringfence.model.fact import OURSELVES
 from ringfence.model.settings import Policy
 from ringfence.numbers import DialPlan, numbering
+from ringfence.policy import Loaded
 from ringfence.rules import words
 from ringfence.server.clock import Clock
 from ringfence.sip.errors import SipParseError
@@ -175,14 +176,16 @@ class Guard:
         self._rest()
         return True
 
-    def use(self, policy: Policy, secrets: Secrets, by: str) -> None:
+    def in_force(self, loaded: Loaded, by: str) -> None:
+        """Tell which policy decides from here on."""
+        self.note(PolicyChanged(at=self.clock.now(), version=loaded.policy.version, by=by, places=loaded.places))
+
+    def use(self, policy: Policy, secrets: Secrets) -> None:
         """Swap the policy, and the secrets of its accounts, between two calls."""
         self.engine.use(policy)
         self.edge.use(policy)
         self.edge.trust(secrets, self.clock.now())
-        now = self.clock.now()
-        self.note(PolicyChanged(at=now, version=policy.version, by=by))
-        self.spare(now)
+        self.spare(self.clock.now())
         self._settle()
         self._rest()
 

@@ -150,6 +150,7 @@ class Server:
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
         self.streams = Streams(self.guard, first_flow=now, tls=self.tls)
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
+        self.guard.in_force(self.loaded, "start")
         self.guard.obey(found.engine.reconcile(now=now))
         self.guard.spare(now)
         _prepare(policy)
@@ -272,7 +273,8 @@ class Server:
         self.loaded, self.secrets, self.tls, self._warn_at = loaded, secrets, tls, 0
         _prepare(loaded.policy)
         listens = {name: _with_port(new, old.listens[name].port) for name, new in loaded.policy.listens.items()}
-        self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets, by)
+        self.guard.in_force(loaded, by)
+        self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets)
         self.streams.use(listens, tls)
         self._prepare_connections()
         self.resolver.follow()
