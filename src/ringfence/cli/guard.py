@@ -50,8 +50,6 @@ def _show_status(found: dict[str, Any], state: str) -> None:
         print(_enrolment(row))
     if found["edge"]["overloaded"]:
         console().print("overloaded: new calls get 503 at the door, emergency calls don't", style="red", markup=False)
-    print()
-    show(("edge", "now", "what it is"), edge_rows(found["edge"]), right=("now",), sentences=("what it is",))
     rows = [_meter_row(row) for row in found["meters"]]
     if rows:
         print()
@@ -60,6 +58,8 @@ def _show_status(found: dict[str, Any], state: str) -> None:
             rows,
             right=("now", "expected", "alert", "block"),
         )
+    print()
+    show(("edge", "now", "what it is"), edge_rows(found["edge"]), right=("now",), sentences=("what it is",))
 
 
 def _certificates(found: dict[str, Any]) -> list[str]:
