@@ -77,10 +77,10 @@ def test_numbers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(name) <= 64 for name in kept.extensions)
 
 
-def test_without_calls_to_show_nothing_of_them_is_kept(judged: list[Judged]) -> None:
+def test_without_calls_to_show_only_often_called_numbers_are_kept(judged: list[Judged]) -> None:
     summary = Summary()
     for one in judged:
         summary.add(one)
     assert summary.total.refused == 8
     assert not summary.examples
-    assert not summary.numbers.found
+    assert summary.numbers.doubtful() == (8, 28_350_000)

@@ -33,6 +33,8 @@ class Number(msgspec.Struct):
     extensions: set[str] = msgspec.field(default_factory=set)
     observed: int = 0
     """Calls among them that were let through, since the rule observes."""
+    saved_micros: int = 0
+    """Of the others."""
 
     def add(self, day: str, extension: str, talk_s: int, money_micros: int, *, observed: bool) -> None:
         """One more call."""
@@ -41,6 +43,7 @@ class Number(msgspec.Struct):
         self.talk_s += talk_s
         self.money_micros += money_micros
         self.observed += observed
+        self.saved_micros += 0 if observed else money_micros
         _bounded(self.days, day, MAX_DAYS)
         _bounded(self.extensions, extension[:64], MAX_EXTENSIONS)
 
@@ -51,6 +54,7 @@ class Number(msgspec.Struct):
         self.talk_s += other.talk_s
         self.money_micros += other.money_micros
         self.observed += other.observed
+        self.saved_micros += other.saved_micros
         self.days |= other.days
         self.extensions |= other.extensions
 
@@ -91,8 +95,15 @@ class Numbers(msgspec.Struct):
 
     def on_several_days(self, most: int = 20) -> list[Number]:
         """Answered ones that were called on three days or more, most days first."""
-        often = [number for number in self.found.values() if len(number.days) >= SEVERAL_DAYS and number.answered]
-        return sorted(often, key=lambda n: (-len(n.days), -n.calls, n.source, n.destination))[:most]
+        return sorted(self._often(), key=lambda n: (-len(n.days), -n.calls, n.source, n.destination))[:most]
+
+    def doubtful(self) -> tuple[int, int]:
+        """Refused and cut calls to such numbers, and what they would have saved: perhaps they were honest."""
+        often = self._often()
+        return sum(n.calls - n.observed for n in often), sum(n.saved_micros for n in often)
+
+    def _often(self) -> list[Number]:
+        return [number for number in self.found.values() if len(number.days) >= SEVERAL_DAYS and number.answered]
 
 
 def _bounded(found: set[str], what: str, room: int) -> None:

@@ -30,7 +30,7 @@ class Summary(msgspec.Struct):
     zone: str = "UTC"
     """The zone that days and hours are of."""
     shown: int = 0
-    """Calls that are kept one by one for each rule; 0 = none, and no numbers either."""
+    """Calls that are kept one by one for each rule; 0 = none."""
     calls: int = 0
     answered: int = 0
     seconds: int = 0
@@ -99,7 +99,7 @@ class Summary(msgspec.Struct):
         self.by_hour.setdefault(hour, Sum()).add(judged)
         if self.shown:
             examples.show(self.examples, rule, judged, judged.saved_micros, judged.why, self.shown)
-            self.numbers.note(judged, rule, day, judged.saved_micros, observed=False)
+        self.numbers.note(judged, rule, day, judged.saved_micros, observed=False)
 
     def _observed(self, judged: Judged, day: str) -> None:
         would = [hit for hit in judged.verdict.hits if hit.severity == "block" and not hit.enforced]
@@ -111,8 +111,7 @@ class Summary(msgspec.Struct):
             spent = cost(judged.verdict, judged.call.duration_s)
             self.observed_calls += 1
             self.observed_micros += spent
-            if self.shown:
-                self.numbers.note(judged, would[0].rule, day, spent, observed=True)
+            self.numbers.note(judged, would[0].rule, day, spent, observed=True)
 
     def merge(self, other: Summary) -> None:
         """The same sums of other calls."""

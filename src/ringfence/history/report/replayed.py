@@ -75,6 +75,7 @@ def replayed(summary: Summary, told: Told, unplaced: int = 0) -> str:
         by_day=_by_day(summary),
         by_hour=_by_hour(summary),
         several=SEVERAL_DAYS,
+        doubtful=summary.numbers.doubtful(),
         often=summary.numbers.on_several_days(MOST_ROWS),
         missing=beyond.missing(told.held),
         needs=beyond.NEEDS,
