@@ -24,6 +24,8 @@ from ringfence.testing.wire import Sip
 
 REALM, PASSWORD = "phones.example.net", "Kv7mQx2pTz9wRb4n"
 PHONE = ("127.0.4.1", 5062)
+PER_S, BURST = 10, 40
+"""Of strangers, by address and kind of request."""
 
 POLICY = """
 [site]
@@ -446,27 +448,27 @@ def test_what_a_stranger_spoils_is_not_answered(table: Table) -> None:
 
 
 def test_strangers_are_answered_so_often_and_then_not_at_all(table: Table) -> None:
-    for _ in range(throttle.EACH_BURST + 20):
+    for _ in range(BURST + 20):
         dial(table.stranger)
-    assert len(table.stranger.heard()) == throttle.EACH_BURST
+    assert len(table.stranger.heard()) == BURST
     other = table.seat("other", ("127.0.3.2", 5060))
     dial(other)
     assert len(other.heard()) == 1
     table.run(1)
     for _ in range(30):
         dial(table.stranger)
-    assert len(table.stranger.heard()) == throttle.EACH_PER_S
+    assert len(table.stranger.heard()) == PER_S
 
 
 def test_forged_addresses_fill_no_table(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_ADDRESSES", 50)
+    monkeypatch.setattr(throttle, "MAX_BUCKETS", 50)
     data = dial(table.stranger).invite.to_bytes()
     for number in range(200):
         table.deliver(data, (f"127.0.3.{number % 250}", 5000 + number), INSIDE)
     status = table.edge.status()
     assert status["transactions"] == 0
     assert status["guests"] == 0
-    assert len(table.edge._edge.digest.throttle) == 50
+    assert len(table.edge._edge.rates) == 50
     assert len(table.edge._edge.digest.nonces) == 0
 
 
@@ -477,12 +479,12 @@ def test_who_guesses_from_a_guests_address_is_slowed_down_too(tmp_path: Path) ->
     table.offered()
     phone.heard()
     answered = 0
-    for _ in range(throttle.EACH_BURST + 20):
+    for _ in range(BURST + 20):
         dialled, guess = dial(phone), login("1002", "guess")
         challenged(phone, dialled, guess)
         dialled.again(guess.answer("INVITE", dialled.invite.uri))
         answered += len(phone.heard())
-    assert answered < throttle.EACH_BURST
+    assert answered < BURST
     assert sum(count for _, _, count in failures(table)) >= 1
 
 

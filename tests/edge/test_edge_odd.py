@@ -271,8 +271,9 @@ def test_a_cancel_that_is_never_heard_ends_soon(table: Table) -> None:
 # --- bounds ---------------------------------------------------------------------------------------------------------
 
 
-def test_calls_that_wait_are_bounded_but_emergencies_pass(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invites, "MAX_EARLY_PER_PEER", 2)
+@pytest.mark.parametrize("bound", ["half_open", "half_open_in_all"])
+def test_calls_that_wait_are_bounded_but_emergencies_pass(tmp_path: Path, bound: str) -> None:
+    table = Table(tmp_path, source=f"[requests]\n{bound} = 2")
     for _ in range(3):
         table.dial()
     assert (table.pbx.expect(0).status, len(table.carrier.heard())) == (503, 2)

@@ -78,6 +78,13 @@ CASES: list[tuple[str, str, str, str]] = [
     ("guessing-goes-on", LISTENS + "\n[bans]\nmode = 'off'", "bans.mode", "guesses are not counted"),
     ("guessing-goes-on", LISTENS + "\n[bans]\nfailures = 'off'", "bans.failures", "slow guessing"),
     ("guessing-goes-on", LISTENS + "\n[bans]\nfailures = 50", "bans.failures", "50 wrong passwords are let through"),
+    (
+        "rate-under-cap",
+        edit(LINE, LINE + "calls_per_second = { block = 20, burst = 20 }\n")
+        + "\n[requests.party]\ninvite = { per_second = 19, burst = 20 }",
+        "requests.party.invite",
+        "source pbx may make 20 calls a second, and 19 INVITEs are taken",
+    ),
     ("never-banned-too-wide", TEXT + "\n[bans]\nallow = ['10.0.0.0/8']", "bans.allow[0]", "in all of 10.0.0.0/8"),
     ("no-concurrent-cap", edit(CONCURRENT, ""), "trunk.carrier.concurrent", "no cap on calls in progress"),
     (
@@ -307,6 +314,8 @@ def test_broader_than_before(tmp_path: Path) -> None:
         TEXT + "\n[bans]\nmode = 'observe'",  # nobody is challenged
         TEXT + "\n[bans]\nshort_failures = 3\nshared_failures = 3\nfailures = 3\nallow = ['10.1.0.0/16']",
         LISTENS + "\n[bans]\nfailures = 20",
+        edit(LINE, LINE + "calls_per_second = { block = 20, burst = 20 }\n")
+        + "\n[requests.party]\ninvite = { per_second = 20, burst = 20 }",
         edit("burst = 10, pace_ms = 300", "pace_ms = 200"),
         edit("block = 5, burst = 10, pace_ms = 300", "block = 5, burst = 2"),
         TEXT + EXCEPTION + "2027-12-31",  # not more than a year
@@ -326,6 +335,7 @@ def test_broader_than_before(tmp_path: Path) -> None:
         "nobody-to-ban",
         "three-are-enough",
         "twenty-are-not-too-many",
+        "rate-is-the-cap",
         "paced",
         "burst",
         "within-a-year",

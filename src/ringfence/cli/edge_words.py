@@ -33,6 +33,7 @@ COUNTED = {
     "srtp_mismatch": "messages inside calls whose media wasn't as the trunk asks",
     "stale_nonce": "right answers to our challenges that came too late",
     "stray": "answers and ACKs that belong to nothing known",
+    "too_fast": "requests of known parties over the rates of [requests]",
     "unanswerable": "challenges of a carrier that we have no secret for",
     "unanswered": "calls whose verdict took too long",
     "unknown_account": "passwords for accounts that aren't there",

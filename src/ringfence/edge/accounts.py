@@ -43,8 +43,8 @@ def arrived(edge: Edge, data: bytes, origin: Origin, now: int) -> Origin | None:
     known = edge.digest.guests.at((origin.listener, origin.host, origin.port))
     if known is not None:
         return origin._replace(party=known)
-    kind = "ACK" if data.startswith(b"ACK ") else ""  # It follows what has had its token.
-    if not edge.digest.may_knock(origin.listener, origin.host, now, kind):
+    near = edge.digest.is_near(origin.listener, origin.host)
+    if not near or not edge.rates.stranger(origin.host, data, now):
         edge.strangers.count(origin.listener, origin.host, kind_of(data), now)
         return None
     if not data.startswith(_READ):
@@ -189,7 +189,7 @@ def _failed(
         edge.count("unknown_account")
     else:
         passwords.wrong(edge, _who(request, given.user, source.name, origin), now)
-    if origin.party is NOBODY or edge.digest.throttle.takes(origin.host, now):
+    if origin.party is NOBODY or edge.rates.stranger(origin.host, edge.raw, now):
         _challenge(edge, request, key, origin, now)
 
 

@@ -12,18 +12,33 @@ def enter(edge: Edge, call: Call) -> None:
     """Begin to wait for its final answer."""
     call.server.call = call.id
     edge.calls[call.id] = call
-    edge.early[call.party] = edge.early.get(call.party, 0) + 1
+    for name in _counted(call):
+        edge.early[name] = edge.early.get(name, 0) + 1
+
+
+def _counted(call: Call) -> tuple[str, ...]:
+    """Whose it is among the calls without answer."""
+    attempt = call.attempt
+    if attempt is None or attempt.verified != "digest":
+        return (call.party,)
+    return call.party, of_account(call.party, attempt.extension)
+
+
+def of_account(party: str, account: str) -> str:
+    """The name under which an account's calls without answer are counted."""
+    return f"{party}/{account}"
 
 
 def leave(edge: Edge, call: Call, *, answered: bool = False) -> None:
     """It has its final answer: forget all but what its transactions need."""
     if edge.calls.pop(call.id, None) is None:
         return
-    left = edge.early.get(call.party, 1) - 1
-    if left > 0:
-        edge.early[call.party] = left
-    else:
-        edge.early.pop(call.party, None)
+    for name in _counted(call):
+        left = edge.early.get(name, 1) - 1
+        if left > 0:
+            edge.early[name] = left
+        else:
+            edge.early.pop(name, None)
     call.wake = 0
     for key in call.early:
         dialog = edge.dialogs.get(key)

@@ -33,12 +33,12 @@ from ringfence.edge import (
     sending,
 )
 from ringfence.edge.bindings import Binding
-from ringfence.edge.door import Door, turned_away
+from ringfence.edge.door import Door, is_too_fast, turned_away
 from ringfence.edge.effects import Effect, HangUp, Note
 from ringfence.edge.ending import end
 from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.flows import Admitted, Expected
-from ringfence.edge.guests import stranger
+from ringfence.edge.guests import NOBODY, stranger
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server
 from ringfence.edge.secrets import Secrets
@@ -164,8 +164,11 @@ class EdgeCore:
     def _received(self, data: bytes, origin: Origin, now: int) -> None:
         edge = self._edge
         edge.raw, edge.current = data, None
+        fast = origin.party is not NOBODY and is_too_fast(edge, data, origin, now)
+        if fast and not data.startswith(b"INVITE "):
+            return
         try:
-            if self._door.idle or not turned_away(edge, self._door, data, origin, now):
+            if (self._door.idle and not fast) or not turned_away(edge, self._door, data, origin, now, fast=fast):
                 self._take(data, origin, now)
         except SipParseError as error:
             arrivals.noted(edge, origin, error, now)

@@ -9,7 +9,6 @@ from ringfence.edge.bindings import Bindings
 from ringfence.edge.guests import Guests
 from ringfence.edge.nonces import Nonces, offer
 from ringfence.edge.secrets import Hashes, Secrets
-from ringfence.edge.throttle import Throttle
 from ringfence.model.settings import Policy, Source
 from ringfence.model.time import SECOND, Instant
 from ringfence.sip.dialog import Leg
@@ -43,13 +42,12 @@ class Digest:
 
     __slots__ = (
         "_dummies", "_exceptions", "_networks", "bindings", "entrances", "guests", "nonces", "owners", "realm",
-        "secrets", "throttle",
+        "secrets",
     )  # fmt: skip
 
     def __init__(self, secret: bytes, secrets: Secrets) -> None:
         self.guests = Guests()
         self.bindings = Bindings()
-        self.throttle = Throttle()
         self.nonces = Nonces(secret)
         self.secrets = secrets
         self.realm = ""
@@ -100,10 +98,6 @@ class Digest:
         permitted = source is not None and algorithm in source.digest_algorithms
         found = self.secrets.of(account, self.realm).get(algorithm) if permitted else None
         return found or self._dummies[algorithm], found is not None
-
-    def may_knock(self, listener: str, host: str, now: Instant, kind: str = "") -> bool:
-        """Whether one more request of a stranger is read, of a kind that is counted for itself."""
-        return self.is_near(listener, host) and self.throttle.takes(host, now, kind)
 
     def is_near(self, listener: str, host: str) -> bool:
         """Whether strangers at this address are challenged."""

@@ -1,6 +1,7 @@
 """The door in overload: new calls are refused with little work, so that there is time for those that are up (B5).
 
-It closes when the ledger is late (the guard says so) or when datagrams wait too long to be read (the sockets say so).
+It closes when the ledger is late (the guard says so) or when datagrams wait too long to be read (the sockets say so);
+for somebody who sends more than he may it is closed at once (B1).
 Behind a closed door an INVITE that begins a call gets a 503 without state, made of its own lines; no Retry-After,
 which would have a PBX take the whole trunk for dead. Emergency calls pass, and so does all that belongs to a call:
 repetitions of an INVITE that was taken, and every other method.
@@ -11,15 +12,20 @@ answer, and a call that began from the repetition would ring for nobody.
 
 from __future__ import annotations
 
+import logging
+
 from ringfence.edge.identity import dialled_uri
 from ringfence.edge.keys import branch_of, key_of
 from ringfence.edge.records import Origin
 from ringfence.edge.state import Edge
+from ringfence.edge.throttle import Standing, group_of
 from ringfence.edge.tokens import MAGIC
 from ringfence.sip.build import ReplyHead, reflect, reply
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.uri import parse_uri
 from ringfence.sip.via import parse_via
+
+log = logging.getLogger("ringfence.edge")
 
 CLOSES_AT = 100_000
 """How long a datagram may have waited, microseconds: well under the half second after which it is sent again."""
@@ -73,30 +79,48 @@ class Door:
             self._stale, self._fresh, self._turned = self._fresh, set(), now
 
 
-def turned_away(edge: Edge, door: Door, data: bytes, origin: Origin, now: int) -> bool:
-    """Whether this datagram is an INVITE that was refused at the door."""
+def is_too_fast(edge: Edge, data: bytes, origin: Origin, now: int) -> bool:
+    """Whether somebody known sends more than he may of this kind; the first of ten seconds is told."""
+    standing: Standing = "account" if origin.guest else "party"
+    if edge.rates.known(standing, origin.host, data, now):
+        return False
+    edge.count("too_fast")
+    if edge.strangers.count(origin.listener, origin.host, "too-fast", now) == 1:
+        who, group = ", ".join(origin.party.names), group_of(data)
+        does = "refused, but for emergency calls" if group == "invite" else "dropped"
+        log.warning(
+            "%s (%s) sends more than requests.%s.%s: what is over is %s", who, origin.host, standing, group, does
+        )
+    return True
+
+
+def turned_away(edge: Edge, door: Door, data: bytes, origin: Origin, now: int, *, fast: bool = False) -> bool:
+    """Whether this datagram is an INVITE that was refused at the door; `fast`: its sender sends too many."""
     if not data.startswith(b"INVITE "):
         return False
     found = reflect(data)
     if found is None or found[0].tagged:
         return False
     try:
-        return _look(edge, door, data, *found, origin, now)
+        return _look(edge, door, data, *found, origin, now, fast)
     except SipParseError:
         return False  # It is answered where it is read as a whole.
 
 
-def _look(edge: Edge, door: Door, data: bytes, head: ReplyHead, top: bytes, origin: Origin, now: int) -> bool:
+def _look(
+    edge: Edge, door: Door, data: bytes, head: ReplyHead, top: bytes, origin: Origin, now: int, fast: bool
+) -> bool:
     if not branch_of(top).startswith(MAGIC):
         return False
     key = key_of(top, origin.host, "INVITE", "", 0, None)
     if key in edge.servers:
         return False
     if not door.remembers(key, now):
-        if not door.closed or _is_emergency(edge, data, origin):
+        if not (door.closed or fast) or _is_emergency(edge, data, origin):
             return False
         door.remember(key, now)
-        edge.count("overload")
+        if door.closed:
+            edge.count("overload")
     if not origin.party.names:
         return True  # Strangers aren't told.
     reason = (("Reason", b'SIP;cause=503;text="Overload"'),)

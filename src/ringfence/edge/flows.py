@@ -90,7 +90,7 @@ def admits(edge: Edge, listener: str, host: str, now: int) -> Admitted:
     found = who(edge, listener, address)
     if found is not None and (found[1] or edge.peers.is_named(listener, address)):
         return "party"
-    if found is not None or edge.digest.may_knock(listener, address, now):
+    if found is not None or (edge.digest.is_near(listener, address) and edge.rates.stranger(address, b"", now)):
         return "guest"
     edge.strangers.count(listener, address, CONNECTION, now)
     return ""

@@ -15,11 +15,11 @@ ends at once.
 from __future__ import annotations
 
 from ringfence.edge import inbound, media, own, sending
-from ringfence.edge.calls import enter, finish, leave, refuse
+from ringfence.edge.calls import enter, finish, leave, of_account, refuse
 from ringfence.edge.identity import dialled, make_attempt
 from ringfence.edge.records import Call, Origin, Server
 from ringfence.edge.session import MIN_SE, too_small
-from ringfence.edge.state import MAX_EARLY_PER_PEER, Edge
+from ringfence.edge.state import Edge
 from ringfence.edge.tokens import OURS
 from ringfence.model.fact import Ended
 from ringfence.model.verdict import Verdict
@@ -78,7 +78,13 @@ def _branch(via: bytes) -> str:
 
 def _full(edge: Edge, origin: Origin) -> bool:
     """Whether there is no room for another call (B5)."""
-    if edge.early.get(origin.party.label, 0) < MAX_EARLY_PER_PEER and len(edge.dialogs) < edge.policy.max_calls:
+    requests, party = edge.policy.requests, origin.party.label
+    if (
+        edge.early.get(party, 0) < requests.half_open
+        and (not origin.account or edge.early.get(of_account(party, origin.account), 0) < requests.half_open_account)
+        and len(edge.calls) < requests.half_open_in_all
+        and len(edge.dialogs) < edge.policy.max_calls
+    ):
         return False
     edge.count("bound")
     return True

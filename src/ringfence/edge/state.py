@@ -2,7 +2,7 @@
 
 The core is one object without I/O; its parts (`arrivals`, `invites`, `sending`, `answers`, `inside`, `ending`,
 `registers`, `late`) are functions over the `Edge` here. Every table has a bound: by what the policy allows at once
-(dialogs), by MAX_ constants (transactions, early calls of one party, challenged attempts), or by another table of which
+(dialogs, calls without answer), by MAX_ constants (transactions, challenged attempts), or by another table of which
 it holds at most one entry each.
 """
 
@@ -19,6 +19,7 @@ from ringfence.edge.scanners import Scanners
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
+from ringfence.edge.throttle import Rates
 from ringfence.edge.tokens import Tokens
 from ringfence.model.fact import Ended
 from ringfence.model.settings import Listen, Policy
@@ -38,8 +39,6 @@ MAX_TRANSACTIONS = 200_000
 """Server transactions at once, lingering ones included (about 1 kB each)."""
 MAX_OVER = 20_000
 """Legs that are remembered after their end."""
-MAX_EARLY_PER_PEER = 2_000
-"""INVITEs without final answer from one party."""
 MAX_ORIGINS = 4_096
 """Addresses with port whose party is remembered; all are found out again when there are more."""
 MAX_RETRIES = 20_000
@@ -82,7 +81,7 @@ class Edge:
         self.over: dict[tuple[str, str], None] = {}
         """Legs that came to their end lately, by attempt and To tag."""
         self.early: dict[str, int] = {}
-        """INVITEs without final answer by party."""
+        """INVITEs without final answer by party, and by party and account."""
         self.inbound: dict[tuple[str, str], list[str]] = {}
         """(source, last digits of the caller) of live inbound calls to the numbers they came to."""
         self.accounts: dict[tuple[str, str], Account] = {}
@@ -127,6 +126,7 @@ class Edge:
         self.targets.use(policy)
         self.digest.use(policy)
         self.scanners = Scanners(policy.bans)
+        self.rates = Rates(policy.requests)
         self._plans: dict[str, DialPlan] = {}
 
     def count(self, name: str) -> None:
@@ -400,4 +400,4 @@ def is_party(party: Party, label: str) -> bool:
     return party.kind == kind and not set(party.names).isdisjoint(names.split(","))
 
 
-__all__ = ["MAX_EARLY_PER_PEER", "MAX_TRANSACTIONS", "Edge", "Target", "is_party"]
+__all__ = ["MAX_TRANSACTIONS", "Edge", "Target", "is_party"]

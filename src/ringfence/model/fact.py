@@ -269,7 +269,7 @@ class Enrolled(_Fact, frozen=True, gc=False, kw_only=True, tag="enrolled"):
 
 
 class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
-    """What unknown addresses sent in ten seconds, and what known ones sent that can't be read.
+    """What unknown addresses sent in ten seconds, and what known ones sent that can't be read or was too much.
 
     One row a source address, and one for all that fell off the bound.
     """
@@ -278,7 +278,7 @@ class Strangers(_Fact, frozen=True, gc=False, kw_only=True, tag="strangers"):
     address: str
     """Empty for the sum of those beyond the quota."""
     requests: dict[str, int]
-    """Count by method; `malformed` for what did not parse."""
+    """Count by method; `malformed` for what did not parse, `too-fast` for what was over its rate."""
 
 
 class Offended(_Fact, frozen=True, gc=False, kw_only=True, tag="offended"):

@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from ringfence.model.settings import (
     ANYWHERE,
     PRIVATE,
@@ -23,6 +25,7 @@ from ringfence.model.settings import (
     PermitException,
     Policy,
     Register,
+    Requests,
     Source,
     Spend,
     Tenant,
@@ -82,11 +85,23 @@ def _optional(document: Document, site: Values) -> Values:
         values["digest"] = Digest(**document.single["digest"].values)
     if "bans" in document.single:
         values["bans"] = Bans(**document.single["bans"].values)
+    if "requests" in document.single:
+        values["requests"] = _requests(document.single["requests"].values)
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:
         values.update(_renamed(document.single["control"].values, socket="control"))
     return values
+
+
+def _requests(values: Values) -> Requests:
+    usual = Requests()
+    paces: Values = {
+        name: msgspec.structs.replace(getattr(usual, name), **values[name])
+        for name in ("stranger", "account", "party")
+        if name in values
+    }
+    return Requests(**{**values, **paces})
 
 
 def _listen(name: str, entry: Entry) -> Listen:

@@ -19,6 +19,7 @@ from ringfence.policy.keys_party import (
     TENANT,
     TRANSPORT_EXCEPTION,
 )
+from ringfence.policy.keys_requests import REQUESTS
 from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
 from ringfence.policy.kinds import Either, Key, ListOf, Table
 from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, pattern, text
@@ -383,6 +384,7 @@ SINGLE: dict[str, Table] = {
     "control": CONTROL,
     "digest": DIGEST,
     "bans": BANS,
+    "requests": REQUESTS,
 }
 """Sections that are there once, in the main file."""
 

@@ -10,6 +10,7 @@ from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, RULE_SLUGS, S
 from ringfence.policy.keys_accounts import REGISTER, REGISTRATIONS
 from ringfence.policy.keys_limits import BOUNDS, CALL_RATE, CLASS_CAPS, LEVELS, PER_CALLER, SPEND
 from ringfence.policy.keys_party import PLAN
+from ringfence.policy.keys_requests import PACE, RATE
 from ringfence.policy.kinds import Either, Key, Kind, MapOf, Table, listing
 from ringfence.policy.lint import LINTS
 
@@ -49,6 +50,8 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
     ("registrations", "Registrations", REGISTRATIONS),
     ("register", "Registering at the carrier", REGISTER),
     ("billing", "Billing", BILLING),
+    ("pace", "Requests by kind", PACE),
+    ("rate", "Rate", RATE),
 )
 """Tables that stand inside others: anchor, title, keys."""
 
@@ -74,9 +77,11 @@ _CONTROLS = (
     ),
     ("A14", "nothing of the inside shown to the carrier", "`identity`, `pass_headers`"),
     ("A15", "no failover to less TLS or SRTP without an owner and an end", "`[[transport_exception]]`"),
+    ("B1", "requests of one address by method", "`[requests]`"),
     ("B2", "who guesses passwords is banned", "`[bans]`"),
     ("B4", "so are scanners, sweeps and probing", "`[bans]`"),
     ("B6", "whom the policy names never is", "`bans.allow`, lints `ban-too-hasty`, `never-banned-too-wide`"),
+    ("B5", "calls that wait for an answer", "`requests.half_open`"),
     ("C2", "default deny", "`permit`"),
     ("C3", "premium, satellite and the like by name", "`special`, `shared_cost_ceiling`"),
     ("C5", "unlisted ranges abroad by name", "`unlisted`"),

@@ -54,6 +54,20 @@ def _wide_allow(subject: Subject) -> Iterator[Found]:
             yield Found(f"bans.allow[{index}]", f"nobody in all of {text} can be banned", "name what is yours in it")
 
 
+def _under_cap(subject: Subject) -> Iterator[Found]:
+    policy = subject.policy
+    paces = (("party", policy.requests.party, "address"), ("account", policy.requests.account, "digest"))
+    for name, pace, auth in paces:
+        for source in policy.sources.values():
+            most = source.bounds.caps.calls_per_second.block
+            if source.auth != auth or most is None or pace.invite is None or pace.invite.per_second >= most:
+                continue
+            text = (
+                f"source {source.name} may make {most:g} calls a second, and {pace.invite.per_second} INVITEs are taken"
+            )
+            yield Found(f"requests.{name}.invite", text, f"write {most:g} or more a second")
+
+
 LINTS = (
     Lint(
         code="POL-501",
@@ -72,5 +86,11 @@ LINTS = (
         slug="never-banned-too-wide",
         why="Who is in such a network may try passwords as long as he likes (B6).",
         find=_wide_allow,
+    ),
+    Lint(
+        code="POL-504",
+        slug="rate-under-cap",
+        why="Calls within their cap get 503, as in overload, without a verdict (B1).",
+        find=_under_cap,
     ),
 )
