@@ -214,7 +214,7 @@ def _failed(edge: Edge, call: Call, client: Client, response: Response, now: int
     elif call.cancelled:
         relay.pass_back(edge, client, response, now)
         close(edge, call, call.cancelled, status, now)
-    elif status == 503 and not call.inbound:
+    elif status == 503:
         sending.fail(edge, call, status, now)
     elif status < 400:
         redirects.take(edge, call, client, response, now)

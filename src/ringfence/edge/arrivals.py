@@ -20,6 +20,7 @@ from ringfence.edge import (
     late,
     offences,
     passing,
+    preconditions,
     probing,
     reasking,
     registers,
@@ -163,8 +164,10 @@ def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> 
 
 
 def _begin_something(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
-    method = request.method
-    if method == "INVITE":
+    method, problem = request.method, preconditions.problem(request)
+    if problem is not None:
+        edge.respond(server, problem[0], problem[1], now, problem[2])
+    elif method == "INVITE":
         invites.begin(edge, request, server, origin, now)
     elif method == "REGISTER":
         if origin.account and not registers.is_for_carrier(edge, request, origin):
@@ -175,7 +178,7 @@ def _begin_something(edge: Edge, request: Request, server: Server, origin: Origi
         edge.respond(server, 200, "OK", now, (("Allow", ALLOW), ("Accept", b"application/sdp")))
     elif method in ("REFER", "MESSAGE"):
         refuse(edge, server, 603, "Declined", now)
-    elif method in ("BYE", "UPDATE", "PRACK", "INFO"):
+    elif method in ("BYE", "UPDATE", "PRACK", "INFO", "NOTIFY"):
         edge.respond(server, 481, NOT_THERE, now)
     else:
         edge.respond(server, 405, "Method Not Allowed", now, (("Allow", ALLOW),))
@@ -193,8 +196,10 @@ def _cancelled(edge: Edge, request: Request, key: str, server: Server, origin: O
         return
     call, client = edge.calls.get(invite.call), edge.clients.get(invite.call)
     if call is not None and call.state != "over":
+        relay.explain(call.client, request)
         sending.stop(edge, call, "cancelled", None, now)
     elif client is not None:
+        relay.explain(client, request)
         relay.cancel(edge, client, now)
 
 
@@ -216,7 +221,7 @@ def _stamp(request: Request, via: Via, origin: Origin) -> None:
 # --- what can't be taken --------------------------------------------------------------------------------------------
 
 
-def noted(edge: Edge, origin: Origin, error: SipParseError, now: int) -> None:
+def _noted(edge: Edge, origin: Origin, error: SipParseError, now: int) -> None:
     """Count what somebody we know sends and nobody can read, and tell the first of ten seconds with its reason."""
     edge.count("malformed")
     if origin.party.names and edge.strangers.count(origin.listener, origin.host, "malformed", now) == 1:
@@ -225,9 +230,15 @@ def noted(edge: Edge, origin: Origin, error: SipParseError, now: int) -> None:
 
 
 def unreadable(edge: Edge, data: bytes, origin: Origin, error: SipParseError, now: int) -> None:
-    """Answer a request that doesn't parse, without state; nothing to strangers, to an ACK, or to what has no Via."""
-    noted(edge, origin, error, now)
+    """Answer what can't be read: by its transaction where it got so far, else without state.
+
+    Nothing to strangers, to an ACK or a response, or to what has no Via.
+    """
+    _noted(edge, origin, error, now)
     offences.unreadable(edge, origin, error.reason, now)
+    if edge.current is not None:
+        stumbled(edge, error.status, error.reason, now)
+        return
     if data.startswith(b"ACK ") or data[:4].upper() == b"SIP/" or not origin.party.names:
         return
     found = reflect(data)

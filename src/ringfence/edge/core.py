@@ -151,6 +151,7 @@ class EdgeCore:
         """A connection can't be followed any further; `data` is what the message begins with that can't be framed."""
         origin = self._edge.flows.get(flow)
         if origin is not None:
+            self._edge.current = None
             arrivals.unreadable(self._edge, data, origin, error, now)
 
     def closed(self, flow: int, now: int) -> None:
@@ -171,8 +172,7 @@ class EdgeCore:
             if (self._door.idle and not fast) or not turned_away(edge, self._door, data, origin, now, fast=fast):
                 self._take(data, origin, now)
         except SipParseError as error:
-            arrivals.noted(edge, origin, error, now)
-            arrivals.stumbled(edge, error.status, error.reason, now)
+            arrivals.unreadable(edge, data, origin, error, now)
         except Exception:
             edge.count("error")
             log.exception("a message from %s:%d could not be handled", origin.host, origin.port)
@@ -182,11 +182,7 @@ class EdgeCore:
         if data[:1] in _SILENT and not data.strip(b"\r\n\x00"):
             self._edge.count("keepalive")
             return
-        try:
-            message = parse(data)
-        except SipParseError as error:
-            arrivals.unreadable(self._edge, data, origin, error, now)
-            return
+        message = parse(data)
         if isinstance(message, Response):
             arrivals.response(self._edge, message, origin, now)
         else:

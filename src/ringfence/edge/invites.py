@@ -17,6 +17,7 @@ from __future__ import annotations
 from ringfence.edge import inbound, media, own, sending
 from ringfence.edge.calls import enter, finish, leave, of_account, refuse
 from ringfence.edge.identity import dialled, make_attempt
+from ringfence.edge.preconditions import Problem
 from ringfence.edge.records import Call, Origin, Server
 from ringfence.edge.session import MIN_SE, too_small
 from ringfence.edge.state import Edge
@@ -26,8 +27,6 @@ from ringfence.model.verdict import Verdict
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
 from ringfence.sip.message import Request
 
-Problem = tuple[int, str, tuple[tuple[str, bytes], ...]]
-"""Status, reason phrase, further headers."""
 _OURS = OURS.encode("ascii")
 
 
@@ -58,8 +57,6 @@ def _problem(edge: Edge, request: Request) -> Problem | None:
         return 482, "Loop Detected", ()  # Our own call, and no Via of ours, which hides the inside.
     if request.uri.user is None and request.has("route") and _names_us(edge, request.uri.host):
         return 404, "Outbound Proxy Lacks ;lr", ()  # It routes strictly (§16.4): the number is in its Route.
-    if request.has("proxy-require"):
-        return 420, "Bad Extension", (("Unsupported", b", ".join(request.all("proxy-require"))),)
     if (request.call_id, tag, request.cseq[0]) in edge.merges:
         return 482, "Merged Request", ()
     if too_small(request):

@@ -90,8 +90,8 @@ class Client(Transaction):
     """A request that we sent, on behalf of a server transaction or (BYE, CANCEL) for ourselves."""
 
     __slots__ = (
-        "again", "answered", "answers", "call", "contact", "dialog", "method", "ours", "purpose", "register", "restore",
-        "server", "session", "side",
+        "again", "answered", "answers", "call", "contact", "dialog", "method", "ours", "purpose", "reasons", "register",
+        "restore", "server", "session", "side",
     )  # fmt: skip
 
     def __init__(self, key: str, now: int, method: str, hop: NextHop, limit: int = 0) -> None:
@@ -119,6 +119,8 @@ class Client(Transaction):
         """To tags of its 2xx: one that comes again is a repetition, also when its call is over already."""
         self.answers = 0
         """Challenges that it answers, with those of requests that it stands for."""
+        self.reasons: tuple[bytes, ...] = ()
+        """What its CANCEL says of why, as the caller's did."""
         self.again = False
         """Whether it was sent a second time, since its connection was lost."""
 

@@ -37,6 +37,12 @@ def acknowledge(edge: Edge, client: Client, response: Response) -> None:
     edge.transmit(client.hop, client.last)
 
 
+def explain(client: Client | None, cancel: Request) -> None:
+    """Let the CANCEL of a client say what the caller's says of why, as `Call completed elsewhere` (RFC 3326)."""
+    if client is not None:
+        client.reasons = tuple(cancel.all("reason"))
+
+
 def cancel(edge: Edge, client: Client, now: int) -> None:
     """Send CANCEL if a provisional response has come; before that it has to wait (§9.1)."""
     if edge.step(client, "cancel", now) == "cancel":
@@ -47,7 +53,7 @@ def send_cancel(edge: Edge, client: Client, now: int) -> None:
     """A CANCEL in a transaction of its own, with the branch of its INVITE."""
     own = Client(cancel_key(client.key), now, "CANCEL", client.hop)
     own.purpose = "quiet"
-    edge.send(own, _of_invite(client.last, "CANCEL", b""))
+    edge.send(own, _of_invite(client.last, "CANCEL", b"", client.reasons))
 
 
 def cancel_key(branch: str) -> str:
@@ -55,7 +61,7 @@ def cancel_key(branch: str) -> str:
     return f"{branch} CANCEL"
 
 
-def _of_invite(data: bytes, method: str, to: bytes) -> bytes:
+def _of_invite(data: bytes, method: str, to: bytes, reasons: tuple[bytes, ...] = ()) -> bytes:
     """A request that belongs to an INVITE's transaction: its Request-URI, top Via, From, Call-ID and CSeq number."""
     invite = parse(data)
     if not isinstance(invite, Request):
@@ -69,4 +75,5 @@ def _of_invite(data: bytes, method: str, to: bytes) -> bytes:
         ("Call-ID", invite.first("call-id") or b""),
         ("CSeq", b"%d %b" % (invite.cseq[0], method.encode("ascii"))),
     ]
+    headers += [("Reason", reason) for reason in reasons]
     return build_request(method, invite.uri_raw, headers).to_bytes()

@@ -1,0 +1,24 @@
+"""What a request outside calls has to be before anybody looks at what it wants (RFC 3261 §16.3, §8.2.2).
+
+A call to a scheme that we don't know isn't refused here but judged: it is no number, and that is told. Inside a call
+nothing is refused for what it requires: a BYE that doesn't get through costs money.
+"""
+
+from __future__ import annotations
+
+from ringfence.sip.message import Request
+
+Problem = tuple[int, str, tuple[tuple[str, bytes], ...]]
+"""Status, reason phrase, further headers."""
+SCHEMES = ("sip", "sips", "tel")
+
+
+def problem(request: Request) -> Problem | None:
+    """Why this request is refused whatever it wants."""
+    method = request.method
+    required = request.all("proxy-require") + (request.all("require") if method == "OPTIONS" else [])
+    if required:
+        return 420, "Bad Extension", (("Unsupported", b", ".join(required)),)
+    if method != "INVITE" and request.uri.scheme not in SCHEMES:
+        return 416, "Unsupported URI Scheme", ()
+    return None

@@ -1,0 +1,298 @@
+"""What RFC 3261 and its kin ask of a proxy where no other test has it; `docs/standards.md` is the table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from table import CALLER, INSIDE, NUMBER, OUTSIDE, PBX, Table
+
+from ringfence.testing import wire
+from ringfence.testing.peer import alone, answer_ok, call, leg, response_to
+
+BODY = "v=0\r\no=- 1 1 IN IP4 127.0.1.1\r\ns=-\r\nc=IN IP4 127.0.1.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path)
+
+
+# --- what a request has to be (§8.2, §16.3) -------------------------------------------------------------------------
+
+
+def asked(table: Table, method: str, *headers: tuple[str, str], uri: str = "sip:x@127.0.0.1") -> wire.Sip:
+    """The final answer to a request outside calls."""
+    table.pbx.send(alone(table.pbx, method, uri, "sip:101@127.0.1.1", *headers), INSIDE)
+    return table.pbx.expect(0, method=method)
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER"])
+def test_an_extension_that_a_proxy_would_have_to_know_is_refused(table: Table, method: str) -> None:
+    final = asked(table, method, ("Proxy-Require", "privacy, sec-agree"), uri=f"sip:{NUMBER}@127.0.0.1")
+    assert (final.status, final.value("Unsupported")) == (420, "privacy, sec-agree")
+    assert table.carrier.heard() == []
+
+
+def test_an_extension_that_is_asked_of_us_alone_is_refused(table: Table) -> None:
+    final = asked(table, "OPTIONS", ("Require", "foo"))
+    assert (final.status, final.value("Unsupported")) == (420, "foo")
+
+
+def test_what_is_required_of_the_far_side_passes(table: Table) -> None:
+    table.dial(NUMBER, CALLER, ("Require", "100rel"))
+    assert table.offered().invite.value("Require") == "100rel"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER"])
+def test_a_scheme_that_nobody_knows_is_refused(table: Table, method: str) -> None:
+    assert asked(table, method, uri="soap.beep://192.0.2.103:3002").status == 416
+    assert table.carrier.heard() == []
+
+
+def test_a_call_to_such_a_scheme_is_told_as_a_call_to_no_number(table: Table) -> None:
+    assert asked(table, "INVITE", uri="soap.beep://192.0.2.103:3002").status == 603
+    assert table.told() == ["decided"]
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("SUBSCRIBE", 405), ("PUBLISH", 405), ("FOO", 405), ("MESSAGE", 603), ("REFER", 603)]
+    + [(method, 481) for method in ("BYE", "UPDATE", "INFO", "PRACK", "NOTIFY")],
+)
+def test_methods_outside_calls(table: Table, method: str, status: int) -> None:
+    final = asked(table, method)
+    assert (final.status, table.carrier.heard()) == (status, [])
+    if status == 405:
+        assert method not in final.value("Allow").split(", ")
+
+
+def test_options_say_what_is_understood(table: Table) -> None:
+    final = asked(table, "OPTIONS")
+    assert (final.status, final.value("Accept")) == (200, "application/sdp")
+    assert {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"} <= set(final.value("Allow").split(", "))
+
+
+# --- requests on their way (§16.6) ----------------------------------------------------------------------------------
+
+
+def test_what_nobody_judges_passes_as_it_is(table: Table) -> None:
+    kept = [
+        ("Call-Info", "<http://a.example/x>;purpose=icon"),
+        ("User-to-User", "56a3;encoding=hex"),
+        ("X-Odd", "1, 2"),
+    ]
+    made = call(table.pbx, INSIDE, NUMBER, CALLER, *kept, body=BODY)
+    invite = table.offered().invite
+    assert [(name, invite.value(name)) for name, _ in kept] == kept
+    assert (invite.body, invite.value("To"), invite.value("From")) == (BODY, made.remote, made.local)
+
+
+def test_without_max_forwards_it_gets_one(table: Table) -> None:
+    made = call(table.stranger, INSIDE, NUMBER, CALLER)
+    via = ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;branch={wire.new_branch()}")
+    old = made.invite.having(via)
+    old = replace(old, headers=tuple(h for h in old.headers if h[0] != "Max-Forwards"))
+    table.pbx.send(old, INSIDE)
+    assert table.offered().invite.value("Max-Forwards") == "70"
+
+
+def test_an_offer_may_come_late(table: Table) -> None:
+    """INVITE without SDP, offer in the 200, answer in the ACK (RFC 3264 §4, RFC 3665 §3.6)."""
+    made = call(table.pbx, INSIDE, NUMBER, CALLER, body="")
+    offered = table.offered()
+    assert offered.invite.body == ""
+    offered.answer()
+    answer = table.pbx.expect(200, method="INVITE")
+    dialog = made.dialog(answer)
+    table.pbx.send(dialog.request("ACK", cseq=1, body=BODY), dialog.next_hop)
+    assert (answer.body, table.carrier.expect("ACK").body) == (wire.SDP, BODY)
+
+
+STRICT = "sip:edge@127.0.2.1:5090"
+
+
+def test_a_strict_router_of_the_carrier_gets_its_request_uri(table: Table) -> None:
+    """RFC 3261 §16.6 step 6, §12.2.1.1: a route without ;lr becomes the Request-URI, and the target goes last."""
+    made = table.dial()
+    offered = table.offered()
+    routes = [("Record-Route", f"<{STRICT}>"), *(("Record-Route", r) for r in offered.invite.all("Record-Route"))]
+    answer = response_to(offered.invite, 200, "OK", ("Contact", "<sip:gw@127.0.2.1:5099>"), tag="g1")
+    table.carrier.send(answer.having(*routes), OUTSIDE)
+    dialog = made.confirm(table.pbx.expect(200, method="INVITE"))
+    ack = table.carrier.expect("ACK")
+    assert (ack.uri, ack.all("Route")) == (STRICT, ["<sip:gw@127.0.2.1:5099>"])
+    dialog.send("BYE")
+    bye = table.carrier.expect("BYE")
+    assert (bye.uri, bye.all("Route")) == (STRICT, ["<sip:gw@127.0.2.1:5099>"])
+
+
+def test_a_strict_router_before_us_is_understood(table: Table) -> None:
+    """RFC 3261 §16.4: it writes our own route into the Request-URI and the target last among the Routes."""
+    dialog, _ = table.connect()
+    bye = dialog.request("BYE")
+    mangled = [("Route", route) for route in dialog.routes[1:]] + [("Route", f"<{dialog.target}>")]
+    bye = replace(bye, start=f"BYE {wire.uri_of(dialog.routes[0])} SIP/2.0").having(*mangled)
+    table.pbx.send(bye, INSIDE)
+    heard = table.carrier.expect("BYE")
+    assert (heard.uri, heard.all("Route")) == (wire.uri_of(table.carrier.contact), [])
+
+
+def test_one_call_passes_once(table: Table) -> None:
+    """A spiral (RFC 3261 §16.3 item 4) has the Call-ID and tag of the call that is up: it can't be told from it."""
+    made = table.dial()
+    first = table.offered().invite
+    back = first.having(("Via", f"SIP/2.0/UDP 127.0.2.1:5090;branch={wire.new_branch()}"))
+    table.carrier.send(replace(back, start="INVITE sip:12125550123@127.0.0.1:5080 SIP/2.0"), OUTSIDE)
+    assert table.carrier.expect(0, call_id=made.call_id).status == 482
+
+
+# --- responses on their way (§16.7, §18.2) --------------------------------------------------------------------------
+
+
+def test_a_100_is_between_neighbours(table: Table) -> None:
+    table.dial()
+    offered = table.offered()
+    assert table.pbx.expect(100).to_tag == ""
+    offered.ring(100, "Trying")
+    offered.ring(199, "Early Dialog Terminated")
+    assert [message.status for message in table.pbx.heard()] == [199]
+
+
+@pytest.mark.parametrize("status", [404, 480, 486, 488, 500, 600, 603])
+def test_a_final_answer_is_not_tried_elsewhere(tmp_path: Path, status: int) -> None:
+    table = Table(tmp_path, two_addresses=True)
+    made = table.dial()
+    table.offered().refuse(status, "No", ("Warning", '399 x "kept"'))
+    final = table.pbx.expect(0)
+    assert (final.status, final.value("Warning")) == (status, '399 x "kept"')
+    made.ack_refusal(final)
+    assert (table.spare.heard(), table.slots) == ([], 0)
+
+
+def test_a_503_of_the_pbx_is_no_503_of_ours(table: Table) -> None:
+    """The carrier would take all behind us for dead (RFC 3261 §16.7 step 6)."""
+    made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")
+    leg(table.pbx, table.pbx.expect("INVITE")).refuse(503, "Service Unavailable", ("Retry-After", "3600"))
+    final = table.carrier.expect(0)
+    assert (final.status, final.value("Retry-After")) == (500, "")
+    made.ack_refusal(final)
+    assert table.told() == ["arrived", "ended unreachable"]
+
+
+def test_an_answer_goes_where_the_request_came_from(table: Table) -> None:
+    """Not to `maddr`, nor to another host in Via (RFC 3261 §18.2.2): nobody has us write to somebody else."""
+    request = alone(table.pbx, "OPTIONS", "sip:127.0.0.1", "sip:101@127.0.1.1")
+    via = f"SIP/2.0/UDP 127.0.3.1:5070;maddr=127.0.3.1;branch={wire.new_branch()}"
+    table.pbx.send(request.having(("Via", via)), INSIDE)
+    assert table.pbx.expect(200).value("Via") == f"{via};received={PBX[0]}"
+    assert table.stranger.heard() == []
+
+
+# --- CANCEL (§9, RFC 3326) ------------------------------------------------------------------------------------------
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+
+
+@pytest.mark.parametrize("heard", ["ringing", "nothing yet", "restarted"])
+def test_a_cancel_says_why_as_the_callers_did(table: Table, heard: str) -> None:
+    made = table.dial()
+    offered = table.offered()
+    if heard == "ringing":
+        offered.ring()
+    if heard == "restarted":
+        table.restart()
+    kept = tuple(h for h in made.invite.headers if h[0] in ("Via", "Max-Forwards", "From", "To", "Call-ID"))
+    cancel = wire.Sip(f"CANCEL {made.invite.uri} SIP/2.0", (*kept, ("CSeq", "1 CANCEL"), ("Reason", ELSEWHERE)))
+    table.pbx.send(cancel, INSIDE)
+    if heard == "nothing yet":
+        offered.ring()
+    assert table.carrier.expect("CANCEL").all("Reason") == [ELSEWHERE]
+
+
+def test_a_cancel_of_a_reinvite_says_so_too(table: Table) -> None:
+    dialog, _ = table.connect()
+    again = dialog.send("INVITE", body=BODY)
+    leg(table.carrier, table.carrier.expect("INVITE")).ring()
+    kept = tuple(h for h in again.headers if h[0] in ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route"))
+    cancel = wire.Sip(
+        f"CANCEL {again.uri} SIP/2.0", (*kept, ("CSeq", f"{again.cseq[0]} CANCEL"), ("Reason", ELSEWHERE))
+    )
+    table.pbx.send(cancel, INSIDE)
+    assert table.carrier.expect("CANCEL").all("Reason") == [ELSEWHERE]
+
+
+def test_a_cancel_of_nothing_goes_nowhere(table: Table) -> None:
+    made = call(table.stranger, INSIDE, NUMBER, CALLER)
+    kept = tuple(h for h in made.invite.headers if h[0] in ("Max-Forwards", "From", "To", "Call-ID"))
+    via = ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;branch={wire.new_branch()}")
+    table.pbx.send(wire.Sip(f"CANCEL {made.invite.uri} SIP/2.0", (via, *kept, ("CSeq", "1 CANCEL"))), INSIDE)
+    assert table.pbx.expect(0).status == 481
+    assert table.carrier.heard() == []
+
+
+# --- inside a call (§12 to §15) -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+def test_hold_and_resume(table: Table, direction: str) -> None:
+    """RFC 5359 §2.1 to §2.3, RFC 3264 §8.4: the offer says it, and passes byte for byte."""
+    dialog, _ = table.connect()
+    for body in (f"{BODY}a={direction}\r\n", f"{BODY}a=sendrecv\r\n"):
+        dialog.send("INVITE", ("Contact", table.pbx.contact), body=body)
+        offered = leg(table.carrier, table.carrier.expect("INVITE"))
+        assert offered.invite.body == body
+        offered.answer()
+        table.pbx.expect(200, method="INVITE")
+        table.pbx.send(dialog.request("ACK", cseq=dialog.cseq), dialog.next_hop)
+        table.carrier.expect("ACK")
+    assert table.slots == 1
+    table.hang_up(dialog)
+    assert table.slots == 0
+
+
+def test_a_reinvite_that_is_refused_leaves_the_call(table: Table) -> None:
+    """RFC 3261 §14.1: 491 where both ask at once, 488 where the offer isn't taken; the session stays as it was."""
+    dialog, _ = table.connect()
+    for status in (491, 488):
+        again = dialog.send("INVITE", body=BODY)
+        leg(table.carrier, table.carrier.expect("INVITE")).refuse(status, "No")
+        assert table.pbx.expect(status, method="INVITE").cseq == again.cseq
+    assert table.slots == 1
+    table.hang_up(dialog)
+
+
+def test_a_third_party_is_a_call_of_its_own(table: Table) -> None:
+    """RFC 5359 §2.10: whoever joins calls is charged with both."""
+    first, _ = table.connect()
+    second, _ = table.connect(table.dial("+12125550144"))
+    assert (table.slots, table.attempts) == (2, 2)
+    for dialog in (first, second):
+        table.hang_up(dialog)
+    assert table.slots == 0
+
+
+def test_early_media_passes_before_the_answer(table: Table) -> None:
+    """RFC 3960: a 183 with SDP costs nothing by itself."""
+    table.dial()
+    offered = table.offered()
+    progress = response_to(
+        offered.invite, 183, "Session Progress", ("Contact", table.carrier.contact), body=BODY, tag="e1"
+    )
+    table.carrier.send(progress, OUTSIDE)
+    assert table.pbx.expect(183).body == BODY
+    assert table.told() == ["decided"]
+
+
+def test_an_update_changes_the_session_before_the_answer(table: Table) -> None:
+    """RFC 3311 §5: in an early dialog."""
+    made = table.dial()
+    offered = table.offered()
+    offered.ring()
+    early = made.dialog(table.pbx.expect(180))
+    early.send("UPDATE", body=BODY)
+    update = table.carrier.expect("UPDATE")
+    assert update.body == BODY
+    answer_ok(table.carrier, update)
+    assert table.pbx.expect(200, method="UPDATE")
