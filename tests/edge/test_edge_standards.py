@@ -77,22 +77,66 @@ def test_options_say_what_is_understood(table: Table) -> None:
 # --- requests on their way (§16.6) ----------------------------------------------------------------------------------
 
 
-def test_what_nobody_judges_passes_as_it_is(table: Table) -> None:
+PARTS = (
+    "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: application/pidf+xml\r\n"
+    "Content-ID: <l@x>\r\n\r\n<presence/>\r\n--b--\r\n"
+)
+BODIES = [
+    ("application/sdp", BODY),
+    ("multipart/mixed;boundary=b", PARTS),
+    ("application/pkcs7-mime; smime-type=enveloped-data", "\x01\x02not ours\r\n\r\n"),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES, ids=[kind for kind, _ in BODIES])
+def test_what_nobody_judges_passes_as_it_is(table: Table, kind: str, body: str) -> None:
     kept = [
         ("Call-Info", "<http://a.example/x>;purpose=icon"),
         ("User-to-User", "56a3;encoding=hex"),
         ("X-Odd", "1, 2"),
     ]
-    made = call(table.pbx, INSIDE, NUMBER, CALLER, *kept, body=BODY)
-    invite = table.offered().invite
-    assert [(name, invite.value(name)) for name, _ in kept] == kept
-    assert (invite.body, invite.value("To"), invite.value("From")) == (BODY, made.remote, made.local)
+    made = call(table.pbx, INSIDE, NUMBER, CALLER, *kept, body=body)
+    invite = made.invite.having(("Content-Type", kind), ("Via", via()), ("Call-ID", "kept"))
+    table.offered()
+    table.pbx.send(invite, INSIDE)
+    sent = table.offered().invite
+    assert [(name, sent.value(name)) for name, _ in kept] == kept
+    assert (sent.body, sent.value("Content-Type"), sent.value("To")) == (body, kind, made.remote)
+    assert (sent.value("From"), sent.value("Call-ID")) == (made.local, "kept")
+
+
+def via() -> str:
+    """Of another request of the PBX."""
+    return f"SIP/2.0/UDP 127.0.1.1:5070;branch={wire.new_branch()}"
+
+
+def test_line_ends_before_a_request_are_nothing(table: Table) -> None:
+    table.deliver(b"\r\n\r\n" + alone(table.pbx, "OPTIONS", "sip:127.0.0.1", "sip:101@x").to_bytes(), PBX, INSIDE)
+    assert table.pbx.expect(200, method="OPTIONS")
+
+
+@pytest.mark.parametrize("number", ["911", "urn:service:sos"])
+def test_an_emergency_call_takes_its_location_along(table: Table, number: str) -> None:
+    """RFC 6442, RFC 6881: by value in the body, or by reference in a header."""
+    uri = number if number.startswith("urn:") else f"sip:{number}@127.0.0.1"
+    headers = ("Geolocation", "<cid:l@x>"), ("Geolocation-Routing", "yes")
+    call(table.pbx, INSIDE, number, "+13105550199", *headers, body=PARTS, uri=uri)
+    sent = table.offered().invite
+    assert (sent.user, sent.body, sent.value("Geolocation")) == ("911", PARTS, "<cid:l@x>")
+
+
+def test_a_caller_may_stay_anonymous_to_whom_he_calls(table: Table) -> None:
+    """RFC 3323 §4.1, RFC 3325 §9.3: the carrier is told who calls, and keeps it to itself."""
+    anonymous, asserted = '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=a1', "<sip:+12125550100@pbx.example>"
+    made = call(table.stranger, INSIDE, NUMBER, CALLER, ("P-Asserted-Identity", asserted), ("Privacy", "id"))
+    table.pbx.send(made.invite.having(("From", anonymous), ("Via", via())), INSIDE)
+    sent = table.offered().invite
+    assert (sent.value("From"), sent.value("P-Asserted-Identity"), sent.value("Privacy")) == (anonymous, asserted, "id")
 
 
 def test_without_max_forwards_it_gets_one(table: Table) -> None:
     made = call(table.stranger, INSIDE, NUMBER, CALLER)
-    via = ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;branch={wire.new_branch()}")
-    old = made.invite.having(via)
+    old = made.invite.having(("Via", via()))
     old = replace(old, headers=tuple(h for h in old.headers if h[0] != "Max-Forwards"))
     table.pbx.send(old, INSIDE)
     assert table.offered().invite.value("Max-Forwards") == "70"
@@ -148,6 +192,27 @@ def test_one_call_passes_once(table: Table) -> None:
     assert table.carrier.expect(0, call_id=made.call_id).status == 482
 
 
+# --- transactions (§17, RFC 4320) -----------------------------------------------------------------------------------
+
+
+def test_the_ack_of_a_refusal_is_of_its_invite(table: Table) -> None:
+    table.dial()
+    offered = table.offered()
+    offered.refuse(486, "Busy Here")
+    ack, invite = table.carrier.expect("ACK"), offered.invite
+    assert (ack.uri, ack.all("Via"), ack.cseq) == (invite.uri, invite.all("Via")[:1], (1, "ACK"))
+    assert (ack.value("From"), ack.to_tag) == (invite.value("From"), wire.tag_of(offered.local))
+
+
+def test_what_is_no_invite_gets_neither_100_nor_408(table: Table) -> None:
+    dialog, _ = table.connect()
+    table.pbx.inbox.clear()
+    dialog.send("INFO")
+    table.run(60)
+    assert table.pbx.inbox == []
+    table.hang_up(dialog)
+
+
 # --- responses on their way (§16.7, §18.2) --------------------------------------------------------------------------
 
 
@@ -184,9 +249,9 @@ def test_a_503_of_the_pbx_is_no_503_of_ours(table: Table) -> None:
 def test_an_answer_goes_where_the_request_came_from(table: Table) -> None:
     """Not to `maddr`, nor to another host in Via (RFC 3261 §18.2.2): nobody has us write to somebody else."""
     request = alone(table.pbx, "OPTIONS", "sip:127.0.0.1", "sip:101@127.0.1.1")
-    via = f"SIP/2.0/UDP 127.0.3.1:5070;maddr=127.0.3.1;branch={wire.new_branch()}"
-    table.pbx.send(request.having(("Via", via)), INSIDE)
-    assert table.pbx.expect(200).value("Via") == f"{via};received={PBX[0]}"
+    other = f"SIP/2.0/UDP 127.0.3.1:5070;maddr=127.0.3.1;branch={wire.new_branch()}"
+    table.pbx.send(request.having(("Via", other)), INSIDE)
+    assert table.pbx.expect(200).value("Via") == f"{other};received={PBX[0]}"
     assert table.stranger.heard() == []
 
 
@@ -226,8 +291,7 @@ def test_a_cancel_of_a_reinvite_says_so_too(table: Table) -> None:
 def test_a_cancel_of_nothing_goes_nowhere(table: Table) -> None:
     made = call(table.stranger, INSIDE, NUMBER, CALLER)
     kept = tuple(h for h in made.invite.headers if h[0] in ("Max-Forwards", "From", "To", "Call-ID"))
-    via = ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;branch={wire.new_branch()}")
-    table.pbx.send(wire.Sip(f"CANCEL {made.invite.uri} SIP/2.0", (via, *kept, ("CSeq", "1 CANCEL"))), INSIDE)
+    table.pbx.send(wire.Sip(f"CANCEL {made.invite.uri} SIP/2.0", (("Via", via()), *kept, ("CSeq", "1 CANCEL"))), INSIDE)
     assert table.pbx.expect(0).status == 481
     assert table.carrier.heard() == []
 
