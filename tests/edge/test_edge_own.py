@@ -240,6 +240,16 @@ def test_a_call_is_cancelled(table: Hidden) -> None:
     assert table.slots == 0
 
 
+def test_why_it_is_cancelled_is_told_without_the_inside(table: Hidden) -> None:
+    made = dialled(table)
+    table.offered().ring()
+    kept = tuple(h for h in made.invite.headers if h[0] in ("Via", "Max-Forwards", "From", "To", "Call-ID"))
+    reasons = 'SIP;cause=200;text="Call completed elsewhere"', 'X;text="picked up at 127.0.1.1"'
+    why = tuple(("Reason", reason) for reason in reasons)
+    table.pbx.send(wire.Sip(f"CANCEL {made.invite.uri} SIP/2.0", (*kept, ("CSeq", "1 CANCEL"), *why)), INSIDE)
+    assert table.carrier.expect("CANCEL").all("Reason") == [reasons[0]]
+
+
 def test_a_refusal_comes_back_as_an_answer_to_what_was_asked(table: Hidden) -> None:
     made = dialled(table)
     offered = table.offered()

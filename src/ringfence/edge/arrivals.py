@@ -196,10 +196,10 @@ def _cancelled(edge: Edge, request: Request, key: str, server: Server, origin: O
         return
     call, client = edge.calls.get(invite.call), edge.clients.get(invite.call)
     if call is not None and call.state != "over":
-        relay.explain(call.client, request)
+        relay.explain(edge, call.client, request)
         sending.stop(edge, call, "cancelled", None, now)
     elif client is not None:
-        relay.explain(client, request)
+        relay.explain(edge, client, request)
         relay.cancel(edge, client, now)
 
 

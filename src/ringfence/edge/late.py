@@ -136,7 +136,7 @@ def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
     if not targets:
         return False
     call = _revive(edge, orphan, request.all("via"), "", _hop(edge, orphan, targets[0]), now)
-    relay.explain(call.client, request)
+    relay.explain(edge, call.client, request)
     sending.stop(edge, call, "cancelled", None, now)
     edge.agenda.arm(call, now + sending.FAILOVER, edge.calls, call.id)
     return True

@@ -318,6 +318,13 @@ def turn_back(edge: Edge, dialog: Dialog, leg: Leg, response: Response) -> None:
         _lead_back(edge, response, dialog)
 
 
+def harmless(edge: Edge, message: Message, name: str, dialog: Dialog, leg: Leg) -> list[bytes]:
+    """The values of a header that may be told to a leg: all, or those that don't name the inside."""
+    values = message.all(name)
+    inside = _inside_of(dialog, message) if values and hides(dialog, leg) else None
+    return values if inside is None else [value for value in values if not _tells(edge, value, inside)]
+
+
 # --- what names the inside ------------------------------------------------------------------------------------------
 
 

@@ -37,10 +37,12 @@ def acknowledge(edge: Edge, client: Client, response: Response) -> None:
     edge.transmit(client.hop, client.last)
 
 
-def explain(client: Client | None, cancel: Request) -> None:
-    """Let the CANCEL of a client say what the caller's says of why, as `Call completed elsewhere` (RFC 3326)."""
-    if client is not None:
-        client.reasons = tuple(cancel.all("reason"))
+def explain(edge: Edge, client: Client | None, cancel: Request) -> None:
+    """Let the CANCEL of a client say what its sender's says of why, as `Call completed elsewhere` (RFC 3326)."""
+    dialog = client.dialog if client is not None else None
+    if client is not None and dialog is not None:
+        receiver = dialog.callee if client.side == "c" else dialog.caller
+        client.reasons = tuple(own.harmless(edge, cancel, "reason", dialog, receiver))
 
 
 def cancel(edge: Edge, client: Client, now: int) -> None:
