@@ -153,6 +153,7 @@ def test_programs_get_a_line_a_call(path: Path, run: Run) -> None:
                 "cause": "bye-caller",
                 "status": 200,
                 "why": "",
+                "talked_s": None,
             }
         ],
         "cost_micros": 1_200_000,

@@ -10,7 +10,21 @@ from pathlib import Path
 from ringfence.edge.core import EdgeCore
 from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
 from ringfence.engine.engine import Engine
-from ringfence.model import SECOND, Alert, Ban, Command, Contain, Cut, Decided, Ended, Extend, Fact, MeterKey, Tick
+from ringfence.model import (
+    SECOND,
+    Alert,
+    Ban,
+    Command,
+    Contain,
+    Cut,
+    Decided,
+    Ended,
+    Extend,
+    Fact,
+    MeterKey,
+    Presume,
+    Tick,
+)
 from ringfence.policy import Loader
 from ringfence.testing import wire
 from ringfence.testing.peer import Call, Dialog, Leg, Peer, answer_ok, call, leg
@@ -51,7 +65,7 @@ zone = "{zone}"
 listen = "inside"
 addresses = ["127.0.1.1"]
 directions = {directions}
-deliver_to = "{deliver_to}"
+{deliver_to}
 trunks = ["carrier"{trunks}]
 caller_ids = ["+12125550100-+12125550199"]
 caller_id = "+12125550100"
@@ -112,7 +126,13 @@ class Table:
         path = folder / "policy.toml"
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
-        parties = {"trunk": trunk, "second": second, "source": source, "send_to": send_to, "deliver_to": deliver_to}
+        parties = {
+            "trunk": trunk,
+            "second": second,
+            "source": source,
+            "send_to": send_to,
+            "deliver_to": f'deliver_to = "{deliver_to}"' if deliver_to else "",
+        }
         parties |= {"outside": outside, "zone": zone}
         path.write_text(whole or POLICY.format(**parties, directions=directions, more=more, trunks=trunks))
         self.policy = Loader(str(path)).load().policy
@@ -208,6 +228,8 @@ class Table:
             elif isinstance(command, Ban):
                 self.note(command.fact)
                 self.edge.banned(self.now)
+            elif isinstance(command, Presume):
+                self.note(Ended(at=self.now, id=command.id, cause="presumed", talked_s=command.talked_s))
             elif isinstance(command, Cut) and not self.edge.cut(command.id, command.leg, command.cause, self.now):
                 self.note(Ended(at=self.now, id=command.id, leg=command.leg, cause=command.cause))
 

@@ -215,6 +215,14 @@ CASES: list[tuple[str, str, str, str]] = [
         "is a vendor and may place calls",
     ),
     (
+        "forwarded-unseen",
+        edit(LINE, LINE + 'caller_id_policy = "owned_or_forwarded"\nredirect = {}\n').replace(
+            '["out", "in"]', '["out"]'
+        ),
+        "source.pbx.caller_id_policy",
+        "none is known as forwarded",
+    ),
+    (
         "md5-digest",
         edit('bind = "127.0.0.1:5060"', 'digest=true\nbind = "127.0.0.1:5060"') + DIGEST,
         "source.d.digest_algorithms",

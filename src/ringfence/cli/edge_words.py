@@ -11,7 +11,7 @@ TABLES = {
     "connections": "TCP and TLS connections",
     "guests": "addresses where an account's password was right",
     "registered": "contacts of accounts",
-    "orphans": "calls from before a restart that still may be answered",
+    "orphans": "calls from before a restart that still may be answered, or asked about again",
     "challenged": "calls whose caller was asked by the carrier for a password",
 }
 COUNTED = {
@@ -27,6 +27,7 @@ COUNTED = {
     "next_trunk": "calls that went on to the source's next trunk",
     "no_target": "calls for which no address was known",
     "overload": "calls turned away in overload",
+    "redirected": "calls whose caller was told where to send them",
     "refused": "calls refused",
     "replayed": "answers to our challenges that were used before",
     "secret_refused": "answers of ours that a carrier refused",

@@ -9,6 +9,7 @@ from typing import Any
 from cyclopts import App, Group
 
 from ringfence.cli.edge_words import edge_rows
+from ringfence.cli.ended import ended
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
 from ringfence.cli.tables import WINDOWS, console, duration, instant, money, show
 from ringfence.rules.words import plain
@@ -198,8 +199,9 @@ def reload(*, control: Control = CONTROL) -> int:
 
 
 def calls_app(group: Group) -> App:
-    """`ringfence calls`, with `cut` under it."""
-    app = App(name="calls", group=group, help="Show the calls in progress, or cut one.")
+    """`ringfence calls`, with what acts on calls under it."""
+    app = App(name="calls", group=group, help="Show the calls in progress, cut one, or tell that some are over.")
     app.default(calls)
     app.command(cut, name="cut")
+    app.command(ended, name="ended")
     return app

@@ -70,7 +70,8 @@ def _tell(decided: Decided, story: list[Logged], places: dict[str, str]) -> None
     print(f"caller   {attempt.caller!r}, {words.called_by(attempt)}")
     read = f"+{number.e164} ({number.type}, {number.region})" if number.status == "ok" else number.e164 or number.reason
     print(f"dialled  {attempt.dialled!r}, read as {read}")
-    print(f"trunk    {attempt.trunk}, sent as {verdict.send_user or '(nothing)'}")
+    how = "told to send it as" if verdict.redirect_s else "sent as"
+    print(f"trunk    {attempt.trunk}, {how} {verdict.send_user or '(nothing)'}")
     price = verdict.destination.price
     if price is not None:
         print(f"price    {money(price.price_micros_per_min)} a minute ({price.name}), {price.first_s}/{price.next_s} s")
@@ -108,6 +109,8 @@ def _hit(hit: Hit, places: dict[str, str]) -> str:
 def _event(logged: Logged) -> str:
     entry = logged.entry
     words = [str(getattr(entry, name)) for name in ("cause", "status", "leg", "why") if getattr(entry, name, None)]
+    talked = getattr(entry, "talked_s", None)
+    words += [f"after {talked} s"] if talked is not None else []
     return " ".join([logged.kind, *words])
 
 

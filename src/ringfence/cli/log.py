@@ -210,7 +210,7 @@ def _cells(call: Call) -> tuple[object, ...]:
     decided, verdict = call.decided, call.decided.verdict
     number = verdict.destination.number.e164 or verdict.destination.number.candidate
     shown = f"+{number}" if number and not verdict.emergency else number
-    spent = money(call.cost_micros) if call.answered and call.ended else ""
+    spent = money(call.cost_micros) if call.lengths_us else ""
     return (
         instant(decided.at),
         decided.attempt.id,
@@ -252,9 +252,13 @@ def _then(call: Call) -> str:
     """What became of it, in a few words."""
     if call.decided.verdict.outcome != "allow":
         return f"SIP {call.decided.verdict.sip_status}"
+    if not call.ended and call.decided.verdict.redirect_s:
+        return "redirected"
     if not call.ended:
         return "up" if call.answered else "ringing"
     last = call.ended[-1]
+    if last.talked_s:
+        return f"{duration(last.talked_s)}, {last.cause}"
     if call.answered:
         return f"{duration((last.at - call.answered[0].at) // 1_000_000)}, {last.cause}"
     return f"{last.cause} {last.status}" if last.status else last.cause

@@ -59,7 +59,8 @@ def _adopt(edge: Edge, fact: Decided, now: int) -> None:
     edge.orphans[fact.attempt.id] = orphan
     edge.orphan_ids[orphan.key] = fact.attempt.id
     edge.digest.recall(orphan.prototype.caller)
-    until = now + fact.verdict.ring_limit_s * SECOND + PATIENCE
+    # A redirected call has no answer that could come; but its caller may ask again who didn't hear ours.
+    until = now + (0 if fact.verdict.redirect_s else fact.verdict.ring_limit_s * SECOND) + PATIENCE
     edge.agenda.arm(orphan, until, edge.orphans, fact.attempt.id)
 
 
@@ -94,6 +95,8 @@ def _forget(edge: Edge, fact: Ended) -> None:
 def gave_up(edge: Edge, orphan: Orphan, now: int) -> None:
     """No answer came to an orphan in all the time it may ring."""
     edge.adopt_orphan(orphan.attempt.id)
+    if orphan.verdict.redirect_s:
+        return
     edge.note(Ended(at=now, id=orphan.attempt.id, cause=orphan.cause or "lost"))
 
 
@@ -130,7 +133,7 @@ def cancelled(edge: Edge, request: Request, origin: Origin, now: int) -> bool:
     The carrier may never have heard of it, so its final response isn't waited for longer than another target would be.
     """
     orphan = edge.orphans.get(edge.orphan_ids.get((request.call_id, request.from_tag or ""), ""))
-    if orphan is None or not is_party(origin.party, orphan.prototype.caller.party):
+    if orphan is None or orphan.verdict.redirect_s or not is_party(origin.party, orphan.prototype.caller.party):
         return False
     targets = edge.targets.of(orphan.attempt.trunk, now)
     if not targets:

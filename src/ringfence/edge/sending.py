@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.edge import headers, inbound, media, own, relay
+from ringfence.edge import headers, inbound, media, own, redirecting, relay
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Contact, Target
@@ -52,7 +52,9 @@ def forward(edge: Edge, call: Call, now: int) -> None:
     """Allowed: send it to the first target of its trunk."""
     call.targets = edge.targets.of(call.trunk, now) if keeps_secure(edge, call.request, call.trunk) else []
     call.state = "sent"
-    if call.targets:
+    if call.targets and call.verdict is not None and call.verdict.redirect_s:
+        redirecting.answer(edge, call, call.verdict, now)
+    elif call.targets:
         send_next(edge, call, now)
     else:
         edge.count("no_target")

@@ -32,6 +32,7 @@ from ringfence.engine.live import (
     leg_id,
     next_paid_s,
     pays_at,
+    told_micros,
     wakes_at,
     weighed_at,
 )
@@ -69,6 +70,7 @@ from ringfence.model import (
     MediaMismatch,
     Offended,
     PolicyChanged,
+    Presume,
     Reading,
     Registered,
     Released,
@@ -271,7 +273,7 @@ class Engine:
             return ()
         if live is None:
             return (Cut(fact.id, fact.leg, "unknown", "answered, but never allowed"),)
-        if live.leg(fact.leg) is not None:
+        if live.redirect_s or live.leg(fact.leg) is not None:
             return ()
         own = leg_id(fact.id, fact.leg)
         first = not fact.late and (self.meters.move(fact.id, own) or self.meters.held(own) is not None)
@@ -324,7 +326,7 @@ class Engine:
             self.meters.settle(own, now=now, cost_micros=live.cost_micros(leg, fact.at))
             live.legs.remove(leg)
         if not fact.leg or (not live.legs and self.meters.held(fact.id) is None):
-            self.meters.settle(fact.id, now=now)
+            self.meters.settle(fact.id, now=now, cost_micros=told_micros(live, fact.talked_s))
             self.behaviour.closed(fact.id, fact.at, clean=fact.cause not in UNTAUGHT)
             del self.calls[fact.id]
             self._agenda.put(fact.id, None)
@@ -357,6 +359,8 @@ class Engine:
     def _due_now(self, live: Live, now: Instant) -> tuple[Command, ...]:
         if live.expires and live.expires <= now:
             live.expires = 0
+            if live.redirect_s:
+                return (Presume(live.attempt.id, live.redirect_s),)
             return (Cut(live.attempt.id, "", "lost", "neither answered nor ended in time"),)
         return tuple(command for leg in live.legs if not leg.cut for command in self._leg_due(live, leg, now))
 
@@ -415,4 +419,5 @@ def _live(fact: Decided) -> Live:
         e164=digits_of(verdict.destination.number),
         legs=[],
         region=verdict.destination.number.region,
+        redirect_s=verdict.redirect_s,
     )

@@ -204,7 +204,8 @@ class Judge:
         return self._memory.acceptances.covers(case.attempt, digits_of(case.destination.number), case.now)
 
     def _limited(self, case: Case) -> Dues:
-        dues = self.dues(case.attempt, case.destination.klass, first_money(case.destination.price))
+        money = first_money(case.destination.price, redirected_s(case.source))
+        dues = self.dues(case.attempt, case.destination.klass, money)
         if not case.contained or self._slowing == "off":
             return dues
         enforced = case.source.mode == self._slowing == "enforce"
@@ -221,7 +222,8 @@ class Judge:
         return dues._replace(charges=tuple(msgspec.structs.replace(c, enforced=False) for c in dues.charges))
 
     def _judged(self, case: Case, hits: tuple[Hit, ...], dues: Dues) -> Judgement:
-        expires = case.now + case.trunk.ring_limit_s * SECOND + ANSWER_GRACE_US
+        redirect_s = redirected_s(case.source)
+        expires = case.now + (redirect_s * SECOND or case.trunk.ring_limit_s * SECOND + ANSWER_GRACE_US)
         emergency = case.destination.klass == "emergency"
         return Judgement(
             attempt=case.attempt,
@@ -236,6 +238,7 @@ class Judge:
             send_caller=_send_caller(case),
             max_call_s=self._longest(case.source, case.bounds, case.destination.klass),
             ring_limit_s=case.trunk.ring_limit_s,
+            redirect_s=redirect_s,
             block_score=self._policy.behaviour.block,
             alert_score=self._policy.behaviour.alert or 0,
             fast_while_busy=self._busy,
@@ -262,11 +265,16 @@ class Judge:
         )
 
 
-def first_money(price: Rate | None) -> int | None:
-    """What a call reserves before it is answered, micro-units; None where it is free."""
+def first_money(price: Rate | None, seconds: int = 0) -> int | None:
+    """What a call reserves with its verdict, micro-units: its beginning, or so many seconds; None where it is free."""
     if price is None or not (price.price_micros_per_min or price.connect_fee_micros):
         return None
-    return price.cost_micros(0)
+    return price.cost_micros(seconds)
+
+
+def redirected_s(source: Source) -> int:
+    """How long a call of this source is held without being seen; 0 where it goes through us."""
+    return source.redirect.hold_s if source.redirect is not None else 0
 
 
 def _nothing_to_send(case: Case) -> Hit:

@@ -57,6 +57,8 @@ class Live(msgspec.Struct, gc=False):
     region: str = ""
     cut: bool = False
     """Whether it was ordered to end as a whole."""
+    redirect_s: int = 0
+    """How long it is held, since its caller was only told where to send it: it has no legs then, and can't be cut."""
 
     def leg(self, tag: str) -> Leg | None:
         """The leg with this To tag."""
@@ -67,6 +69,11 @@ class Live(msgspec.Struct, gc=False):
         if self.price is None:
             return 0
         return self.price.cost_micros(-(-max(0, now - leg.answered_at) // SECOND))
+
+
+def told_micros(live: Live, talked_s: int | None) -> int:
+    """What a call without legs costs that is told to have been up so long."""
+    return live.price.cost_micros(talked_s) if live.price is not None and talked_s else 0
 
 
 def leg_id(attempt_id: str, tag: str) -> str:
@@ -111,8 +118,8 @@ def wakes_at(live: Live) -> Instant | None:
 
 
 def cut_call(live: Live, cause: str, text: str) -> list[Command]:
-    """Order a call to end with all its legs, once; an emergency call never."""
-    if live.cut or live.emergency:
+    """Order a call to end with all its legs, once; an emergency call never, nor one that isn't in our hands."""
+    if live.cut or live.emergency or live.redirect_s:
         return []
     live.cut = True
     if not live.legs:

@@ -47,6 +47,7 @@ def conclude(judgement: Judgement, reading: Reading) -> Verdict:
         delay_us=reading.delay_us,
         max_call_s=judgement.max_call_s,
         ring_limit_s=judgement.ring_limit_s,
+        redirect_s=judgement.redirect_s,
         incident=_incident(judgement, hits, refused=False),
     )
 
@@ -82,7 +83,7 @@ def failed(attempt: Attempt, text: str) -> Verdict:
     return _refused(NOWHERE, "error", "error", told, 503, "Service Unavailable", (), None)
 
 
-def passed_unjudged(attempt: Attempt, number: Number, text: str) -> Verdict:
+def passed_unjudged(attempt: Attempt, number: Number, text: str, redirect_s: int = 0) -> Verdict:
     """The verdict on an emergency call over which the engine stumbled: it goes on, and people are told (C8)."""
     told = f"emergency call to {number.e164} from {attempt.source}, passed without being judged: {text}"
     return Verdict(
@@ -96,6 +97,7 @@ def passed_unjudged(attempt: Attempt, number: Number, text: str) -> Verdict:
         emergency=True,
         send_user=number.e164,
         send_caller=None,
+        redirect_s=redirect_s,
     )
 
 

@@ -28,6 +28,7 @@ from ringfence.model import (
     Extend,
     Fact,
     Instant,
+    Presume,
     Tick,
     Verdict,
 )
@@ -125,7 +126,8 @@ class Replay:
         self._ids.add(own)
         if call.answer:
             self._later(Answered(at=call.answer, id=own, leg=LEG))
-        self._later(Ended(at=call.end, id=own, cause="bye-caller" if call.answer else "no-answer"))
+        cause = "bye-caller" if call.answer else "no-answer"
+        self._later(Ended(at=call.end, id=own, cause=cause, talked_s=call.duration_s))
 
     def _own_id(self, call: Cdr) -> str:
         """The record's id, or one made of it: a PBX writes several rows with one id for a call that is forked."""
@@ -199,6 +201,9 @@ class Replay:
                 self._obey(self.engine.apply(command.fact, now=now), now)
             elif isinstance(command, Cut):
                 self._cut(command, now)
+            elif isinstance(command, Presume):
+                presumed = Ended(at=now, id=command.id, cause="presumed", talked_s=command.talked_s)
+                self._obey(self.engine.apply(presumed, now=now), now)
 
     def _cut(self, command: Cut, now: Instant) -> None:
         up = self._up.pop(command.id, None)

@@ -69,7 +69,9 @@ class Call(NamedTuple):
 
     @property
     def lengths_us(self) -> list[int]:
-        """How long each leg that is over was up."""
+        """How long each leg that is over was up; of a redirected call what was told or presumed."""
+        if self.decided.verdict.redirect_s:
+            return [one.talked_s * 1_000_000 for one in self.ended if one.talked_s]
         ends = {ended.leg: ended.at for ended in self.ended if ended.leg}
         return [ends[one.leg] - one.at for one in self.answered if one.leg in ends]
 

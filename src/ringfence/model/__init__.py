@@ -5,7 +5,7 @@ Everything here is frozen data without behaviour beyond reading it. Instants are
 """
 
 from ringfence.model.attempt import Attempt, Destination
-from ringfence.model.command import Alert, Ban, Command, Contain, Cut, Extend
+from ringfence.model.command import Alert, Ban, Command, Contain, Cut, Extend, Presume
 from ringfence.model.fact import (
     Accepted,
     Answered,
@@ -74,6 +74,7 @@ __all__ = [
     "Offended",
     "Outcome",
     "PolicyChanged",
+    "Presume",
     "Reading",
     "Registered",
     "Released",

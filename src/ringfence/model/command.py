@@ -23,6 +23,13 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
+class Presume(msgspec.Struct, frozen=True, gc=False):
+    """Take a call for over that was redirected, since nobody told its end in all the time it is held for."""
+
+    id: str
+    talked_s: int
+
+
 class Alert(msgspec.Struct, frozen=True, gc=False):
     """Tell people."""
 
@@ -43,4 +50,4 @@ class Ban(msgspec.Struct, frozen=True, gc=False):
     fact: Banned
 
 
-Command = Extend | Cut | Alert | Contain | Ban
+Command = Extend | Cut | Presume | Alert | Contain | Ban

@@ -138,6 +138,8 @@ class Ended(_Fact, frozen=True, gc=False, kw_only=True, tag="ended"):
     """SIP status where one ended it."""
     why: str = ""
     """What led to it, where we ended it."""
+    talked_s: int | None = None
+    """How long it was up, where that is told or presumed, since its answer went past us (redirect)."""
 
 
 class Contained(_Fact, frozen=True, gc=False, kw_only=True, tag="contained"):

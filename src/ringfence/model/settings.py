@@ -174,6 +174,13 @@ class Registrations(Settings, frozen=True, kw_only=True):
     """What the Request-URI of an inbound call names."""
 
 
+class Redirect(Settings, frozen=True, kw_only=True):
+    """How a source is answered that sends its calls on by itself."""
+
+    hold_s: int = 3600
+    """How long a call is taken to last of which nobody tells the end."""
+
+
 class Source(Party, frozen=True, kw_only=True, eq=False):
     """A party that may originate; a key of caches, and so compared by identity."""
 
@@ -201,6 +208,8 @@ class Source(Party, frozen=True, kw_only=True, eq=False):
     """Caps of each extension."""
     tenant: str | None = None
     mode: Literal["enforce", "observe"] = "enforce"
+    redirect: Redirect | None = None
+    """None: its calls go through us."""
     deliver_to: str | None = None
     """host:port that inbound calls go to; None: the source's only address."""
     dids: frozenset[str] = frozenset()

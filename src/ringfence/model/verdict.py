@@ -60,6 +60,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Sum of weights, enforced or not, that is told; 0 = none is."""
     fast_while_busy: Mode = "off"
     """Mode of the rule that looks at two answers of the meters together."""
+    redirect_s: int = 0
+    """How long the call is taken to last, since its caller is only told where to send it; 0: it goes through us."""
     incident: str = ""
     """The incident that the call is part of if it is suspect; empty where it can't be."""
     incident_open: bool = False
@@ -87,5 +89,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     delay_us: int = 0
     max_call_s: int = 0
     ring_limit_s: int = 180
+    redirect_s: int = 0
+    """How long the call is taken to last, since its caller is only told where to send it; 0: it goes through us."""
     incident: str = ""
     """The incident that the call is part of; empty for most."""

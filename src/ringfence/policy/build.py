@@ -174,7 +174,7 @@ def _source(name: str, entry: Entry, site: Values, tenants: dict[str, Tenant], l
         networks=_reach(values, site) if accounts else (),
         addresses=values.get("addresses", ANYWHERE if "tls_peer" in values else ()),
         **_only(values, "zone", "listen", "trunks", "caller_ids", "caller_id_policy"),
-        **_only(values, "caller_id", "tenant", "mode", "auth", "digest_algorithms", "registrations"),
+        **_only(values, "caller_id", "tenant", "mode", "auth", "digest_algorithms", "registrations", "redirect"),
         **_only(values, "tls_peer", "tls_name", "media"),
         **_paths(entry, "ca"),
     )

@@ -123,6 +123,8 @@ def _source(entry: Entry) -> Iterator[PolicyError]:
     values = entry.values
     if values.get("caller_id_policy") == "substitute" and "caller_id" not in entry.node.value:
         yield entry.at("caller_id_policy").error("needs a caller_id to put in", 'write caller_id = "+12125550100"')
+    if "redirect" in entry.node.value:
+        yield from _redirected(entry)
     lengths = values.get("plan", {}).get("ext_len", (1, 1))
     if len(lengths) != 2 or lengths[0] > lengths[1]:
         yield entry.at("plan").value["ext_len"].error("must be two numbers, shortest first", "write [3, 4]")
@@ -141,6 +143,16 @@ def _source(entry: Entry) -> Iterator[PolicyError]:
     for (first, last), node in inbound_numbers(entry):
         if int(last) - int(first) >= MAX_DIDS:
             yield node.error(f"holds more than {MAX_DIDS:,} numbers", "write smaller ranges")
+
+
+def _redirected(entry: Entry) -> Iterator[PolicyError]:
+    """What can't be done for a source whose calls don't pass through the guard."""
+    if "in" in entry.values.get("directions", ()):
+        hint = 'write directions = ["out"]: the carrier sends its calls to the SBC'
+        yield entry.at("directions").error("a source with redirect takes no calls through the guard", hint)
+    if entry.values.get("caller_id_policy") == "substitute":
+        text = "can't be done with redirect: the guard doesn't send the call, and can't change who it shows"
+        yield entry.at("caller_id_policy").error(text, 'write "owned", and let the SBC put the number in')
 
 
 def _is_one_host(addresses: tuple[str, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringfence.model.settings import Source
+from ringfence.model.settings import Redirect, Source
 from ringfence.numbers.settings import PlanSettings
 from ringfence.policy.keys_accounts import AUTH, DIGEST_KEYS
 from ringfence.policy.keys_limits import BOUNDS, PER_CALLER
@@ -92,6 +92,20 @@ PARTY = (
     ),
     *DIGEST_KEYS,
 )
+REDIRECT = Table(
+    doc="The source's calls don't go through the guard: it answers INVITE with where to send it (302), and the source, "
+    "an SBC, does so (docs/redirect.md).",
+    keys=(
+        Key(
+            name="hold_s",
+            kind=integer(10, 86_400, "seconds"),
+            doc="How long a call is taken to last of which nobody tells the end, seconds: so long it counts as in "
+            "progress, and for so long its money is reserved with the verdict.",
+        ),
+    ),
+    build=lambda values: Redirect(**values),
+    defaults=Redirect,
+)
 SOURCE = Table(
     doc="A party that may originate calls, by name; known by the address it comes from, by its certificate, or by its "
     "accounts.",
@@ -117,6 +131,13 @@ SOURCE = Table(
             doc="Where inbound calls go, host and port (5060 without one, over TLS 5061); an address is among "
             "`addresses`.",
             default="its only address; of a digest source the registered contact",
+        ),
+        Key(
+            name="redirect",
+            kind=REDIRECT,
+            doc="That its calls are answered with where to send them, `{}` for the defaults; it takes no calls from us "
+            "then.",
+            default="its calls go through the guard",
         ),
         *PARTY_TLS,
         Key(

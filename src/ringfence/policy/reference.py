@@ -9,7 +9,7 @@ import msgspec
 from ringfence.policy.keys import BILLING, INCLUDE, LISTED, NAMED, RULE_SLUGS, SINGLE
 from ringfence.policy.keys_accounts import REGISTER, REGISTRATIONS
 from ringfence.policy.keys_limits import BOUNDS, CALL_RATE, CLASS_CAPS, LEVELS, PER_CALLER, SPEND
-from ringfence.policy.keys_party import PLAN
+from ringfence.policy.keys_party import PLAN, REDIRECT
 from ringfence.policy.keys_requests import PACE, RATE
 from ringfence.policy.kinds import Either, Key, Kind, MapOf, Table, listing
 from ringfence.policy.lint import LINTS
@@ -49,6 +49,7 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
     ("plan", "Dial plan", PLAN),
     ("registrations", "Registrations", REGISTRATIONS),
     ("register", "Registering at the carrier", REGISTER),
+    ("redirect", "Redirect", REDIRECT),
     ("billing", "Billing", BILLING),
     ("pace", "Requests by kind", PACE),
     ("rate", "Rate", RATE),

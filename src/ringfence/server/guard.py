@@ -26,7 +26,7 @@ from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.secrets import Secrets
 from ringfence.engine.down import when_down
 from ringfence.engine.engine import Engine
-from ringfence.engine.judging import ANSWER_GRACE_US
+from ringfence.engine.judging import ANSWER_GRACE_US, redirected_s
 from ringfence.engine.verdicts import failed, passed_unjudged
 from ringfence.ledger.ledger import Ledger
 from ringfence.ledger.segments import Message as StoredMessage
@@ -52,6 +52,7 @@ from ringfence.model import (
     MediaMismatch,
     Offended,
     PolicyChanged,
+    Presume,
     Reading,
     Released,
     Tick,
@@ -175,6 +176,12 @@ class Guard:
         self._settle()
         self._rest()
         return True
+
+    def ended(self, call: str, talked_s: int) -> None:
+        """A call that was redirected is over, by what somebody says who saw it."""
+        self.note(Ended(at=self.clock.now(), id=call, cause="told", talked_s=talked_s))
+        self._settle()
+        self._rest()
 
     def in_force(self, loaded: Loaded, by: str) -> None:
         """Tell which policy decides from here on."""
@@ -320,8 +327,9 @@ class Guard:
         attempt, node, policy = ask.attempt, self.engine.node, self.engine.policy
         if not ask.emergency:
             return Hold(attempt.id, node, (), now), Reading(False, now, ()), failed(attempt, why)
-        number = DialPlan(policy.sources[attempt.source or ""].plan).normalise(attempt.dialled)
-        verdict = passed_unjudged(attempt, number, why)
+        source = policy.sources[attempt.source or ""]
+        number = DialPlan(source.plan).normalise(attempt.dialled)
+        verdict = passed_unjudged(attempt, number, why, redirected_s(source))
         expires = now + verdict.ring_limit_s * SECOND + ANSWER_GRACE_US
         return Hold(attempt.id, node, (), expires), Reading(True, now, ()), verdict
 
@@ -355,6 +363,9 @@ class Guard:
                 self._cut(command)
             elif isinstance(command, Ban):
                 self.ban(command.fact)
+            elif isinstance(command, Presume):
+                at = self.clock.now()
+                self.note(Ended(at=at, id=command.id, cause="presumed", talked_s=command.talked_s))
             elif isinstance(command, Alert):
                 of = f" (call {command.id})" if command.id else ""
                 log.warning("%s: %s%s", command.hit.rule, words.plain(command.hit.text), of)

@@ -44,7 +44,7 @@ from ringfence.ledger.records import number_key
 from ringfence.model import SECOND
 from ringfence.model.settings import Listen, Policy
 from ringfence.policy import Loaded, Loader, PolicyErrors
-from ringfence.server import views
+from ringfence.server import told, views
 from ringfence.server.ban_orders import BAN_ORDERS, BanOrders
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
@@ -309,6 +309,7 @@ class Server:
             "accounts": lambda _: self.guard.edge.registered(self.clock.now()),
             "calls": lambda _: views.calls(self.guard.engine, self.clock.now()),
             "cut": self._cut,
+            "ended": lambda arguments: told.ended(self.guard, arguments),
             "reload": lambda _: self.reload("control socket"),
             "erase": self._erase,
             **{name: partial(self._order, Orders, name) for name in ORDERS},
@@ -341,6 +342,7 @@ class Server:
 
     def _cut(self, arguments: dict[str, Any]) -> str:
         call, leg = str(arguments.get("id", "")), str(arguments.get("leg", ""))
+        told.refuse_redirected(self.guard, call)
         if not self.guard.cut(call, leg, "operator"):
             raise ControlError(f"no call {call!r} is in progress; `ringfence calls` lists them")
         return f"call {call} is being ended"

@@ -11,7 +11,7 @@ import ringfence
 from ringfence.edge.tls import Certificate
 from ringfence.engine.engine import Engine
 from ringfence.engine.levels import levels
-from ringfence.engine.live import Leg, Live
+from ringfence.engine.live import Leg, Live, told_micros
 from ringfence.model.time import SECOND, Instant
 
 
@@ -55,7 +55,7 @@ def _rows(live: Live, now: Instant) -> Iterator[dict[str, Any]]:
         yield {
             "id": live.attempt.id,
             "leg": leg.tag if leg is not None else "",
-            "state": "up" if leg is not None else "ringing",
+            "state": "up" if leg is not None else "redirected" if live.redirect_s else "ringing",
             "since": since,
             "for_s": max(0, now - since) // SECOND,
             "source": live.attempt.source,
@@ -65,6 +65,6 @@ def _rows(live: Live, now: Instant) -> Iterator[dict[str, Any]]:
             "e164": live.e164,
             "class": live.klass,
             "trunk": live.attempt.trunk,
-            "cost_micros": live.cost_micros(leg, now) if leg is not None else 0,
+            "cost_micros": live.cost_micros(leg, now) if leg is not None else told_micros(live, live.redirect_s),
             "max_call_s": live.max_call_s,
         }

@@ -55,17 +55,45 @@ request_route {{
 """
 
 
+REDIRECTED = _CONFIG.replace(
+    "\nrequest_route",
+    """
+loadmodule "acc.so"
+loadmodule "uac_redirect.so"
+modparam("uac_redirect", "default_filter", "deny")
+modparam("uac_redirect", "accept_filter", "^sip:[^@]*@127\\.0\\.2\\.")
+
+failure_route[ASKED] {{
+    if (t_check_status("302") && get_redirects("1")) {{
+        $du = $null;
+        t_relay();
+    }}
+}}
+
+request_route""",
+).replace("    t_relay();\n    exit;\n}}\n", '    t_on_failure("ASKED");\n    t_relay();\n    exit;\n}}\n')
+"""A configuration that asks whoever new requests are sent to, and follows its 302 to addresses in 127.0.2.0/24."""
+
+
 class Kamailio(Process):
     """A running Kamailio that relays every new request to `carrier`. A context manager."""
 
-    def __init__(self, directory: Path, carrier: Address, pin: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        carrier: Address,
+        pin: tuple[str, ...] = (),
+        *,
+        host: str = "127.0.0.1",
+        config: str = _CONFIG,
+    ) -> None:
         program = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin")
         if program is None:
             raise ProcessError("Kamailio is missing; run tools/install_peers.sh as root")
-        (self.port,) = free_ports(1)
-        self.address: Address = ("127.0.0.1", self.port)
-        config = directory / "kamailio.cfg"
-        config.write_text(_CONFIG.format(own=host_port(self.address), carrier=host_port(carrier)))
+        (self.port,) = free_ports(1, host)
+        self.address: Address = (host, self.port)
+        file = directory / "kamailio.cfg"
+        file.write_text(config.format(own=host_port(self.address), carrier=host_port(carrier)))
         command: tuple[str | Path, ...] = (
             *pin,
             program,
@@ -80,7 +108,7 @@ class Kamailio(Process):
             "-Y",
             directory,
             "-f",
-            config,
+            file,
         )
         super().__init__(command, directory, "kamailio")
-        self.until(lambda: listens(self.port), "listening")
+        self.until(lambda: listens(self.port, host), "listening")

@@ -124,6 +124,17 @@ def strict_caller() -> str:
     )
 
 
+def redirected_caller() -> str:
+    """Calls, and wants to be told where else to: anything but a 302 is a failure."""
+    return scenario(
+        "redirected caller",
+        _send(_invite(), _AGAIN),
+        _optional(100),
+        _status(302, 'counter="moved"'),
+        _send(_hop_by_hop("ACK", 1)),
+    )
+
+
 def caller_waits_for_bye() -> str:
     """The far side hangs up."""
     return scenario(

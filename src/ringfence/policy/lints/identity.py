@@ -117,6 +117,13 @@ def _vendor_originates(subject: Subject) -> Iterator[Found]:
             yield Found(f"source.{source.name}.directions", text, 'write directions = ["in"] unless it must call')
 
 
+def _forwarded_unseen(subject: Subject) -> Iterator[Found]:
+    for source in originating(subject.policy):
+        if source.redirect is not None and source.caller_id_policy == "owned_or_forwarded":
+            text = f"source {source.name} is redirected: its inbound calls aren't seen, so none is known as forwarded"
+            yield Found(f"source.{source.name}.caller_id_policy", text, 'write "owned", or have its calls go through')
+
+
 def _md5(subject: Subject) -> Iterator[Found]:
     for source in subject.policy.sources.values():
         if source.accounts and "MD5" in source.digest_algorithms:
@@ -179,5 +186,11 @@ LINTS = (
         slug="both-sides",
         why="Who sends from there is the PBX on one listener and the carrier on the other: one of them is mistyped.",
         find=_both_sides,
+    ),
+    Lint(
+        code="POL-310",
+        slug="forwarded-unseen",
+        why="A forwarded call may show its caller only while that caller's inbound call is seen to be up (C10).",
+        find=_forwarded_unseen,
     ),
 )
