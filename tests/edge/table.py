@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ringfence.edge.core import EdgeCore
-from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
+from ringfence.edge.effects import Ask, Fetch, HangUp, Message, Note, Send
 from ringfence.engine.engine import Engine
 from ringfence.model import (
     SECOND,
@@ -121,8 +121,9 @@ class Table:
         two_addresses: bool = False,
         two_trunks: bool = False,
         whole: str = "",
+        rest: str = "",
     ) -> None:
-        """`whole` is a policy instead of the usual one, for the same addresses."""
+        """`whole` is a policy instead of the usual one, for the same addresses; `rest` are more tables of the usual."""
         path = folder / "policy.toml"
         more = ', "sip:127.0.2.1:5091"' if two_addresses else ""
         trunks = ', "second"' if two_trunks else ""
@@ -134,7 +135,7 @@ class Table:
             "deliver_to": f'deliver_to = "{deliver_to}"' if deliver_to else "",
         }
         parties |= {"outside": outside, "zone": zone}
-        path.write_text(whole or POLICY.format(**parties, directions=directions, more=more, trunks=trunks))
+        path.write_text(whole or POLICY.format(**parties, directions=directions, more=more, trunks=trunks) + rest)
         self.policy = Loader(str(path)).load().policy
         self.engine = Engine(self.policy, "n1")
         self.edge = self._edge()
@@ -147,6 +148,8 @@ class Table:
         self.seats = [self.pbx, self.carrier, self.spare, self.second, self.stranger]
         self.facts: list[Fact] = []
         self.alerts: list[Alert] = []
+        self.fetches: list[str] = []
+        """URLs that the edge wants to know of."""
         self.lost: set[str] = set()
         """Names of seats whose datagrams get lost on the way to them."""
         self.restarts = 0
@@ -178,6 +181,8 @@ class Table:
                     self._ask(effect)
                 elif isinstance(effect, Note):
                     self.note(effect.fact)
+                elif isinstance(effect, Fetch):
+                    self.fetches.append(effect.url)
                 else:
                     assert isinstance(effect, Message | HangUp)
 

@@ -17,6 +17,9 @@ TABLES = {
 COUNTED = {
     "banned": "messages and connections from addresses that are banned",
     "bound": "turned away since a table was full",
+    "caller_failed": "inbound calls whose caller's signature is false",
+    "caller_none": "inbound calls whose caller nobody that we know signed for",
+    "caller_passed": "inbound calls whose caller was verified by a signature",
     "challenges": "asked for a password by us",
     "challenges_answered": "challenges of a carrier to calls that we answered",
     "error": "messages that the guard stumbled over; the log has them",

@@ -31,6 +31,7 @@ from ringfence.edge import (
     registrar,
     relay,
     sending,
+    verifying,
 )
 from ringfence.edge.bindings import Binding
 from ringfence.edge.door import Door, is_too_fast, turned_away
@@ -42,6 +43,7 @@ from ringfence.edge.guests import NOBODY, stranger
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server
 from ringfence.edge.secrets import Secrets
+from ringfence.edge.shaken.material import Material
 from ringfence.edge.state import MAX_ORIGINS, Edge
 from ringfence.edge.strangers import kind_of
 from ringfence.edge.targets import Address, Name
@@ -248,6 +250,14 @@ class EdgeCore:
         registrar.revoke(self._edge, self._edge.digest.moved(), now)
         enrolment.review(self._edge, now)
 
+    def equip(self, material: Material) -> None:
+        """Other authorities of those who sign calls."""
+        self._edge.signers.trust(material.roots)
+
+    def fetched(self, url: str, pem: bytes, why: str, now: int) -> None:
+        """What was found at the place of a `Fetch`; `why` it couldn't be had."""
+        verifying.fetched(self._edge, url, pem, why, now)
+
     def names(self) -> list[Name]:
         """What has to be looked up: host names of `send_to` and `deliver_to`."""
         return self._edge.targets.names()
@@ -332,7 +342,7 @@ class EdgeCore:
         elif isinstance(owner, Server):
             self._server_due(owner, now)
         elif isinstance(owner, Call):
-            sending.waited(edge, owner, now)
+            (verifying.conclude if owner.state == "checking" else sending.waited)(edge, owner, now)
         elif isinstance(owner, Dialog):
             end(edge, owner, "lost", now)
         elif isinstance(owner, Enrolment):

@@ -55,6 +55,12 @@ class HangUp(msgspec.Struct, frozen=True, gc=False):
     flow: int
 
 
+class Fetch(msgspec.Struct, frozen=True, gc=False):
+    """Get the certificate at a URL, and say so with `fetched`, whatever comes of it."""
+
+    url: str
+
+
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """Decide this attempt and say so with `decided`."""
 
@@ -81,4 +87,4 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-Effect = Send | HangUp | Ask | Note | Message
+Effect = Send | HangUp | Fetch | Ask | Note | Message

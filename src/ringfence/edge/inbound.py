@@ -8,11 +8,14 @@ nobody is asked; it is remembered as an inbound leg, since a forwarded call may 
 
 from __future__ import annotations
 
+import msgspec
+
 from ringfence.edge.bindings import Binding
 from ringfence.edge.diversion import last_digits
 from ringfence.edge.identity import caller_of
 from ringfence.edge.peers import digits_in, same_number
 from ringfence.edge.records import Contact, Origin, Target
+from ringfence.edge.shaken.verify import Verification
 from ringfence.edge.state import Edge
 from ringfence.model.fact import Arrived
 from ringfence.model.settings import Source
@@ -95,11 +98,25 @@ def request_uri(edge: Edge, uri: Uri, target: Target | Contact) -> bytes:
     return uri.replace(scheme="sip", host=target.host, port=target.port, params=params, headers=()).to_bytes()
 
 
-def remember(edge: Edge, dialog: Dialog, request: Request, source: Source, trunk: str, now: int) -> None:
-    """A live inbound call of this caller, until it ends (C10); told, since dial-through is known by it."""
+def remember(
+    edge: Edge, dialog: Dialog, request: Request, source: str, trunk: str, found: Verification | None, now: int
+) -> None:
+    """A live inbound call of this caller, until it ends (C10); told, since dial-through is known by it.
+
+    A caller whose signature is false is nobody who may be shown on a forwarded call.
+    """
     dialog.inbound = True
     number, caller = request.uri.user or "", caller_of(request)
-    edge.note(Arrived(at=now, id=dialog.id, source=source.name, trunk=trunk, caller=caller, dialled=number))
-    dialog.dialled = request.uri.user or ""
-    dialog.digits = last_digits(caller_of(request))
+    fact = Arrived(at=now, id=dialog.id, source=source, trunk=trunk, caller=caller, dialled=number)
+    if found is not None:
+        fact = msgspec.structs.replace(
+            fact,
+            verstat=found.verstat,
+            attestation=found.attestation,
+            origid=found.origid,
+            verstat_why=found.why,
+        )
+    edge.note(fact)
+    dialog.dialled = number
+    dialog.digits = "" if found is not None and found.verstat == "failed" else last_digits(caller)
     edge.remember_inbound(dialog)

@@ -14,8 +14,8 @@ ends at once.
 
 from __future__ import annotations
 
-from ringfence.edge import inbound, media, own, sending
-from ringfence.edge.calls import enter, finish, leave, of_account, refuse
+from ringfence.edge import inbound, media, own, sending, verifying
+from ringfence.edge.calls import enter, leave, of_account, refuse
 from ringfence.edge.identity import dialled, make_attempt
 from ringfence.edge.preconditions import Problem
 from ringfence.edge.records import Call, Origin, Server
@@ -123,15 +123,11 @@ def _from_carrier(edge: Edge, request: Request, server: Server, origin: Origin, 
     prototype.callee.party = f"source:{source.name}"
     prototype.srtp = media.asked_of(edge, origin.party.names) or ""
     prototype.own = prototype.call_id if own.is_own(edge, origin.party.names) else ""
-    inbound.remember(edge, prototype, request, source, origin.party.names[0], now)
     call = Call(prototype.id, server, request, prototype, origin.party.label)
     call.trunk, call.targets = source.name, targets
     enter(edge, call)
     edge.store_in(call.id, request.call_id, origin.host, origin.port)
-    if media.objects(edge, prototype, prototype.caller, request, now, opening=True):
-        finish(edge, call, *media.FINAL, media.CAUSE, now)
-    else:
-        sending.send_next(edge, call, now)
+    verifying.begin(edge, call, source, origin.party.names[0], now)
 
 
 def _prototype(edge: Edge, request: Request, server: Server, origin: Origin, id: str) -> Dialog:

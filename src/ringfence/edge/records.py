@@ -17,12 +17,14 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from ringfence.edge.peers import Party
+from ringfence.edge.shaken.verify import Asked, Verification
 from ringfence.model.attempt import Attempt
 from ringfence.model.verdict import Verdict
 from ringfence.sip.build import ReplyHead
 from ringfence.sip.dialog import Dialog
 from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request
+from ringfence.sip.passport import Passport
 from ringfence.sip.transaction import Transaction
 
 SKIP = 1_000
@@ -125,12 +127,24 @@ class Client(Transaction):
         """Whether it was sent a second time, since its connection was lost."""
 
 
+class Check(msgspec.Struct):
+    """Who signed for the caller of an inbound call."""
+
+    trunk: str
+    passports: list[Passport]
+    asked: Asked
+    problem: str = ""
+    """Why a signature can't be read."""
+    found: Verification | None = None
+    """The outcome, once it is known."""
+
+
 class Call:
     """An INVITE that begins a call and has no final answer yet: an attempt, or an inbound call."""
 
     __slots__ = (
-        "armed", "attempt", "cancelled", "client", "early", "final", "id", "inbound", "party", "prototype", "request",
-        "server", "state", "targets", "tries", "trunk", "verdict", "wake", "worst",
+        "armed", "attempt", "cancelled", "check", "client", "early", "final", "id", "inbound", "party", "prototype",
+        "request", "server", "state", "targets", "tries", "trunk", "verdict", "wake", "worst",
     )  # fmt: skip
 
     def __init__(self, id: str, server: Server, request: Request | None, prototype: Dialog, party: str) -> None:
@@ -145,7 +159,9 @@ class Call:
         self.verdict: Verdict | None = None
         self.client: Client | None = None
         self.state = "new"
-        """new, asked, delayed, sent, over."""
+        """new, checking, asked, delayed, sent, over."""
+        self.check: Check | None = None
+        """Of an inbound call whose caller is verified."""
         self.cancelled = ""
         """Why it is to end before an answer: `cancelled`, `no-answer` or the cause of a cut."""
         self.final: tuple[int, str] | None = None

@@ -17,6 +17,7 @@ from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Contact, Target
 from ringfence.edge.rewrite import MismatchError, Outgoing, renumbered, to_carrier
 from ringfence.edge.session import offer
+from ringfence.edge.shaken.telling import tell
 from ringfence.edge.state import Edge
 from ringfence.model.media import STRENGTH
 from ringfence.model.settings import Protecting
@@ -136,6 +137,11 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) 
     if call.verdict is None or call.attempt is None:
         out = Outgoing(request, inbound.request_uri(edge, request.uri, target))
         headers.inward(out, edge.policy.sources[call.trunk].zone)
+        if call.check is not None and call.check.found is not None:
+            caller.name = tell(out, caller.seen, call.check.found, edge.policy.shaken)
+            if caller.name != caller.seen:
+                client.restore = (("from", caller.seen),)
+                out.put("from", caller.name)
     else:
         out = to_carrier(request, call.verdict, _host(target, client.hop))
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)

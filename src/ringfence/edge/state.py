@@ -17,6 +17,7 @@ from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
 from ringfence.edge.scanners import Scanners
 from ringfence.edge.secrets import Secrets
+from ringfence.edge.shaken.signers import Signers
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
 from ringfence.edge.throttle import Rates
@@ -104,6 +105,7 @@ class Edge:
         self.former: Peers | None = None
         self.targets = Targets()
         self.digest = Digest(secret, secrets)
+        self.signers = Signers()
         self.use(policy)
 
     def use(self, policy: Policy) -> None:

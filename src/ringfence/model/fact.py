@@ -33,6 +33,10 @@ Enrolment = Literal["registered", "failing", "lost"]
 """registered; failing: it can't be registered again, and still holds; lost: the carrier doesn't know where we are."""
 
 
+Verstat = Literal["", "passed", "failed", "none"]
+"""What the signature of an inbound call says of its caller: that it is he, that it isn't, nothing. Empty: not asked."""
+
+
 class _Fact(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="fact"):
     at: Instant
     """When it happened."""
@@ -206,6 +210,13 @@ class Arrived(_Fact, frozen=True, gc=False, kw_only=True, tag="arrived"):
     """E.164 digits where the number could be read, else as shown."""
     dialled: str
     """The source's number or extension that was called."""
+    verstat: Verstat = ""
+    attestation: str = ""
+    """A, B or C, where it passed and says so."""
+    origid: str = ""
+    """Where it began, by the word of who signed it."""
+    verstat_why: str = ""
+    """Why it isn't passed."""
 
 
 class AuthFailed(_Fact, frozen=True, gc=False, kw_only=True, tag="auth-failed"):

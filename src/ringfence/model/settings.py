@@ -426,6 +426,23 @@ class Digest(Settings, frozen=True, kw_only=True):
     nonce_s: int = 300
 
 
+class Shaken(Settings, frozen=True, kw_only=True):
+    """Signatures of callers (STIR/SHAKEN)."""
+
+    trust: str | None = None
+    """Path of the authorities of those who sign, a PEM file or a directory of such; None: nothing is verified."""
+    x5u_hosts: tuple[str, ...] = ()
+    """Where certificates may be fetched: hosts, with a port where it is neither 443 nor 8443."""
+    x5u_ca: str | None = None
+    """Path of the authorities of those hosts; None: those that the system trusts."""
+    fresh_s: int = 60
+    wait_ms: int = 500
+    """How long a call waits for a certificate."""
+    cache_h: int = 24
+    verstat: bool = True
+    """Whether the outcome is written into P-Asserted-Identity."""
+
+
 class Policy(Settings, frozen=True, kw_only=True):
     """Everything, resolved; `version` is a digest over the policy and every file it names."""
 
@@ -439,6 +456,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     risks: RiskTable | None = None
     """The operator's own scores over the shipped ones; None: only those."""
     digest: Digest = Digest()
+    shaken: Shaken = Shaken()
     listens: dict[str, Listen]
     trunks: dict[str, Trunk]
     sources: dict[str, Source]

@@ -26,6 +26,7 @@ from ringfence.model.settings import (
     Policy,
     Register,
     Requests,
+    Shaken,
     Source,
     Spend,
     Tenant,
@@ -87,6 +88,8 @@ def _optional(document: Document, site: Values) -> Values:
         values["bans"] = Bans(**document.single["bans"].values)
     if "requests" in document.single:
         values["requests"] = _requests(document.single["requests"].values)
+    if "shaken" in document.single:
+        values["shaken"] = _shaken(document.single["shaken"])
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
     if "control" in document.single:
@@ -102,6 +105,11 @@ def _requests(values: Values) -> Requests:
         if name in values
     }
     return Requests(**{**values, **paces})
+
+
+def _shaken(entry: Entry) -> Shaken:
+    own = _only(entry.values, "x5u_hosts", "fresh_s", "wait_ms", "cache_h", "verstat")
+    return Shaken(**own, **_paths(entry, "trust", "x5u_ca"))
 
 
 def _listen(name: str, entry: Entry) -> Listen:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
 from ringfence.policy.check_failover import weaker_failovers
+from ringfence.policy.check_shaken import wrong_signatures
 from ringfence.policy.check_tls import wrong_transports
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
@@ -36,6 +37,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
     yield from wrong_transports(document)
     yield from weaker_failovers(document)
     yield from wrong_accounts(document)
+    yield from wrong_signatures(document)
     yield from _inbound(document)
 
 

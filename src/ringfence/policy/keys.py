@@ -20,6 +20,7 @@ from ringfence.policy.keys_party import (
     TRANSPORT_EXCEPTION,
 )
 from ringfence.policy.keys_requests import REQUESTS
+from ringfence.policy.keys_shaken import SHAKEN
 from ringfence.policy.keys_tls import LISTEN_TLS, PARTY_TLS
 from ringfence.policy.kinds import Either, Key, ListOf, Table
 from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, pattern, text
@@ -385,6 +386,7 @@ SINGLE: dict[str, Table] = {
     "digest": DIGEST,
     "bans": BANS,
     "requests": REQUESTS,
+    "shaken": SHAKEN,
 }
 """Sections that are there once, in the main file."""
 

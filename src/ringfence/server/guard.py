@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from ringfence.edge.core import EdgeCore
-from ringfence.edge.effects import Ask, HangUp, Message, Note, Send
+from ringfence.edge.effects import Ask, Fetch, HangUp, Message, Note, Send
 from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.secrets import Secrets
 from ringfence.engine.down import when_down
@@ -92,6 +92,8 @@ class Guard:
         """Set by the life cycle once the sockets are open."""
         self.hang_up: Callable[[int], None] = lambda flow: None
         """Likewise: closes a connection."""
+        self.fetch: Callable[[str], None] = lambda url: None
+        """Likewise: gets a certificate, and tells by `fetched` what came of it."""
         self.errors = 0
         """Attempts over which the engine stumbled."""
         self._awaited = False
@@ -159,6 +161,12 @@ class Guard:
             self._settle()
         self._rest()
 
+    def fetched(self, url: str, pem: bytes, why: str) -> None:
+        """The certificate at a URL; `why` it couldn't be had."""
+        self.edge.fetched(url, pem, why, self.clock.now())
+        self._settle()
+        self._rest()
+
     def ticked(self) -> None:
         """Do what is due."""
         now = self.clock.now()
@@ -224,6 +232,8 @@ class Guard:
                     self.transmit(effect)
                 elif isinstance(effect, HangUp):
                     self.hang_up(effect.flow)
+                elif isinstance(effect, Fetch):
+                    self.fetch(effect.url)
                 elif isinstance(effect, Message):
                     self._keep(effect)
                 elif isinstance(effect, Note):

@@ -30,6 +30,8 @@ from ringfence.edge.listening import StreamSocket
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
 from ringfence.edge.secrets import Secrets, SecretsError
+from ringfence.edge.shaken.material import Material, ShakenError
+from ringfence.edge.shaken.material import load as load_shaken
 from ringfence.edge.streams import Streams
 from ringfence.edge.tls import Tls, TlsError
 from ringfence.edge.tls import load as load_tls
@@ -48,6 +50,7 @@ from ringfence.server import told, views
 from ringfence.server.ban_orders import BAN_ORDERS, BanOrders
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
+from ringfence.server.fetching import Fetcher
 from ringfence.server.garbage import Collector
 from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
@@ -86,6 +89,7 @@ class Server:
         self.loader = Loader(str(options.policy))
         self.loaded: Loaded = self.loader.load()
         self.tls: Tls = load_tls(self.loaded.policy)
+        self.shaken: Material = load_shaken(self.loaded.policy)
         self.baseline = baseline.read(options.baseline) if options.baseline is not None else None
         self.sockets: dict[str, UdpSocket | StreamSocket] = {}
         self.started = self.clock.now()
@@ -146,10 +150,13 @@ class Server:
         self._learned(found.engine, now)
         self.secrets = trusted(policy, Secrets())
         edge = EdgeCore(policy, self.options.node, secret, self.secrets, found.engine.banning.bans)
+        edge.equip(self.shaken)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
         self.streams = Streams(self.guard, first_flow=now, tls=self.tls)
+        self.fetcher = Fetcher(self.guard.fetched, self.shaken.hosts)
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
+        self.guard.fetch = self.fetcher.fetch
         self.guard.in_force(self.loaded, "start")
         self.guard.obey(found.engine.reconcile(now=now))
         self.guard.spare(now)
@@ -268,13 +275,16 @@ class Server:
             )
         try:
             secrets, tls = trusted(loaded.policy, self.secrets), load_tls(loaded.policy)
-        except (SecretsError, TlsError) as failed:
+            shaken = load_shaken(loaded.policy)
+        except (SecretsError, TlsError, ShakenError) as failed:
             raise ControlError(f"the policy before stays in force: {failed}") from failed
-        self.loaded, self.secrets, self.tls, self._warn_at = loaded, secrets, tls, 0
+        self.loaded, self.secrets, self.tls, self.shaken, self._warn_at = loaded, secrets, tls, shaken, 0
         _prepare(loaded.policy)
         listens = {name: _with_port(new, old.listens[name].port) for name, new in loaded.policy.listens.items()}
         self.guard.in_force(loaded, by)
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets)
+        self.guard.edge.equip(shaken)
+        self.fetcher.use(shaken.hosts)
         self.streams.use(listens, tls)
         self._prepare_connections()
         self.resolver.follow()
@@ -368,6 +378,7 @@ class Server:
         log.info("stopping; calls in progress go on")
         if hasattr(self, "resolver"):
             await self.resolver.close()
+            await self.fetcher.close()
             await self.streams.close()
         self._hear_nobody()
         if hasattr(self, "guard"):

@@ -25,14 +25,24 @@ class Pair(NamedTuple):
 class Authority:
     """Issues certificates; its own is `path`."""
 
-    def __init__(self, directory: Path, name: str = "authority") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str = "authority",
+        *,
+        by: Authority | None = None,
+        days: float = 3650,
+        path_length: int | None = None,
+    ) -> None:
+        """`by` issues its certificate; without, it does so itself. `path_length` authorities may be below it."""
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named(name)
         self.path = directory / f"{name}.pem"
-        built = _builder(self._name, self._name, self._key, 3650, -1)
-        built = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        self.path.write_bytes(built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        signer, issuer = (self._key, self._name) if by is None else (by._key, by._name)
+        built = _builder(self._name, issuer, self._key, days, min(-1, days - 1))
+        built = built.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        self.path.write_bytes(built.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def issue(self, name: str, alternatives: Sequence[str] | None = None, *, days: float = 365, file: str = "") -> Pair:
         """A certificate for `name`, its only DNS name unless there are `alternatives`: `DNS:…`, `URI:…`, `IP:…`.
@@ -45,8 +55,34 @@ class Authority:
         if given:
             names = x509.SubjectAlternativeName([_alternative(each) for each in given])
             built = built.add_extension(names, critical=False)
+        return self._issued(built, key, file or name)
+
+    def issue_signer(
+        self,
+        name: str = "SHAKEN 1234",
+        authority: bytes | None = None,
+        *,
+        days: float = 365,
+        file: str = "signer",
+        key: ec.EllipticCurvePrivateKey | None = None,
+        more: Sequence[x509.ExtensionType] = (),
+    ) -> Pair:
+        """A certificate for who signs calls (RFC 8226): `authority` is its TNAuthList, none where it is empty.
+
+        Without it is that of a provider with the code 1234. `more` are critical extensions.
+        """
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        built = _builder(_named(name), self._name, key, days, min(-1, days - 1))
+        der = tn_auth_list(code="1234") if authority is None else authority
+        if der:
+            built = built.add_extension(x509.UnrecognizedExtension(TN_AUTH_LIST, der), critical=False)
+        for extension in more:
+            built = built.add_extension(extension, critical=True)
+        return self._issued(built, key, file)
+
+    def _issued(self, built: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, file: str) -> Pair:
         signed = built.sign(self._key, hashes.SHA256())
-        stem = self._directory / (file or name)
+        stem = self._directory / file
         pair = Pair(stem.with_name(f"{stem.name}.crt"), stem.with_name(f"{stem.name}.key"))
         pair.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         pair.key.touch(mode=0o600)
@@ -56,6 +92,27 @@ class Authority:
             )
         )
         return pair
+
+
+TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
+
+
+def tn_auth_list(*, code: str = "", first: str = "", count: int = 0, one: str = "") -> bytes:
+    """A TNAuthList in DER with a provider's code, a range of numbers, one number."""
+    entries = b""
+    if code:
+        entries += _der(0xA0, _der(0x16, code.encode()))
+    if first:
+        number = count.to_bytes(count.bit_length() // 8 + 1, "big")
+        entries += _der(0xA1, _der(0x30, _der(0x16, first.encode()) + _der(0x02, number)))
+    if one:
+        entries += _der(0xA2, _der(0x16, one.encode()))
+    return _der(0x30, entries)
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    length = bytes([len(content)]) if len(content) < 0x80 else bytes([0x81, len(content)])
+    return bytes([tag]) + length + content
 
 
 def _builder(

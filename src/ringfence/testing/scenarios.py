@@ -124,6 +124,11 @@ def strict_caller() -> str:
     )
 
 
+def signed_caller(identity: str) -> str:
+    """The strict caller with an Identity header."""
+    return strict_caller().replace(_invite(), _invite(extra=f"Identity: {identity}\n"))
+
+
 def redirected_caller() -> str:
     """Calls, and wants to be told where else to: anything but a 302 is a failure."""
     return scenario(
