@@ -8,9 +8,9 @@ from rig import CALLER, NUMBER, OWNED, Site, site
 from ringfence.testing import scenarios as play
 from ringfence.testing import sipp
 from ringfence.testing.certificates import Authority
-from ringfence.testing.guard import CARRIER
+from ringfence.testing.guard import CARRIER, PBX
 from ringfence.testing.https import Https
-from ringfence.testing.passports import ORIGID, claims, identity, key_of
+from ringfence.testing.passports import ORIGID, claims, identity, key_of, opened
 from ringfence.testing.peer import answer_ok, call, leg
 from ringfence.testing.process import polls
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.e2e
 
 PASSED, FAILED, NOTHING = "TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation"
 PATH = "/1234.pem"
+X5U = "https://certificates.example/us.pem"
 CALLED = OWNED.removeprefix("+")
 FROM = NUMBER.removeprefix("+")
 
@@ -90,6 +91,37 @@ def test_sipp_calls_in_signed_and_falsely_signed(stage, tmp_path):
             answer_ok(stage.pbx, bye)
             assert caller.finish(30).succeeded == 1, caller.complaints()
         assert invite.value("X-Ringfence-Verstat") == told
+
+
+def test_sipp_calls_out_and_each_is_signed(tmp_path):
+    """The signature is checked by code of its own, with the certificate; a new key takes no restart and no call."""
+    authority = Authority(tmp_path)
+    signer = authority.issue_signer()
+    with site(tmp_path, start=False, trunk="sign = true") as stage:
+        with stage.guard.policy.open("a") as policy:
+            policy.write(f'\n[shaken]\nkey = "signer.key"\ncertificate = "signer.crt"\nx5u = "{X5U}"\n')
+        stage.guard.start()
+        for attempt in (1, 2):
+            with sipp.caller(
+                play.signed_caller("forged"), tmp_path, stage.guard.inside, numbers=[(NUMBER, CALLER)], talk_ms=3000,
+                name=f"out{attempt}", host=PBX,
+            ) as caller:  # fmt: skip
+                invite = stage.carrier.expect("INVITE")
+                offered = leg(stage.carrier, invite)
+                offered.answer()
+                stage.carrier.expect("ACK", call_id=invite.call_id)
+                (value,) = invite.all("Identity")
+                header, says = opened(value, signer.certificate)
+                assert (header["x5u"], says["attest"]) == (X5U, "A")
+                assert (says["orig"]["tn"], says["dest"]["tn"]) == (CALLER.removeprefix("+"), [FROM])
+                assert abs(says["iat"] - time.time_ns() // 1_000_000_000) < 30
+                signer = authority.issue_signer()
+                assert stage.guard.cli("reload", "--control", str(stage.guard.control)).returncode == 0
+                answer_ok(stage.carrier, stage.carrier.expect("BYE", call_id=invite.call_id, timeout_s=10.0))
+                assert caller.finish(30).succeeded == 1, caller.complaints()
+        signer.key.chmod(0o644)
+        done = stage.guard.cli("reload", "--control", str(stage.guard.control))
+        assert (done.returncode, "chmod go= it" in done.stderr) == (2, True)
 
 
 def test_a_web_server_that_does_not_answer_holds_up_nobody_for_long(stage):

@@ -34,12 +34,14 @@ COUNTED = {
     "refused": "calls refused",
     "replayed": "answers to our challenges that were used before",
     "secret_refused": "answers of ours that a carrier refused",
+    "signed": "calls that were signed for the carrier",
     "srtp_mismatch": "messages inside calls whose media wasn't as the trunk asks",
     "stale_nonce": "right answers to our challenges that came too late",
     "stray": "answers and ACKs that belong to nothing known",
     "too_fast": "requests of known parties over the rates of [requests]",
     "unanswerable": "challenges of a carrier that we have no secret for",
     "unanswered": "calls whose verdict took too long",
+    "unsigned": "calls to a trunk with sign that couldn't be signed",
     "unknown_account": "passwords for accounts that aren't there",
 }
 

@@ -251,8 +251,9 @@ class EdgeCore:
         enrolment.review(self._edge, now)
 
     def equip(self, material: Material) -> None:
-        """Other authorities of those who sign calls."""
+        """Other authorities of those who sign calls, another key to sign with."""
         self._edge.signers.trust(material.roots)
+        self._edge.signing = material.signing
 
     def fetched(self, url: str, pem: bytes, why: str, now: int) -> None:
         """What was found at the place of a `Fetch`; `why` it couldn't be had."""

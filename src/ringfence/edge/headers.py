@@ -28,7 +28,9 @@ CHARGING = (
     *("p-associated-uri", "p-served-user", "p-profile-key"),
 )
 """RFC 7315, RFC 5502, RFC 8496: of a carrier's own network."""
-REMOVED_OUT = ("p-preferred-identity", "remote-party-id", "identity", "identity-info", *CHARGING)
+ATTESTING = ("attestation-info", "origination-id")
+"""3GPP TS 24.229 §7.2: what a network says of a signature that it verified."""
+REMOVED_OUT = ("p-preferred-identity", "remote-party-id", "identity", "identity-info", *ATTESTING, *CHARGING)
 REMOVED_IN = ("p-preferred-identity", *CHARGING)
 DIVERTING = ("diversion", "history-info")
 PRIVACY = (b"header", b"session", b"user", b"none", b"critical", b"id", b"history")

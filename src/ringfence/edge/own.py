@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from ringfence.edge.peers import Party
 from ringfence.edge.records import Client
 from ringfence.edge.rewrite import Outgoing, renumbered, shown_from, tagged
+from ringfence.edge.shaken.verstat import unmarked
 from ringfence.edge.state import Edge
 from ringfence.edge.tokens import is_inbound
 from ringfence.model.attempt import Attempt
@@ -92,7 +93,7 @@ def begin(edge: Edge, prototype: Dialog, trunk: Trunk | None) -> None:
 def name(edge: Edge, dialog: Dialog, attempt: Attempt, verdict: Verdict) -> None:
     """Set who calls and who is called as the carrier knows them."""
     caller = dialog.caller
-    caller.name = caller.seen
+    caller.name = unmarked(caller.seen)
     if verdict.send_caller is not None:
         caller.name = shown_from(caller.seen, attempt, verdict.send_caller)
     trunk = edge.policy.trunks.get(attempt.trunk)

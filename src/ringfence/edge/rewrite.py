@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 
+from ringfence.edge.shaken.verstat import unmarked
 from ringfence.model.attempt import Attempt
 from ringfence.model.verdict import Verdict
 from ringfence.rules.callers import ANONYMOUS, FEWEST_DIGITS
@@ -91,7 +92,7 @@ def to_carrier(request: Request, verdict: Verdict, host: bytes) -> Outgoing:
     prove(out.uri, verdict.send_user)
     asserted, caller = request.first(_IDENTITY), verdict.send_caller
     if asserted is not None:  # Of several the first was judged.
-        out.put(_IDENTITY, asserted if caller is None else with_caller(asserted, caller))
+        out.put(_IDENTITY, unmarked(asserted) if caller is None else with_caller(asserted, caller))
     return out
 
 
@@ -120,7 +121,7 @@ def shown_from(seen: bytes, attempt: Attempt, caller: str) -> bytes:
     Carriers that know a registered customer by From read the caller ID from P-Asserted-Identity.
     """
     asserted = attempt.caller != attempt.shown
-    return seen if asserted and _is_account(attempt.shown) else with_caller(seen, caller)
+    return unmarked(seen) if asserted and _is_account(attempt.shown) else with_caller(seen, caller)
 
 
 def _is_account(user: str) -> bool:

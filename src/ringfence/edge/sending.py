@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.edge import headers, inbound, media, own, redirecting, relay
+from ringfence.edge import headers, inbound, media, own, redirecting, relay, signing
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Contact, Target
@@ -86,7 +86,7 @@ def send_next(edge: Edge, call: Call, now: int) -> None:
     client.server, client.call, client.dialog = call.server, call.id, call.prototype
     call.client = client
     try:
-        data = _outgoing(edge, call, client, target)
+        data = _outgoing(edge, call, client, target, now)
     except (MismatchError, SipParseError):
         edge.count("error")
         finish(edge, call, 500, "Server Internal Error", "error", now)
@@ -128,7 +128,7 @@ def listener_of(edge: Edge, call: Call) -> str:
     return edge.policy.trunks[call.trunk].listen
 
 
-def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) -> bytes:
+def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact, now: int) -> bytes:
     """The INVITE as it is sent; sets what the client has to remember of it."""
     request, prototype = call.request, call.prototype
     if request is None:
@@ -139,9 +139,6 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) 
         headers.inward(out, edge.policy.sources[call.trunk].zone)
         if call.check is not None and call.check.found is not None:
             caller.name = tell(out, caller.seen, call.check.found, edge.policy.shaken)
-            if caller.name != caller.seen:
-                client.restore = (("from", caller.seen),)
-                out.put("from", caller.name)
     else:
         out = to_carrier(request, call.verdict, _host(target, client.hop))
         client.session = offer(out, edge.policy.trunks[call.trunk].session_timer_s)
@@ -149,9 +146,11 @@ def _outgoing(edge: Edge, call: Call, client: Client, target: Target | Contact) 
         if source is not None:
             headers.outward(out, source, call.verdict.send_user)
         own.name(edge, prototype, call.attempt, call.verdict)
-        if call.verdict.send_caller is not None:
-            client.restore = (("from", caller.seen),)
-            out.put("from", caller.name)
+        if edge.signing is not None:
+            signing.sign(edge, edge.signing, call, out, now)
+    if caller.name != caller.seen:
+        client.restore = (("from", caller.seen),)
+        out.put("from", caller.name)
     for route in target.routes if isinstance(target, Contact) else ():
         out.lead("route", route)
     if prototype.own:

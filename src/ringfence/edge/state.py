@@ -17,6 +17,7 @@ from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
 from ringfence.edge.scanners import Scanners
 from ringfence.edge.secrets import Secrets
+from ringfence.edge.shaken.sign import Signing
 from ringfence.edge.shaken.signers import Signers
 from ringfence.edge.strangers import StrangerTable
 from ringfence.edge.targets import Targets
@@ -106,6 +107,8 @@ class Edge:
         self.targets = Targets()
         self.digest = Digest(secret, secrets)
         self.signers = Signers()
+        self.signing: Signing | None = None
+        """What our own signatures are made with."""
         self.use(policy)
 
     def use(self, policy: Policy) -> None:

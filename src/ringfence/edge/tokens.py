@@ -15,6 +15,7 @@ from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base32Error
 from hashlib import blake2b
 from hmac import compare_digest
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -151,6 +152,11 @@ class Tokens:
     def tag(self, seed: str) -> str:
         """A To tag that is the same for the same request (§16.11 asks it of whoever answers without state)."""
         return "rf" + self._mac("t", seed)
+
+    def uuid(self, seed: str) -> str:
+        """A UUID that is the same for the same seed, and says nothing of it to who doesn't have the secret."""
+        raw = blake2b(("u" + seed).encode("utf-8", "surrogateescape"), key=self._key, digest_size=16).digest()
+        return str(UUID(bytes=raw, version=4))
 
     def _mac(self, kind: str, body: str) -> str:
         return blake2b((kind + body).encode("utf-8", "surrogateescape"), key=self._key, digest_size=8).hexdigest()

@@ -158,6 +158,8 @@ class Trunk(Party, frozen=True, kw_only=True):
     pass_headers: frozenset[str] = frozenset()
     """Lower-case names of headers that pass toward a carrier which sees nothing of the inside."""
     ring_limit_s: int = 180
+    sign: bool = False
+    """Whether calls to it are signed."""
     session_timer_s: int = 1800
     """Session-Expires inserted where the far side supports RFC 4028; 0 = never."""
     srtp: Srtp | None = None
@@ -441,6 +443,12 @@ class Shaken(Settings, frozen=True, kw_only=True):
     cache_h: int = 24
     verstat: bool = True
     """Whether the outcome is written into P-Asserted-Identity."""
+    key: str | None = None
+    """Path of the key that we sign with; None: nothing is signed."""
+    certificate: str | None = None
+    """Path of its certificate."""
+    x5u: str | None = None
+    """Where others fetch that."""
 
 
 class Policy(Settings, frozen=True, kw_only=True):

@@ -108,8 +108,8 @@ def _requests(values: Values) -> Requests:
 
 
 def _shaken(entry: Entry) -> Shaken:
-    own = _only(entry.values, "x5u_hosts", "fresh_s", "wait_ms", "cache_h", "verstat")
-    return Shaken(**own, **_paths(entry, "trust", "x5u_ca"))
+    own = _only(entry.values, "x5u_hosts", "fresh_s", "wait_ms", "cache_h", "verstat", "x5u")
+    return Shaken(**own, **_paths(entry, "trust", "x5u_ca", "key", "certificate"))
 
 
 def _listen(name: str, entry: Entry) -> Listen:
@@ -149,7 +149,7 @@ def _trunk(name: str, entry: Entry, site: Values, tariffs: Tariffs) -> Trunk:
             values,
             *("listen", "carrier_addresses", "send_to", "dial_format", "tech_prefix", "from_format", "risk_alert"),
             *("risk_block", "max_price_per_min", "shared_cost_ceiling", "when_down", "ring_limit_s"),
-            *("tls_peer", "tls_name", "srtp", "media", "identity"),
+            *("tls_peer", "tls_name", "srtp", "media", "identity", "sign"),
         ),
         pass_headers=frozenset(name.lower() for name in values.get("pass_headers", ())),
         register=_register(values),

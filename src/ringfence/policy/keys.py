@@ -210,6 +210,11 @@ TRUNK = Table(
             "names the inside is left out all the same.",
             default="none",
         ),
+        Key(
+            name="sign",
+            kind=flag(),
+            doc="Sign calls to it with the key of `[shaken]` (docs/shaken.md); emergency calls aren't.",
+        ),
         Key(name="ring_limit_s", kind=integer(10, 600, "seconds"), doc="Longest ringing, seconds."),
         Key(
             name="session_timer_s",

@@ -54,6 +54,25 @@ SHAKEN = Table(
             doc="Write the outcome into P-Asserted-Identity too, as `;verstat=` after the number. Without it there are "
             "only headers.",
         ),
+        Key(
+            name="key",
+            kind=PEM,
+            doc="The key that calls are signed with on trunks with `sign`: P-256, for its owner only, without a "
+            "password.",
+            default="none: nothing is signed",
+        ),
+        Key(
+            name="certificate",
+            kind=PEM,
+            doc="The certificate of that key, issued to you by an authority of STIR/SHAKEN.",
+            default="required with `key`",
+        ),
+        Key(
+            name="x5u",
+            kind=pattern("an https URL such as https://certificates.example/us.pem", r"https://[!-:<=@-~]{3,500}"),
+            doc="Where others fetch that certificate, with those between it and its authority.",
+            default="required with `key`",
+        ),
     ),
     defaults=Shaken,
 )

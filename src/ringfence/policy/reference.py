@@ -76,7 +76,7 @@ _CONTROLS = (
         "remote users through the VPN; anything else has an owner and an end",
         "`site.vpn`, `[[address_exception]]`",
     ),
-    ("A13", "callers verified by their signature (STIR/SHAKEN)", "`[shaken]`"),
+    ("A13", "callers verified by their signature, calls signed (STIR/SHAKEN)", "`[shaken]`, `sign`"),
     ("A14", "nothing of the inside shown to the carrier", "`identity`, `pass_headers`"),
     ("A15", "no failover to less TLS or SRTP without an owner and an end", "`[[transport_exception]]`"),
     ("B1", "requests of one address by method", "`[requests]`"),

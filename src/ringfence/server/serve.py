@@ -242,6 +242,9 @@ class Server:
             says = certificate.says(now // SECOND)
             if says:
                 log.warning("listen.%s: %s %s: renew it, then `ringfence reload`", name, certificate.path, says)
+        own = self.shaken.certificate
+        if own is not None and own.says(now // SECOND):
+            log.warning("shaken: %s %s: renew it, then `ringfence reload`", own.path, own.says(now // SECOND))
 
     def _purge(self, now: int) -> None:
         if self.ledger.down is None:

@@ -95,7 +95,7 @@ def _signer(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
     for certificate in path:
         _valid(certificate, now)
     until = min(int(certificate.not_valid_after_utc.timestamp()) for certificate in path)
-    return Signer(key, _authority(leaf), until)
+    return Signer(key, authority_of(leaf), until)
 
 
 def _path(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> Iterator[x509.Certificate]:
@@ -157,7 +157,8 @@ def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:
 # --- TNAuthList -----------------------------------------------------------------------------------------------------
 
 
-def _authority(certificate: x509.Certificate) -> Authority:
+def authority_of(certificate: x509.Certificate) -> Authority:
+    """What a certificate names in its TNAuthList; raises ChainError."""
     try:
         found = certificate.extensions.get_extension_for_oid(TN_AUTH_LIST).value
     except x509.ExtensionNotFound:

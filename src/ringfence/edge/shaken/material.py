@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from ringfence.edge.shaken.chain import ChainError, authority_of
+from ringfence.edge.shaken.sign import Signing
+from ringfence.edge.tls import Certificate
 from ringfence.errors import RingfenceError
-from ringfence.model.settings import Policy
+from ringfence.model.settings import Policy, Shaken
 
 
 class ShakenError(RingfenceError):
@@ -23,6 +30,10 @@ class Material(NamedTuple):
     """Authorities of those who sign."""
     hosts: ssl.SSLContext | None = None
     """How the hosts are known that certificates are fetched from; None where nothing is verified."""
+    signing: Signing | None = None
+    """None where nothing is signed."""
+    certificate: Certificate | None = None
+    """Of the key that is signed with."""
 
 
 def load(policy: Policy) -> Material:
@@ -39,9 +50,10 @@ def load(policy: Policy) -> Material:
             hosts = ssl.create_default_context(cafile=shaken.x5u_ca)
         except (OSError, ValueError) as error:
             problems.append(f"shaken.x5u_ca: {shaken.x5u_ca}: {_said(error)}")
+    signing, certificate = _signing(shaken, problems) if shaken.key is not None else (None, None)
     if problems:
         raise ShakenError("\n".join(problems))
-    return Material(roots, hosts)
+    return Material(roots, hosts, signing, certificate)
 
 
 def _roots(path: Path) -> tuple[x509.Certificate, ...]:
@@ -51,6 +63,38 @@ def _roots(path: Path) -> tuple[x509.Certificate, ...]:
     if not found:
         raise ValueError("there is no certificate in it")
     return tuple(dict.fromkeys(found))
+
+
+def _signing(shaken: Shaken, problems: list[str]) -> tuple[Signing | None, Certificate | None]:
+    """Key and certificate, where they can be used and belong together."""
+    key_path, path = shaken.key or "", shaken.certificate or ""
+    try:
+        key = _key(key_path)
+    except (OSError, ValueError, TypeError) as error:
+        problems.append(f"shaken.key: {key_path}: {_said(error)}")
+        return None, None
+    try:
+        leaf = x509.load_pem_x509_certificates(Path(path).read_bytes())[0]
+        authority = authority_of(leaf)
+    except (OSError, ValueError, IndexError, ChainError) as error:
+        problems.append(f"shaken.certificate: {path}: {_said(error)}")
+        return None, None
+    if leaf.public_key() != key.public_key():
+        problems.append(f"shaken.key: {key_path}: isn't the key of {path}")
+        return None, None
+    until_s = int(leaf.not_valid_after_utc.timestamp())
+    certificate = Certificate(path, leaf.subject.rfc4514_string(), until_s)
+    return Signing(key, shaken.x5u or "", authority, until_s), certificate
+
+
+def _key(path: str) -> ec.EllipticCurvePrivateKey:
+    with open(path, "rb") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ValueError("others than its owner may read it: chmod go= it")
+        key = serialization.load_pem_private_key(file.read(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("it is no P-256 key")
+    return key
 
 
 def _said(error: Exception) -> str:

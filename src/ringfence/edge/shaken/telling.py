@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from ringfence.edge.rewrite import Outgoing
 from ringfence.edge.shaken.verify import Verification
+from ringfence.edge.shaken.verstat import marked, unmarked
 from ringfence.model.fact import Verstat
 from ringfence.model.settings import Shaken
-from ringfence.sip.address import cut_address, parse_address
-from ringfence.sip.errors import SipParseError
+from ringfence.sip.address import cut_address
 from ringfence.sip.grammar import wire
-from ringfence.sip.uri import Uri
 
 WORDS: dict[Verstat, str] = {
     "passed": "TN-Validation-Passed",
@@ -35,7 +34,7 @@ def tell(out: Outgoing, seen: bytes, found: Verification, settings: Shaken) -> b
         out.put(ATTESTATION, wire(found.attestation))
     if found.origid:
         out.put(ORIGINATION, wire(found.origid))
-    shown = marked(seen, "") or seen
+    shown = unmarked(seen)
     asserted = [marked(value, "") for value in out.values(_ASSERTED)]
     kept = [value for value in asserted if value is not None]
     if settings.verstat:
@@ -43,31 +42,6 @@ def tell(out: Outgoing, seen: bytes, found: Verification, settings: Shaken) -> b
         kept = [said, *kept[1:]] if said is not None else kept
     out.put(_ASSERTED, *kept)
     return shown
-
-
-def marked(value: bytes, verstat: str) -> bytes | None:
-    """An address with this verstat and no other, with none where it is empty; None where it has no number to mark."""
-    try:
-        display, _, params = cut_address(value)
-        uri = parse_address(value).uri
-    except SipParseError:
-        return None
-    if uri.user is None or uri.user_raw is None or not any(char.isdigit() for char in uri.user):
-        return value if not verstat else None
-    if not verstat and "verstat" not in uri.user_params:
-        return value
-    lead = display + b" " if display else b""
-    return lead + b"<" + _with(uri, verstat).to_bytes() + b">" + params
-
-
-def _with(uri: Uri, verstat: str) -> Uri:
-    if uri.scheme == "tel":
-        kept = {name: value for name, value in uri.user_params.items() if name != "verstat"}
-        return uri.replace(user_params={**kept, "verstat": verstat} if verstat else kept)
-    first, *rest = (uri.user_raw or "").split(";")
-    pieces = [piece for piece in rest if piece.partition("=")[0].lower() != "verstat"]
-    pieces += [f"verstat={verstat}"] if verstat else []
-    return uri.replace(user_raw=";".join([first, *pieces]))
 
 
 def _bare(value: bytes) -> bytes:
