@@ -8,11 +8,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from clikit import POLICY, SECOND_US, TEN, Run, kept, ledger, morning
 
 from ringfence.ledger.files import VERSION
-from ringfence.model import PolicyChanged
+from ringfence.model import Arrived, Ended, PolicyChanged
 from ringfence.policy import Loader
 
 
@@ -99,6 +100,42 @@ def test_the_beginning_of_an_id_is_enough_where_it_is_the_only_one(tmp_path: Pat
         for fact in morning(tmp_path)[:3]:
             opened.append(fact)
     assert "call n1-1" in run("explain", "n1", "--ledger", path).out
+
+
+SIGNED = Arrived(
+    at=TEN, id="n1-9-in", source="pbx", trunk="carrier", caller="+12155551212", dialled="+12125550123",
+    verstat="passed", attestation="A", origid="123e4567-e89b-12d3-a456-426655440000",
+)  # fmt: skip
+FALSE = msgspec.structs.replace(SIGNED, verstat="failed", attestation="", origid="", verstat_why="signed 99 s ago")
+
+
+@pytest.mark.parametrize(
+    ("fact", "signed"),
+    [
+        (SIGNED, "signed   passed, attestation A, origid 123e4567-e89b-12d3-a456-426655440000"),
+        (FALSE, "signed   failed — signed 99 s ago"),
+        (msgspec.structs.replace(SIGNED, verstat=""), ""),
+    ],
+)
+def test_the_story_of_an_inbound_call(tmp_path: Path, run: Run, fact: Arrived, signed: str) -> None:
+    path = tmp_path / "ledger.db"
+    with ledger(path) as opened:
+        for one in (fact, Ended(at=TEN + 1_000_000, id=fact.id, cause="rejected", status=486)):
+            opened.append(one)
+    told = run("explain", "n1-9", "--ledger", path)
+    assert (told.code, told.out.splitlines()) == (
+        0,
+        [
+            "2026-11-26 10:00:00.000  inbound call n1-9-in",
+            "trunk    carrier, to source pbx",
+            "caller   '+12155551212'",
+            "dialled  '+12125550123'",
+            *([signed] if signed else []),
+            "2026-11-26 10:00:01.000  ended rejected 486",
+        ],
+    )
+    shown = json.loads(run("explain", "n1-9", "--ledger", path, "--json").out)
+    assert (shown["id"], shown["facts"][0]["verstat"]) == ("n1-9-in", fact.verstat)
 
 
 @pytest.mark.parametrize(

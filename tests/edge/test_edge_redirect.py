@@ -146,6 +146,46 @@ def test_it_cannot_be_cut(table: Table) -> None:
     assert (cut_call(live, "suspicious-call", "x"), table.slots) == ([], 1)
 
 
+STREAMS = """
+[site]
+home_country = "US"
+time_zone = "America/New_York"
+[listen.inside]
+bind = "127.0.0.1:5060"
+[listen.outside]
+bind = "127.0.0.1:5080"
+transport = "tcp"
+[trunk.carrier]
+listen = "outside"
+carrier_addresses = ["127.0.2.1"]
+send_to = ["sip:sbc.carrier.example;transport=tcp", "sip:127.0.2.1:5090"]
+[source.sbc]
+zone = "internal"
+listen = "inside"
+addresses = ["127.0.1.1"]
+trunks = ["carrier"]
+caller_ids = ["+12125550100-+12125550199"]
+redirect = {}
+"""
+
+
+def test_names_stay_names_and_the_transport_is_said(tmp_path: Path) -> None:
+    """A certificate is known by the name, and two addresses of a name are one Contact."""
+    table = Table(tmp_path, whole=STREAMS)
+    (name,) = table.edge.names()
+    table.edge.resolved(name, (("127.0.2.1", 5060), ("127.0.2.1", 5061)))
+    assert moved(table, table.dial()).all("Contact") == [
+        f"<sip:{NUMBER}@sbc.carrier.example;transport=tcp>;q=1.0",
+        f"<sip:{NUMBER}@127.0.2.1:5090;transport=tcp>;q=0.9",
+    ]
+
+
+def test_a_secure_call_is_told_no_way_that_is_not(table: Table) -> None:
+    made = call(table.pbx, INSIDE, NUMBER, CALLER, uri=f"sips:{NUMBER}@127.0.0.1")
+    made.ack_refusal(table.pbx.expect(500))
+    assert table.slots == 0
+
+
 # --- money ----------------------------------------------------------------------------------------------------------
 
 RATES = """prefix,name,connect_fee,price_per_min,first_increment_s,next_increment_s,valid_from

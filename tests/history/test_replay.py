@@ -49,6 +49,24 @@ def test_calls_come_out_when_they_are_over(tmp_path: Path) -> None:
     assert play.reasons() == {"refused": "destination-not-permitted", "short": "", "long": ""}
 
 
+REDIRECT = ABROAD + "[source.pbx]\nredirect = { hold_s = 60 }\n"
+
+
+def test_a_call_that_was_redirected_costs_what_its_record_says(tmp_path: Path) -> None:
+    """The money of the hold is reserved at its beginning; the record settles it, also before the hold is over."""
+    play = Play(tmp_path, REDIRECT, record("a", 0, LONDON, talk_s=30), record("unanswered", 10, LONDON))
+    assert play.cuts() == {"a": (None, ""), "unanswered": (None, "")}
+    assert (play.read("calls"), play.read("money", "international", 86_400, 100)) == (0, 20_000)
+    assert not play.player.engine.calls
+
+
+def test_a_longer_one_is_presumed_over_and_comes_out_at_its_end(tmp_path: Path) -> None:
+    play = Play(tmp_path, REDIRECT, record("a", 0, LONDON, talk_s=300), record("b", 100, LONDON, talk_s=30))
+    assert [judged.call.call_id for judged in play.out] == ["b", "a"]
+    assert play.cuts() == {"a": (None, ""), "b": (None, "")}
+    assert (play.read("calls"), play.read("money", "international", 86_400, 400)) == (0, 40_000)
+
+
 def test_a_refused_call_gives_no_answer_and_costs_nothing(tmp_path: Path) -> None:
     play = Play(tmp_path, ABROAD + 'permit = ["US"]\n', record("a", 0, LONDON, talk_s=600), record("b", 100, LONDON))
     judged = play.by_id["a"]

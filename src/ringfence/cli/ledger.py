@@ -12,10 +12,10 @@ from ringfence.cli.log import FOREVER, as_object
 from ringfence.cli.options import LEDGER, Flag, Json, Text, Where
 from ringfence.cli.tables import WINDOWS, coloured, console, instant, money, show
 from ringfence.errors import RingfenceError
-from ringfence.ledger.reading import Logged, Reader
+from ringfence.ledger.reading import Call, Logged, Reader
 from ringfence.ledger.verify import Verified
 from ringfence.ledger.verify import verify as verify_ledger
-from ringfence.model import Charge, Decided, Hit
+from ringfence.model import Arrived, Charge, Decided, Hit
 from ringfence.policy import place_of
 from ringfence.rules import words
 
@@ -23,7 +23,8 @@ from ringfence.rules import words
 def explain(call: str, /, *, ledger: Where = LEDGER, messages: Flag = False, as_json: Json = False) -> int:
     """Tell the whole story of one call: how its number was read, every rule that hit, every cap, and what came after.
 
-    Exit code 0: it was allowed; 1: it was refused.
+    Of an inbound call: who called whom, and what the signature of its caller says. Exit code 0: it was allowed, or is
+    inbound; 1: it was refused.
 
     Parameters
     ----------
@@ -41,16 +42,24 @@ def explain(call: str, /, *, ledger: Where = LEDGER, messages: Flag = False, as_
         found, story = reader.call(call_id), reader.story(call_id)
         kept = list(reader.messages(call_id)) if messages else []
         places = reader.places(found.decided.policy, found.decided.at) if found is not None else {}
-    if found is None:
+    arrived = next((one.entry for one in story if isinstance(one.entry, Arrived)), None)
+    if found is None and arrived is None:
         raise RingfenceError(f"call {call_id}: the verdict on it is no longer kept")
     if as_json:
         facts = [msgspec.to_builtins(one.entry) for one in story]
-        print(json.dumps({**as_object(found), "facts": facts}, default=str))
-    else:
+        print(json.dumps({**(as_object(found) if found is not None else {"id": call_id}), "facts": facts}, default=str))
+        return _code(found)
+    if found is not None:
         _tell(found.decided, story, places)
-        for message in kept:
-            print(f"\n{instant(message.at)} {message.direction}\n{message.data.decode('utf-8', 'replace').strip()}")
-    return int(found.decided.verdict.outcome != "allow")
+    elif arrived is not None:
+        _tell_inbound(arrived, story)
+    for message in kept:
+        print(f"\n{instant(message.at)} {message.direction}\n{message.data.decode('utf-8', 'replace').strip()}")
+    return _code(found)
+
+
+def _code(found: Call | None) -> int:
+    return int(found is not None and found.decided.verdict.outcome != "allow")
 
 
 def _one(found: list[str], asked: str) -> str:
@@ -59,6 +68,19 @@ def _one(found: list[str], asked: str) -> str:
     if not found:
         raise RingfenceError(f"no call {asked!r} in this ledger; `ringfence log` lists them")
     raise RingfenceError(f"{asked!r} begins several calls: {', '.join(found)}")
+
+
+def _tell_inbound(arrived: Arrived, story: list[Logged]) -> None:
+    console().print(f"{instant(arrived.at)}  inbound call {arrived.id}", style="bold")
+    print(f"trunk    {arrived.trunk}, to source {arrived.source}")
+    print(f"caller   {arrived.caller!r}")
+    print(f"dialled  {arrived.dialled!r}")
+    if arrived.verstat:
+        why = f" — {words.plain(arrived.verstat_why)}" if arrived.verstat_why else ""
+        level = f", attestation {arrived.attestation}" if arrived.attestation else ""
+        origin = f", origid {words.plain(arrived.origid)}" if arrived.origid else ""
+        print(f"signed   {arrived.verstat}{level}{origin}{why}")
+    _after(story, "arrived")
 
 
 def _tell(decided: Decided, story: list[Logged], places: dict[str, str]) -> None:
@@ -89,8 +111,13 @@ def _tell(decided: Decided, story: list[Logged], places: dict[str, str]) -> None
     ]
     if limited:
         show(("counted against", "class", "window", "with it", "at most"), limited, right=("with it", "at most"))
+    _after(story, "decided")
+
+
+def _after(story: list[Logged], first: str) -> None:
+    """What came after."""
     for one in story:
-        if one.kind != "decided":
+        if one.kind != first:
             print(f"{instant(one.at)}  {_event(one)}")
 
 
