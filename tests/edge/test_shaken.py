@@ -400,6 +400,10 @@ def test_authorities_in_a_file_or_a_directory(tmp_path: Path) -> None:
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "x.pem").write_text("x")
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "README").write_text("x")
+    with pytest.raises(ShakenError, match=r"shaken\.trust: .*mixed: can't be read: README: "):
+        load(using(tmp_path, trust=str(tmp_path / "mixed")))
     for trust, why in (("empty", "there is no certificate in it"), ("none.pem", "no such file"), ("x.pem", "be read")):
         with pytest.raises(ShakenError, match=f"shaken.trust: .*{trust}: .*{why}"):
             load(using(tmp_path, trust=str(tmp_path / trust)))

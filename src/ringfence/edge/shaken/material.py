@@ -59,10 +59,17 @@ def load(policy: Policy) -> Material:
 def _roots(path: Path) -> tuple[x509.Certificate, ...]:
     """The certificates of a file, or of all files of a directory."""
     files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
-    found = [certificate for file in files for certificate in x509.load_pem_x509_certificates(file.read_bytes())]
+    found = [certificate for file in files for certificate in _certificates(file)]
     if not found:
         raise ValueError("there is no certificate in it")
     return tuple(dict.fromkeys(found))
+
+
+def _certificates(file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from None
 
 
 def _signing(shaken: Shaken, problems: list[str]) -> tuple[Signing | None, Certificate | None]:
