@@ -175,6 +175,14 @@ def test_a_registration_of_the_pbx_is_not_passed(table: Hidden) -> None:
     dialled(table)
 
 
+def test_of_a_message_within_a_message_the_carrier_gets_the_first_line(table: Hidden) -> None:
+    dialog, _ = up(table)
+    fragment = "SIP/2.0 200 OK\r\nContact: <sip:102@127.0.1.1>\r\n"
+    notify = dialog.request("NOTIFY", ("Event", "refer"), ("Content-Type", "message/sipfrag;version=2.0"))
+    table.pbx.send(replace(notify, body=fragment), INSIDE)
+    assert table.carrier.expect("NOTIFY").body == "SIP/2.0 200 OK\r\n"
+
+
 # --- calls of every kind --------------------------------------------------------------------------------------------
 
 

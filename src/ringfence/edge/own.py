@@ -185,8 +185,7 @@ def _hide(edge: Edge, out: Outgoing, dialog: Dialog, listener: str) -> None:
         if values:
             out.put(name, *(_at(edge, value, trunks[0], dialog) for value in values))
     if request.body:
-        host = edge.policy.listens[listener].advertise_host
-        out.carry(renamed(request.body, request.first("content-type") or b"", host))
+        out.carry(_body(edge, request, listener))
 
 
 def stateless(edge: Edge, out: Outgoing, id: str, hop: NextHop, party: Party) -> Restore:
@@ -204,6 +203,14 @@ def stateless(edge: Edge, out: Outgoing, id: str, hop: NextHop, party: Party) ->
         outer.seen = _at(edge, to, edge.policy.trunks[party.names[0]], dialog)
     numbers = renumbered(out, dialog) if dialog.shift else ()
     return (*numbers, *across(edge, out, dialog, inner, hop.listener))
+
+
+def _body(edge: Edge, message: Message, listener: str) -> bytes:
+    """A body for the carrier: session descriptions of our making, of a message within it (RFC 3420) the first line."""
+    kind = message.first("content-type") or b""
+    if kind.partition(b";")[0].strip().lower() == b"message/sipfrag":
+        return message.body.partition(b"\r\n")[0] + b"\r\n"
+    return renamed(message.body, kind, edge.policy.listens[listener].advertise_host)
 
 
 def via(edge: Edge, client: Client) -> bytes:
@@ -289,8 +296,7 @@ def hide_answer(edge: Edge, response: Response, dialog: Dialog, listener: str) -
     if asserted is not None and trunk is not None:
         response.set("p-asserted-identity", _at(edge, asserted, trunk, dialog))
     if response.body:
-        host = edge.policy.listens[listener].advertise_host
-        response.set_body(renamed(response.body, response.first("content-type") or b"", host))
+        response.set_body(_body(edge, response, listener))
 
 
 def below_ours(edge: Edge, response: Response) -> list[bytes]:
