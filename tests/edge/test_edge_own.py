@@ -131,6 +131,41 @@ def test_a_display_name_that_names_the_inside_is_left_out(table: Hidden) -> None
 
 
 @pytest.mark.parametrize(
+    ("asserted", "seen"),
+    [
+        ("<tel:+12125550111;phone-context=pbx>", "<sip:+12125550111@127.0.9.1>"),
+        ("<sip:+12125550111;phone-context=pbx@127.0.1.1;line=office>", "<sip:+12125550111@127.0.9.1>"),
+        ("<sip:+12125550111@127.0.1.1;user=phone>;x=pbx", "<sip:+12125550111@127.0.9.1;user=phone>"),
+        ("<sip:+12125550111:pw@pbx?Replaces=pbx>", "<sip:+12125550111@127.0.9.1>"),
+    ],
+)
+def test_of_who_calls_the_carrier_sees_the_number_alone(table: Hidden, asserted: str, seen: str) -> None:
+    dialled(table, ("P-Asserted-Identity", asserted))
+    assert table.carrier.expect("INVITE").value("P-Asserted-Identity") == seen
+
+
+def test_who_asks_for_privacy_is_at_no_host(table: Hidden) -> None:
+    made = call(table.pbx, INSIDE, NUMBER, "anonymous", ("P-Asserted-Identity", "<sip:+12125550111@127.0.1.1>"))
+    table.carrier.heard()
+    table.outgoing.clear()
+    invite = made.invite.having(
+        ("From", "<sip:anonymous@anonymous.invalid>;tag=a"),
+        ("Call-ID", "anonymous@pbx"),
+        ("Via", f"SIP/2.0/UDP 127.0.1.1:5070;branch={wire.new_branch()}"),
+    )
+    table.pbx.send(replace(invite, body=OFFER), INSIDE)
+    assert table.carrier.expect("INVITE").value("From") == "<sip:anonymous@anonymous.invalid>;tag=a"
+
+
+def test_what_makes_a_message_is_never_passed_by_name(tmp_path: Path) -> None:
+    table = hidden(tmp_path, 'pass_headers = ["Via", "Contact", "Record-Route", "Route", "From"]')
+    dialled(table, ("Record-Route", "<sip:127.0.1.1;lr>"))
+    invite = table.carrier.expect("INVITE")
+    assert (len(invite.all("Via")), invite.all("Record-Route"), len(invite.all("From"))) == (1, [], 1)
+    tells_nothing(table)
+
+
+@pytest.mark.parametrize(
     ("headers", "passes"),
     [
         ([("X-Hop", "127.0.1.1")], []),

@@ -20,7 +20,7 @@ finds its way also when the process that sent the request is gone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ringfence.edge.peers import Party
 from ringfence.edge.records import Client
@@ -31,6 +31,7 @@ from ringfence.edge.tokens import is_inbound
 from ringfence.model.attempt import Attempt
 from ringfence.model.settings import Trunk
 from ringfence.model.verdict import Verdict
+from ringfence.rules.callers import ANONYMOUS
 from ringfence.sip.address import cut_address, parse_address
 from ringfence.sip.dialog import Dialog, Leg, contact_uri
 from ringfence.sip.errors import SipParseError
@@ -45,16 +46,9 @@ Restore = tuple[tuple[str, bytes], ...]
 
 PASSED = frozenset(
     {
-        *(
-            "accept",
-            "accept-encoding",
-            "accept-language",
-            "allow",
-            "allow-events",
-            "answer-mode",
-            "content-disposition",
-        ),
-        *("content-encoding", "content-language", "content-length", "content-type", "date", "diversion", "event"),
+        *("accept", "accept-encoding", "accept-language", "allow", "allow-events", "answer-mode"),
+        *("content-disposition", "content-encoding", "content-language", "content-length", "content-type"),
+        *("date", "diversion", "event"),
         *("expires", "geolocation", "geolocation-routing", "info-package", "mime-version", "min-expires", "min-se"),
         *("p-asserted-identity", "p-early-media", "priority", "privacy", "rack", "recv-info", "require", "retry-after"),
         *("rseq", "session-expires", "subscription-state", "supported", "timestamp", "unsupported"),
@@ -72,6 +66,8 @@ _PARAMS = ("tag", "reason", "counter", "limit", "privacy", "screen")
 """Parameters of From and Diversion (RFC 5806) that go on."""
 _SEALED = "rfv"
 """Parameter of our Via."""
+NOWHERE = "anonymous.invalid"
+"""Host of a caller that asks for privacy (RFC 3323 §4.1.1.3)."""
 _LARGEST = 2**30
 """CSeq number of a caller from which no distance is added: there is no room for it."""
 _LONGER_BEFORE, _LONGER_AFTER = re.compile(rb"[a-z0-9.-]"), re.compile(rb"[a-z0-9-]")
@@ -133,18 +129,22 @@ def _called(trunk: Trunk, verdict: Verdict) -> bytes:
 def _at(edge: Edge, value: bytes, trunk: Trunk, dialog: Dialog) -> bytes:
     """A From, P-Asserted-Identity or Diversion value with a host of ours, or the domain that we are registered at."""
     address = parse_address(value)
-    uri = address.uri
-    if uri.scheme in ("sip", "sips"):
-        host = trunk.register.domain if trunk.register is not None else edge.policy.listens[trunk.listen].advertise_host
-        kept = {key: given for key, given in uri.params.items() if key == "user"}
-        uri = uri.replace(scheme="sip", host=host, port=None, password=None, params=kept, headers=())
-    elif uri.scheme != "tel":
-        uri = Uri(scheme="sip", user="anonymous", user_raw="anonymous", host="anonymous.invalid")
     display = address.display
     if display and _tells(edge, display, _inside_of(dialog)):
         display = b""
     params = params_bytes({key: given for key, given in address.params.items() if key in _PARAMS})
-    return (display + b" " if display else b"") + b"<" + uri.to_bytes() + b">" + params
+    uri = _person(edge, address.uri, trunk).to_bytes()
+    return (display + b" " if display else b"") + b"<" + uri + b">" + params
+
+
+def _person(edge: Edge, uri: Uri, trunk: Trunk) -> Uri:
+    """The same user there; of what isn't a SIP or tel URI nobody."""
+    if uri.scheme not in ("sip", "sips", "tel") or uri.host == NOWHERE:
+        return Uri(scheme="sip", user=ANONYMOUS, user_raw=ANONYMOUS, host=NOWHERE)
+    host = trunk.register.domain if trunk.register is not None else edge.policy.listens[trunk.listen].advertise_host
+    user = uri.user_raw.partition(";")[0] if uri.user_raw is not None else None
+    params = {key: given for key, given in uri.params.items() if key == "user"}
+    return Uri(scheme="sip", user=uri.user, user_raw=user, host=host, params=params)
 
 
 def contact(edge: Edge, id: str, listener: str) -> bytes:
@@ -175,9 +175,9 @@ def across(edge: Edge, out: Outgoing, dialog: Dialog, leg: Leg, listener: str) -
 def _hide(edge: Edge, out: Outgoing, dialog: Dialog, listener: str) -> None:
     """Leave out of a request to the carrier what names the inside."""
     request, trunks = out.request, list(_trunks(edge, _names(dialog)))
-    free = FREE.union(*(trunk.pass_headers for trunk in trunks))
+    free = _free(trunks)
     out.only(PASSED | free | {"cseq"})
-    out.drop(*_telling(edge, request, free - PASSED, dialog))
+    out.drop(*_telling(edge, request, free, dialog))
     if request.has("contact"):
         out.put("contact", contact(edge, dialog.id, listener))
     for name in _PEOPLE if trunks else ():
@@ -186,6 +186,11 @@ def _hide(edge: Edge, out: Outgoing, dialog: Dialog, listener: str) -> None:
             out.put(name, *(_at(edge, value, trunks[0], dialog) for value in values))
     if request.body:
         out.carry(_body(edge, request, listener))
+
+
+def _free(trunks: Iterable[Trunk]) -> frozenset[str]:
+    """What passes where it doesn't name the inside."""
+    return FREE.union(*(trunk.pass_headers for trunk in trunks)) - PASSED - _OF_ALL
 
 
 def stateless(edge: Edge, out: Outgoing, id: str, hop: NextHop, party: Party) -> Restore:
@@ -279,9 +284,9 @@ def _lead_back(edge: Edge, response: Response, dialog: Dialog) -> None:
 
 def hide_answer(edge: Edge, response: Response, dialog: Dialog, listener: str) -> None:
     """Leave out of a response to the carrier what names the inside."""
-    free = FREE.union(*(trunk.pass_headers for trunk in _trunks(edge, _names(dialog))))
+    free = _free(_trunks(edge, _names(dialog)))
     response.keep_only(_OF_ALL | PASSED | free)
-    for name in _telling(edge, response, free - PASSED, dialog):
+    for name in _telling(edge, response, free, dialog):
         response.remove(name)
     if _tells(edge, wire(response.reason), _inside_of(dialog)):
         response.set_reason("")
