@@ -19,7 +19,6 @@ finds its way also when the process that sent the request is gone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from ringfence.edge.peers import Party
@@ -27,12 +26,13 @@ from ringfence.edge.records import Client
 from ringfence.edge.rewrite import Outgoing, renumbered, shown_from, tagged
 from ringfence.edge.shaken.verstat import unmarked
 from ringfence.edge.state import Edge
+from ringfence.edge.telltale import inside_of, telling, tells
 from ringfence.edge.tokens import is_inbound
 from ringfence.model.attempt import Attempt
 from ringfence.model.settings import Trunk
 from ringfence.model.verdict import Verdict
 from ringfence.rules.callers import ANONYMOUS
-from ringfence.sip.address import cut_address, parse_address
+from ringfence.sip.address import parse_address
 from ringfence.sip.dialog import Dialog, Leg, contact_uri
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, params_bytes, parse_params, text, wire
@@ -40,7 +40,6 @@ from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Message, Response
 from ringfence.sip.session_origin import renamed
 from ringfence.sip.uri import Uri, parse_uri
-from ringfence.sip.via import parse_via
 
 Restore = tuple[tuple[str, bytes], ...]
 
@@ -70,8 +69,6 @@ NOWHERE = "anonymous.invalid"
 """Host of a caller that asks for privacy (RFC 3323 §4.1.1.3)."""
 _LARGEST = 2**30
 """CSeq number of a caller from which no distance is added: there is no room for it."""
-_LONGER_BEFORE, _LONGER_AFTER = re.compile(rb"[a-z0-9.-]"), re.compile(rb"[a-z0-9-]")
-_IPV4 = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])")
 
 
 # --- what a call is toward the carrier ------------------------------------------------------------------------------
@@ -130,7 +127,7 @@ def _at(edge: Edge, value: bytes, trunk: Trunk, dialog: Dialog) -> bytes:
     """A From, P-Asserted-Identity or Diversion value with a host of ours, or the domain that we are registered at."""
     address = parse_address(value)
     display = address.display
-    if display and _tells(edge, display, _inside_of(dialog)):
+    if display and tells(edge, display, inside_of(dialog)):
         display = b""
     params = params_bytes({key: given for key, given in address.params.items() if key in _PARAMS})
     uri = _person(edge, address.uri, trunk).to_bytes()
@@ -177,7 +174,7 @@ def _hide(edge: Edge, out: Outgoing, dialog: Dialog, listener: str) -> None:
     request, trunks = out.request, list(_trunks(edge, _names(dialog)))
     free = _free(trunks)
     out.only(PASSED | free | {"cseq"})
-    out.drop(*_telling(edge, request, free, dialog))
+    out.drop(*telling(edge, request, free, dialog))
     if request.has("contact"):
         out.put("contact", contact(edge, dialog.id, listener))
     for name in _PEOPLE if trunks else ():
@@ -286,9 +283,9 @@ def hide_answer(edge: Edge, response: Response, dialog: Dialog, listener: str) -
     """Leave out of a response to the carrier what names the inside."""
     free = _free(_trunks(edge, _names(dialog)))
     response.keep_only(_OF_ALL | PASSED | free)
-    for name in _telling(edge, response, free, dialog):
+    for name in telling(edge, response, free, dialog):
         response.remove(name)
-    if _tells(edge, wire(response.reason), _inside_of(dialog)):
+    if tells(edge, wire(response.reason), inside_of(dialog)):
         response.set_reason("")
     routes = below_ours(edge, response)
     response.remove("record-route")
@@ -333,59 +330,5 @@ def turn_back(edge: Edge, dialog: Dialog, leg: Leg, response: Response) -> None:
 def harmless(edge: Edge, message: Message, name: str, dialog: Dialog, leg: Leg) -> list[bytes]:
     """The values of a header that may be told to a leg: all, or those that don't name the inside."""
     values = message.all(name)
-    inside = _inside_of(dialog, message) if values and hides(dialog, leg) else None
-    return values if inside is None else [value for value in values if not _tells(edge, value, inside)]
-
-
-# --- what names the inside ------------------------------------------------------------------------------------------
-
-
-def _inside_of(dialog: Dialog, message: Message | None = None) -> frozenset[bytes]:
-    """Names of the inside that stand in a call: of the party there, of the hops to it, and the Call-ID."""
-    leg = dialog.callee if dialog.inbound else dialog.caller
-    values = [value for value in (leg.seen, leg.target) if value]
-    found = {_host(value) for value in values}
-    if not dialog.inbound:
-        found |= {wire(dialog.call_id), wire(dialog.call_id.rpartition("@")[2])}
-        found |= {_sent_by(value) for value in (message.all("via") if message is not None else ())}
-    return frozenset(name.lower() for name in found if name)
-
-
-def _host(value: bytes) -> bytes:
-    try:
-        return wire(parse_uri(cut_address(value)[1]).host)
-    except SipParseError:
-        return b""
-
-
-def _sent_by(value: bytes) -> bytes:
-    try:
-        return wire(parse_via(value).host)
-    except SipParseError:
-        return b""
-
-
-def _telling(edge: Edge, message: Message, names: frozenset[str], dialog: Dialog) -> list[str]:
-    """Those of these headers that name the inside."""
-    present = [name for name in names if message.has(name)]
-    inside = _inside_of(dialog, message) if present else frozenset()
-    return [name for name in present if any(_tells(edge, value, inside) for value in message.all(name))]
-
-
-def _tells(edge: Edge, value: bytes, inside: frozenset[bytes]) -> bool:
-    """Whether a text names the inside: one of these names, or the address of a source or of a listener towards one."""
-    lowered = value.lower()
-    if any(_has_word(lowered, name) for name in inside):
-        return True
-    return any(edge.peers.is_inside(address.decode("ascii")) for address in _IPV4.findall(value))
-
-
-def _has_word(value: bytes, name: bytes) -> bool:
-    """Whether a name stands in a text, and not as a part of a longer one."""
-    at = value.find(name)
-    while at >= 0:
-        after = value[at + len(name) : at + len(name) + 1]
-        if not (at and _LONGER_BEFORE.match(value, at - 1)) and not _LONGER_AFTER.match(after):
-            return True
-        at = value.find(name, at + 1)
-    return False
+    inside = inside_of(dialog, message) if values and hides(dialog, leg) else None
+    return values if inside is None else [value for value in values if not tells(edge, value, inside)]
