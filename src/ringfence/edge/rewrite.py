@@ -59,8 +59,8 @@ class Outgoing:
     def drop(self, *names: str) -> None:
         """These headers not at all."""
         self._without.update(names)
-        for name in names:
-            self._last.pop(name, None)
+        for name in self._last.keys() & names:
+            del self._last[name]
 
     def only(self, names: Set[str]) -> None:
         """None of the headers that came but these."""
