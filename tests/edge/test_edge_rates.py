@@ -167,3 +167,64 @@ def test_one_account_fills_no_more_than_its_share(tmp_path: Path) -> None:
     assert len(table.carrier.heard()) == 1
     table.run(200)
     assert table.edge._edge.early == {}
+
+
+# --- a crowd of strangers -------------------------------------------------------------------------------------------
+
+LATE, FAR_TOO_LATE = 150_000, 600_000
+"""How long datagrams have waited, microseconds."""
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Table:
+    """Most of what waits to be read is strangers'."""
+    table = made(tmp_path)
+    for number in range(20):
+        dial(table.seat(f"s{number}", (f"127.0.3.{number + 10}", 5062)))
+    return table
+
+
+def test_where_strangers_crowd_they_arent_read_and_calls_go_on(crowd: Table) -> None:
+    crowd.edge.waited(LATE)
+    dial(crowd.stranger)
+    crowd.dial()
+    assert crowd.stranger.heard() == []
+    assert len(crowd.carrier.heard()) == 1
+    assert crowd.edge.status()["crowded"] == 1
+    crowd.edge.waited(0)
+    dial(crowd.stranger)
+    assert [message.status for message in crowd.stranger.heard()] == [407]
+
+
+def test_a_crowd_keeps_neither_accounts_nor_emergencies_out(crowd: Table) -> None:
+    phone, other = crowd.seat("phone", PHONE), crowd.seat("other", ("127.0.4.9", 5062))
+    log_in(phone, login())
+    crowd.carrier.heard()
+    crowd.edge.waited(LATE)
+    log_in(phone, login())
+    log_in(other, login("1002"), "911")
+    assert [message.uri.partition("@")[0] for message in crowd.carrier.heard()] == ["sip:+12125550143", "sip:911"]
+
+
+def test_where_that_doesnt_help_calls_are_refused(crowd: Table) -> None:
+    crowd.edge.waited(FAR_TOO_LATE)
+    crowd.dial()
+    assert crowd.pbx.heard()[-1].status == 503
+
+
+def test_where_most_are_known_calls_are_refused_at_once(tmp_path: Path) -> None:
+    table = made(tmp_path)
+    dial(table.stranger)
+    for _ in range(5):
+        table.dial()
+    table.edge.waited(LATE)
+    table.dial()
+    assert table.pbx.heard()[-1].status == 503
+
+
+def test_a_crowd_of_a_while_ago_is_none(crowd: Table) -> None:
+    for _ in range(8):
+        crowd.edge.waited(0)
+    crowd.edge.waited(LATE)
+    crowd.dial()
+    assert crowd.pbx.heard()[-1].status == 503

@@ -22,6 +22,7 @@ COUNTED = {
     "caller_passed": "inbound calls whose caller was verified by a signature",
     "challenges": "asked for a password by us",
     "challenges_answered": "challenges of a carrier to calls that we answered",
+    "crowded": "messages of strangers that weren't read, since too much waited",
     "error": "messages that the guard stumbled over; the log has them",
     "foreign": "requests inside a call by somebody who isn't in it",
     "foreign_network": "right passwords from networks that the account may not use",

@@ -82,8 +82,10 @@ class EdgeCore:
         edge = self._edge
         origin = edge.origins.get((listener, host, port)) or self._origin(listener, host, port)
         if origin is not None:
+            self._door.known += 1
             self._received(data, origin, now)
             return
+        self._door.strangers += 1
         address = plain_host(host)
         if self._keeps_out(data, (listener, address, port), now):
             edge.count("banned")
@@ -98,6 +100,10 @@ class EdgeCore:
 
     def _knocked(self, data: bytes, origin: Origin, now: int) -> None:
         """Something from an address that the policy doesn't name, at a listener that challenges."""
+        if self._door.crowded and offences.is_kept_out(self._edge, data, origin[:3]):
+            self._edge.count("crowded")
+            self._edge.strangers.count(origin.listener, origin.host, kind_of(data), now)
+            return
         found = accounts.arrived(self._edge, data, origin, now)
         if found is not None:
             self._received(data, found, now)

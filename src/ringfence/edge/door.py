@@ -1,7 +1,8 @@
 """The door in overload: new calls are refused with little work, so that there is time for those that are up (B5).
 
 It closes when the ledger is late (the guard says so) or when datagrams wait too long to be read (the sockets say so);
-for somebody who sends more than he may it is closed at once (B1).
+for somebody who sends more than he may it is closed at once (B1). Where most of what waits is of strangers, refusing
+calls would help nobody but them: then strangers aren't read first, and calls are refused only if that doesn't help.
 Behind a closed door an INVITE that begins a call gets a 503 without state, made of its own lines; no Retry-After,
 which would have a PBX take the whole trunk for dead. Emergency calls pass, and so does all that belongs to a call:
 repetitions of an INVITE that was taken, and every other method.
@@ -30,6 +31,8 @@ log = logging.getLogger("ringfence.edge")
 CLOSES_AT = 100_000
 """How long a datagram may have waited, microseconds: well under the half second after which it is sent again."""
 OPENS_AT = 20_000
+PATIENCE = 500_000
+"""The same where most datagrams are strangers': they are dropped unread first, which costs next to nothing."""
 REMEMBER = 16_000_000
 """How long a refused INVITE is remembered at least, microseconds."""
 MAX_REMEMBERED = 100_000
@@ -39,20 +42,27 @@ MAX_REMEMBERED = 100_000
 class Door:
     """Whether new calls are refused, and which were."""
 
-    __slots__ = ("_fresh", "_stale", "_turned", "behind", "late")
+    __slots__ = ("_fresh", "_stale", "_turned", "behind", "crowded", "known", "late", "strangers")
 
     def __init__(self) -> None:
         self.late = False
         """The ledger is late."""
         self.behind = False
         """Datagrams wait too long."""
+        self.crowded = False
+        """They do, and those of strangers aren't read."""
+        self.strangers = self.known = 0
+        """Datagrams of late, each half as much each time that is looked how long they wait."""
         self._fresh: set[str] = set()
         self._stale: set[str] = set()
         self._turned = 0
 
     def waited(self, microseconds: int) -> None:
         """How long the datagram that is read next has waited."""
-        self.behind = microseconds > (OPENS_AT if self.behind else CLOSES_AT)
+        crowd = self.strangers > self.known
+        self.strangers, self.known = self.strangers >> 1, self.known >> 1
+        self.crowded = microseconds > (OPENS_AT if self.crowded else CLOSES_AT)
+        self.behind = microseconds > (OPENS_AT if self.behind else PATIENCE if crowd else CLOSES_AT)
 
     @property
     def closed(self) -> bool:

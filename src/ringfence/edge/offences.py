@@ -98,8 +98,8 @@ def knocked(edge: Edge, data: bytes, origin: Origin, now: int) -> None:
 
 
 def is_kept_out(edge: Edge, data: bytes, place: Place) -> bool:
-    """Whether nothing is taken from somewhere at an address that is banned: from all of it but where a password was
-    right, and from which none was guessed; an emergency call is challenged all the same (C8)."""
+    """Whether nothing is taken from a place while its address is banned, or while strangers aren't read: from all but
+    where a password was right, and from which none was guessed; an emergency call is challenged all the same (C8)."""
     if place in edge.digest.guests and place not in edge.guilty:
         return False
     return not _calls_for_help(edge, data, place[0])
