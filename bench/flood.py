@@ -40,7 +40,7 @@ from ringfence.testing.wire import Address
 
 ATTACKERS = [f"127.0.5.{n}" for n in range(1, 51)]
 NETWORK = "127.0.5.0/24"
-SLICE_S = 0.01
+SLICE_S, SAMPLE_S = 0.01, 10
 SLOW, OPEN = 40, 40
 """Connections byte by byte, and handshakes, that are tried to be held at a time."""
 NONCE = re.compile(rb'nonce="([^"]+)"[^\r\n]*algorithm=([A-Z0-9-]+)')
@@ -231,9 +231,8 @@ class Phase(NamedTuple):
     again: int
     cpu: float
     """Share of a core."""
-    rss_mb: float
-    """At its end."""
-    highest_mb: float
+    rss_mb: list[float]
+    """At its beginning, and each SAMPLE_S seconds."""
 
 
 @contextlib.contextmanager
@@ -264,7 +263,7 @@ def place(directory: Path, bans: str) -> Iterator[tuple[Guard, list[int]]]:
 def phase(name: str, guard: Guard, calls: int, seconds: int, flood: Flood | None) -> Phase:
     """So many calls a second, with a flood or without."""
     numbers = [(f"+1212555{n:04}", f"+121255501{n % 100:02}") for n in range(10_000)]
-    before, highest, looked = guard.process.cpu_s(), 0, 0.0
+    before, memory = guard.process.cpu_s(), [guard.process.rss_bytes()]
 
     with sipp.caller(
         play.caller(), guard.directory, guard.inside, calls=calls * seconds, rate=calls, numbers=numbers, talk_ms=2000,
@@ -273,20 +272,16 @@ def phase(name: str, guard: Guard, calls: int, seconds: int, flood: Flood | None
         begin = time.monotonic()
 
         def goes_on() -> bool:
-            nonlocal highest, looked
-            if time.monotonic() - looked > 0.5:
-                looked = time.monotonic()
-                highest = max(highest, guard.process.rss_bytes())
-            return caller.process.running and time.monotonic() - begin < seconds + 60
+            now = time.monotonic() - begin
+            if now > len(memory) * SAMPLE_S:
+                memory.append(guard.process.rss_bytes())
+            return caller.process.running and now < seconds + 60
 
         took = flood.run(goes_on) if flood is not None else _wait(goes_on)
         counted = caller.finish(60)
     cpu = (guard.process.cpu_s() - before) / took
-    rss = guard.process.rss_bytes()
-    return Phase(
-        name, took, counted.created, counted.created - counted["answered"], counted.retransmissions, cpu,
-        rss / 1e6, max(highest, rss) / 1e6,
-    )  # fmt: skip
+    lost = counted.created - counted["answered"]
+    return Phase(name, took, counted.created, lost, counted.retransmissions, cpu, [each / 1e6 for each in memory])
 
 
 def _received(guard: Guard) -> int:
@@ -326,12 +321,12 @@ def main() -> None:
         phases.append(phase("alone after", guard, options.calls, alone, None))
         kept = [path.stat().st_size for path in (guard.directory / "state").rglob("*") if path.is_file()]
         print(f"ledger and messages: {sum(kept) / 1e6:.1f} MB")
-    print("| phase | s | calls | lost | sent again | CPU of a core | RSS MB at the end | highest |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| phase | s | calls | lost | sent again | CPU of a core | RSS MB, each ten seconds |")
+    print("|---|---|---|---|---|---|---|")
     for row in phases:
+        memory = " ".join(f"{each:.0f}" for each in row.rss_mb)
         print(
-            f"| {row.name} | {row.seconds:.0f} | {row.created} | {row.lost} | {row.again} | {row.cpu:.2f} "
-            f"| {row.rss_mb:.1f} | {row.highest_mb:.1f} |"
+            f"| {row.name} | {row.seconds:.0f} | {row.created} | {row.lost} | {row.again} | {row.cpu:.2f} | {memory} |"
         )
 
 
