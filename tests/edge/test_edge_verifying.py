@@ -238,6 +238,36 @@ def test_the_asserted_number_counts_however_it_is_written(table: Verifying, asse
     )
 
 
+@pytest.mark.parametrize(("zone", "named"), [("internal", True), ("remote", False)])
+def test_a_caller_who_asks_for_privacy_is_marked_to_nobody_who_is_not_trusted(
+    tmp_path: Path, zone: str, named: bool
+) -> None:
+    table = Verifying(tmp_path, zone=zone)
+    table.ring(table.identity(), ("P-Asserted-Identity", f"<sip:{CALLER}@c>"), ("Privacy", "id"), caller="anonymous")
+    table.there()
+    invite = table.offered_invite()
+    assert invite.value("X-Ringfence-Verstat") == PASSED
+    assert [CALLER in value for value in invite.all("P-Asserted-Identity")] == [True] * named
+
+
+def test_a_trunk_that_sees_nothing_of_the_inside(tmp_path: Path) -> None:
+    """A call that comes by it is verified as any; inside it From stays as the PBX knows it."""
+    table = Verifying(tmp_path, trunk='identity = "own"')
+    made = table.ring(table.identity(), caller=f"{CALLER};verstat={FAILED}")
+    table.there()
+    invite = table.offered_invite()
+    assert (invite.value("X-Ringfence-Verstat"), "verstat" in invite.value("From")) == (PASSED, False)
+    offered = leg(table.pbx, invite)
+    offered.answer()
+    answer = table.carrier.expect(200)
+    assert answer.value("From") == made.invite.value("From")
+    dialog = made.confirm(answer)
+    assert table.pbx.expect("ACK").value("From") == invite.value("From")
+    dialog.send("BYE")
+    answer_ok(table.pbx, table.pbx.expect("BYE"))
+    assert table.carrier.expect(200, method="BYE")
+
+
 def test_headers_alone_where_the_policy_wants_that(tmp_path: Path) -> None:
     table = Verifying(tmp_path, "verstat = false\n")
     table.ring(table.identity())
