@@ -17,7 +17,9 @@ from ringfence.rules.base import Named
 from ringfence.testing.trial import Trial
 
 CALL = re.compile(
-    r"call (?P<dialled>\S+?)(?: from (?P<caller>\S+?))?(?: peer (?P<peer>\S+))?(?: forwarded by (?P<forwarder>\S+))?"
+    r"(?:call|transfer to) (?P<dialled>\S+?)"
+    r"(?: from (?P<caller>\S+?))?(?: peer (?P<peer>\S+))?(?: forwarded by (?P<forwarder>\S+))?"
+    r"(?: by (?P<transfer>carrier|source|both))?"
     r"(?: media (?P<media>\S+))?"
     r"(?: at (?P<at>\S+))?(?: for (?P<seconds>\d+) s)?(?: (?P<times>\d+) times)?"
     r": (?P<expected>\S+)(?:, (?P<evidence>\S+))?"
@@ -26,7 +28,7 @@ USED = re.compile(r"used to (\S+) since (\d+) days(?: with (\d+) at once)?")
 INBOUND = re.compile(r"(inbound|missed) (\S+) to (\S+)")
 WRONG = re.compile(r"wrong password (\d+) times(?: peer (\S+))?")
 REGISTERED = re.compile(r"registered(?: peer (\S+))?")
-STEPS = ("call ", "contain ", "used to ", "inbound ", "missed ", "wrong password ", "registered", "#")
+STEPS = ("call ", "transfer to ", "contain ", "used to ", "inbound ", "missed ", "wrong password ", "registered", "#")
 HEADINGS = ["Why it matters", "Before", "After", "References"]
 HERE = "127.0.0.2:5060"
 OWN = "+12125550100"
@@ -46,7 +48,7 @@ def play(folder: Path, text: str) -> list[tuple[str, str]]:
     for line in lines:
         if line.startswith("contain "):
             trial.contain(*line.split()[1:])
-        elif line.startswith("call "):
+        elif line.startswith(("call ", "transfer to ")):
             results += play_call(trial, line)
         elif used := USED.fullmatch(line):
             trial.used_to(used[1], int(used[2]), int(used[3] or 1))
@@ -65,7 +67,9 @@ def play_call(trial: Trial, line: str) -> list[tuple[str, str]]:
     if match["at"]:
         local = datetime.fromisoformat(match["at"]).replace(tzinfo=ZoneInfo("America/New_York"))
         trial.now = int(local.timestamp()) * SECOND
-    changes: dict[str, object] = {"peer": match["peer"], "forwarded_by": match["forwarder"]}
+    changes: dict[str, object] = {
+        "peer": match["peer"], "forwarded_by": match["forwarder"], "transfer": match["transfer"],
+    }  # fmt: skip
     seconds = int(match["seconds"]) if match["seconds"] else None
     if match["media"]:
         protection, _, host = match["media"].partition("@")

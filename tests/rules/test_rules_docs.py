@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 from ringfence.policy.keys import RULE_SLUGS
-from ringfence.rules import SLUGS, UNVERIFIED
+from ringfence.rules import SLUGS, TRANSFER, UNVERIFIED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
@@ -22,4 +22,4 @@ def test_links_of_the_page_lead_to_its_sections() -> None:
 
 
 def test_the_policy_knows_every_rule_that_has_a_mode() -> None:
-    assert (UNVERIFIED.slug, *RULE_SLUGS) == SLUGS
+    assert (UNVERIFIED.slug, TRANSFER.slug, *RULE_SLUGS) == SLUGS

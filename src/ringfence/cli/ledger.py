@@ -94,6 +94,9 @@ def _tell(decided: Decided, story: list[Logged], places: dict[str, str]) -> None
     print(f"dialled  {attempt.dialled!r}, read as {read}")
     how = "told to send it as" if verdict.redirect_s else "sent as"
     print(f"trunk    {attempt.trunk}, {how} {verdict.send_user or '(nothing)'}")
+    transfer = words.transferred(attempt)
+    if transfer:
+        print(f"transfer {transfer}")
     price = verdict.destination.price
     if price is not None:
         print(f"price    {money(price.price_micros_per_min)} a minute ({price.name}), {price.first_s}/{price.next_s} s")

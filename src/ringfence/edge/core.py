@@ -23,6 +23,7 @@ from ringfence.edge import (
     arrivals,
     enrolment,
     flows,
+    inside,
     invites,
     late,
     offences,
@@ -31,6 +32,7 @@ from ringfence.edge import (
     registrar,
     relay,
     sending,
+    transfers,
     verifying,
 )
 from ringfence.edge.bindings import Binding
@@ -42,6 +44,7 @@ from ringfence.edge.flows import Admitted, Expected
 from ringfence.edge.guests import NOBODY, stranger
 from ringfence.edge.peers import plain_host
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server
+from ringfence.edge.referrals import Transfer
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.shaken.material import Material
 from ringfence.edge.state import MAX_ORIGINS, Edge
@@ -209,7 +212,10 @@ class EdgeCore:
 
     def decided(self, attempt_id: str, verdict: Verdict, now: int) -> None:
         """The answer to an Ask."""
-        invites.decided(self._edge, attempt_id, verdict, now)
+        if attempt_id in self._edge.referrals.transfers:
+            inside.referred(self._edge, attempt_id, verdict, now)
+        else:
+            invites.decided(self._edge, attempt_id, verdict, now)
 
     def cut(self, attempt_id: str, leg: str, cause: str, now: int) -> bool:
         """End a call, or one leg of it; False where there is nothing that could be told as ended later."""
@@ -234,6 +240,7 @@ class EdgeCore:
         retry = next((retry for retry in edge.retries.values() if retry.attempt.id == attempt_id), None)
         if retry is not None:
             edge.give_up(retry, now, cause)
+        transfers.cut(edge, attempt_id, now)
         return retry is not None
 
     def overloaded(self, flag: bool) -> None:
@@ -362,6 +369,8 @@ class EdgeCore:
             edge.give_up(owner, now)
         elif isinstance(owner, Orphan):
             late.gave_up(edge, owner, now)
+        elif isinstance(owner, Transfer):
+            transfers.due(edge, owner, now)
         elif isinstance(owner, Round):
             probing.due(edge, owner, now)
 

@@ -43,14 +43,15 @@ def forwarder(request: Request, source: Source, inbound: Collection[str]) -> str
     the latest of them.
     """
     for user in diverting(request):
-        name = _believed(source, user, inbound)
+        name = believed(source, user, inbound)
         if name:
             return name
     latest = next(reversed([*inbound]), "")
     return named(source, latest)[0] if latest else ""
 
 
-def _believed(source: Source, user: str, inbound: Collection[str]) -> str:
+def believed(source: Source, user: str, inbound: Collection[str] = ()) -> str:
+    """The part of a source that a header of it names; empty where it names none."""
     name, naming = named(source, user)
     if naming != "caller-id":
         return name

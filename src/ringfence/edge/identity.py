@@ -69,6 +69,7 @@ def make_attempt(edge: Edge, request: Request, source: Source, origin: Origin, n
         dialled=number,
         trunk=known.trunk if known is not None else source.trunks[0],
         forwarded_by=forwarder if inbound else None,
+        transfer_of=edge.referrals.asked_for(source.name, last_digits(number), now),
         user_agent=text(request.first("user-agent") or b"")[:MAX_AGENT],
         media=read(request) if is_read(edge, source) else None,
     )

@@ -5,14 +5,14 @@ other leg's target and route set. So a request can't be steered to another numbe
 isn't part of the call, ends nothing.
 
 A BYE ends the call when it is answered (or given up), not when it is seen: a carrier that challenges it, or never gets
-it, still has the call up. REFER is refused: it would let the other side place a call that nobody judged (C10).
+it, still has the call up. REFER is judged first: it has the other side place a call (`transfers`).
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import headers, media, own, sending
+from ringfence.edge import headers, media, own, sending, transfers
 from ringfence.edge.calls import refuse
 from ringfence.edge.ending import end, over
 from ringfence.edge.records import Client, Origin, Server
@@ -20,8 +20,9 @@ from ringfence.edge.redirects import disarm
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import Outgoing, renumbered
 from ringfence.edge.session import accept, offer
-from ringfence.edge.state import Edge, is_party
+from ringfence.edge.state import DialogKey, Edge, is_party
 from ringfence.model.fact import DialogChanged
+from ringfence.model.verdict import Verdict
 from ringfence.sip.dialog import Dialog, Leg, aim, contact_uri
 from ringfence.sip.message import Request, Response
 
@@ -35,11 +36,11 @@ NOT_THERE = "Call/Transaction Does Not Exist"
 def find(edge: Edge, request: Request, origin: Origin) -> tuple[Dialog, Leg] | None:
     """The dialog of a request and the leg that sent it; None where it is nobody's, or somebody else's."""
     call_id, sender, receiver = _call_id(edge, request, origin), request.from_tag or "", request.to_tag or ""
-    dialog = edge.dialogs.get((call_id, sender, receiver))
+    dialog = _known(edge, request, (call_id, sender, receiver))
     if dialog is not None:
         leg = dialog.caller
     else:
-        dialog = edge.dialogs.get((call_id, receiver, sender))
+        dialog = _known(edge, request, (call_id, receiver, sender))
         if dialog is None:
             return None
         leg = dialog.callee
@@ -56,6 +57,15 @@ def _call_id(edge: Edge, request: Request, origin: Origin) -> str:
     id = edge.tokens.read_call_id(request.call_id) if origin.party.kind == "trunk" else None
     known = edge.dialogs_of(id) if id is not None else ()
     return known[0].call_id if known else request.call_id
+
+
+def _known(edge: Edge, request: Request, key: DialogKey) -> Dialog | None:
+    """A dialog; for a NOTIFY also one that is over, whose transfer is not."""
+    dialog = edge.dialogs.get(key)
+    if dialog is None and request.method == "NOTIFY":
+        transfer = edge.referrals.within(key)
+        return transfer.dialog if transfer is not None else None
+    return dialog
 
 
 def _speaks_for(edge: Edge, origin: Origin, leg: Leg) -> bool:
@@ -96,8 +106,6 @@ def take(edge: Edge, request: Request, server: Server, origin: Origin, now: int)
     if dialog.state == "ending":
         status, text = (200, "OK") if request.method == "BYE" else (481, NOT_THERE)
         edge.respond(server, status, text, now)
-    elif request.method == "REFER":
-        refuse(edge, server, 603, "Transfer Declined", now)
     elif request.cseq[0] <= leg.cseq:
         edge.respond(server, 500, "CSeq Out of Order", now)
     elif request.max_forwards == 0:
@@ -107,7 +115,10 @@ def take(edge: Edge, request: Request, server: Server, origin: Origin, now: int)
         _stop(edge, dialog, now)
     else:
         leg.cseq = request.cseq[0]
-        _forward(edge, request, server, dialog, leg, now)
+        if request.method == "REFER":
+            transfers.refer(edge, request, server, dialog, leg, origin, now)
+        else:
+            _forward(edge, request, server, dialog, leg, now)
     return True
 
 
@@ -120,13 +131,24 @@ def _stop(edge: Edge, dialog: Dialog, now: int) -> None:
         sending.stop(edge, call, media.CAUSE, media.FINAL, now)
 
 
-def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: Leg, now: int) -> None:
+def referred(edge: Edge, id: str, verdict: Verdict, now: int) -> None:
+    """The answer to an Ask about a REFER."""
+    transfer = transfers.decided(edge, id, verdict, now)
+    if transfer is not None:
+        _forward(edge, transfer.request, transfer.server, transfer.dialog, transfer.leg, now, id)
+
+
+def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: Leg, now: int, id: str = "") -> None:
+    """Send it to the other leg; `id` is the attempt that a REFER is."""
     other, method = dialog.other(leg), request.method
     side = "c" if leg is dialog.caller else "s"
     branch = edge.tokens.branch(dialog.id, f"{side}{edge.tokens.number(now)}")
     client = Client(branch, now, method, edge.hop_of(other))
     client.server, client.dialog, client.purpose, client.side = server, dialog, "inside", side
+    client.call = id
     out, client.restore = _readdressed(edge, request, dialog, leg)
+    if method == "NOTIFY":
+        transfers.notified(edge, request, dialog, leg, now)
     if method in REFRESHES:
         if method == "INVITE":
             edge.respond(server, 100, "Trying", now)
@@ -173,7 +195,9 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
         _refreshed(edge, client, dialog, response, now)
     edge.store_in(dialog.id, dialog.call_id, client.hop.host, client.hop.port)
     pass_back(edge, client, disarm(response), now)
-    if client.method == "BYE" and status >= 200 and status not in CHALLENGED:
+    if client.method == "REFER":
+        transfers.answered(edge, client.call, status, now)
+    elif client.method == "BYE" and status >= 200 and status not in CHALLENGED:
         over(edge, dialog, CAUSES[client.side], now)
 
 
@@ -214,5 +238,7 @@ def gave_up(edge: Edge, client: Client, status: int, now: int) -> None:
     server, dialog = client.server, client.dialog
     if server is not None:
         say_nobody(edge, server, client.method, status, now)
-    if client.method == "BYE" and dialog is not None:
+    if client.method == "REFER":
+        transfers.answered(edge, client.call, status, now)
+    elif client.method == "BYE" and dialog is not None:
         over(edge, dialog, CAUSES[client.side], now)

@@ -96,6 +96,7 @@ def _from_source(edge: Edge, request: Request, server: Server, origin: Origin, n
     edge.respond(server, 100, "Trying", now)
     attempt = make_attempt(edge, request, source, origin, number, now)
     prototype = _prototype(edge, request, server, origin, attempt.id)
+    prototype.dialled = number
     call = Call(attempt.id, server, request, prototype, origin.party.label)
     call.attempt, call.trunk = attempt, attempt.trunk
     edge.adopt_orphan(attempt.id)

@@ -15,6 +15,7 @@ from ringfence.edge.effects import Effect, Message, Note, Send, Told
 from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.peers import Party, Peers
 from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
+from ringfence.edge.referrals import Referrals
 from ringfence.edge.scanners import Scanners
 from ringfence.edge.secrets import Secrets
 from ringfence.edge.shaken.sign import Signing
@@ -75,6 +76,7 @@ class Edge:
         """Keys of the dialogs of an attempt."""
         self.retries: dict[tuple[str, str], Retry] = {}
         """By (Call-ID, From tag)."""
+        self.referrals = Referrals()
         self.orphans: dict[str, Orphan] = {}
         self.orphan_ids: dict[tuple[str, str], str] = {}
         """(Call-ID, From tag) of orphans to their attempt."""

@@ -2,6 +2,8 @@
 
 identity ── unknown ──► one hit, no hold
    │
+transfer ── not permitted ──► one hit, no hold
+   │
 destination (number, class, risk, price) ── emergency ──► no rule refuses; charged, never limited
    │
 source may place calls ── no ──► one hit, no hold
@@ -34,7 +36,7 @@ from ringfence.model.fact import NEW, Entity
 from ringfence.model.meter import Scope
 from ringfence.model.settings import Policy, Source, Trunk
 from ringfence.numbers import OutgoingFormat, Rate, RiskTable
-from ringfence.rules import BEHAVIOUR_RULES, BUSY, CHEAP, LONGEST, RULES, SLOWED, SUSPICIOUS, UNVERIFIED
+from ringfence.rules import BEHAVIOUR_RULES, BUSY, CHEAP, LONGEST, RULES, SLOWED, SUSPICIOUS, TRANSFER, UNVERIFIED
 from ringfence.rules.base import BehaviourRule, Case, Places
 from ringfence.rules.caller_id_not_owned import send_caller
 from ringfence.rules.longest_call import longest
@@ -43,6 +45,9 @@ from ringfence.rules.traits import WIDER, Calls
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
+
+UNSEEN_S = 4 * 3600
+"""How long a call counts whose end nobody tells us of, where the policy has no longest duration for it."""
 
 SCOPES: dict[Entity, Scope] = {"caller": "caller", "source": "source", "tenant": "tenant", "trunk": "trunk"}
 """What can be slowed down, and by which meter."""
@@ -91,6 +96,9 @@ class Judge:
         if unknown is not None:
             return self._without_charges(attempt, NOWHERE, (unknown.hit(UNVERIFIED.slug, enforced=True),), now)
         case = self._case(attempt, now)
+        transfer = TRANSFER.find_refused(case)
+        if transfer is not None:
+            return self._without_charges(attempt, case.destination, (transfer.hit(TRANSFER.slug, enforced=True),), now)
         if case.destination.klass == "emergency":
             return self._judged(case, (_emergency(case),), self._counted(case))
         confined = UNVERIFIED.find_confined(case.source)
@@ -127,6 +135,11 @@ class Judge:
         way = self._ways[attempt.source, attempt.trunk]
         klass = destination_of(attempt.dialled, way.source, way.trunk, self._risks, now).klass
         return self._longest(way.source, way.bounds, klass)
+
+    def _counted_s(self, case: Case) -> int:
+        """How long it may last; of a call that the carrier places itself no end is seen, so it always has one."""
+        limit = self._longest(case.source, case.bounds, case.destination.klass)
+        return limit or (UNSEEN_S if case.attempt.transfer == "carrier" else 0)
 
     def _longest(self, source: Source, bounds: Places, klass: DestinationClass) -> int:
         cuts = self._cuts and source.mode == "enforce" and klass != "emergency"
@@ -236,7 +249,7 @@ class Judge:
             emergency=emergency,
             send_user=_send_user(case.destination, case.source, case.trunk),
             send_caller=_send_caller(case),
-            max_call_s=self._longest(case.source, case.bounds, case.destination.klass),
+            max_call_s=self._counted_s(case),
             ring_limit_s=case.trunk.ring_limit_s,
             redirect_s=redirect_s,
             block_score=self._policy.behaviour.block,

@@ -12,14 +12,15 @@ from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.meter import Charge, Reading
 from ringfence.model.verdict import Hit, Judgement, Outcome, Severity, Verdict
 from ringfence.numbers import Number
-from ringfence.rules import BUSY, CAP_RULES, RATE, RULES, SUSPICIOUS, UNVERIFIED
+from ringfence.rules import BUSY, CAP_RULES, RATE, RULES, SUSPICIOUS, TRANSFER, UNVERIFIED
 from ringfence.rules.base import Finding, Limit, Named
 
 NOWHERE = Destination(number=Number("reject", "", "", "", "not_a_number"), klass="unusable", risk=0, price=None)
 """Of an attempt that isn't looked at."""
 EMERGENCY = "emergency"
 
-_NAMED: dict[str, Named] = {rule.slug: rule for rule in (UNVERIFIED, *RULES, *CAP_RULES, SUSPICIOUS)}
+_REFUSING: tuple[Named, ...] = (UNVERIFIED, TRANSFER, *RULES, *CAP_RULES, SUSPICIOUS)
+_NAMED = {rule.slug: rule for rule in _REFUSING}
 _CAPS = {rule.slug: rule for rule in CAP_RULES}
 
 

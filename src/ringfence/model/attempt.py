@@ -13,6 +13,9 @@ Naming = Literal["account", "forwarder", "label", "number", "caller-id"]
 """What the name of who calls within a source is: an account whose password was right; who forwarded the call; a label
 such as 101 that the PBX gives; a number of the source; or a caller ID that isn't the source's, which whoever calls may
 have chosen."""
+Transferring = Literal["", "carrier", "source", "both"]
+"""The carrier, out of our sight; the source, which asks again with an INVITE; or the carrier, where the call that is
+transferred costs too and would go on with it."""
 DestinationClass = Literal["emergency", "domestic", "international", "special", "unusable"]
 
 
@@ -44,6 +47,10 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The trunk that is asked to carry it."""
     forwarded_by: str | None = None
     """The party that forwarded, where an inbound call that it forwards is up."""
+    transfer: Transferring = ""
+    """Who would place it, where it is the target of a transfer (REFER); empty for an INVITE."""
+    transfer_of: str = ""
+    """The call that is to be transferred; of a call that a source places for a transfer, the attempt that was this."""
     user_agent: str = ""
     """What the caller's device or PBX calls itself; anybody can claim anything."""
     media: Media | None = None

@@ -107,6 +107,8 @@ class Party(Settings, frozen=True, kw_only=True):
 
     name: str
     listen: str
+    transfers: Literal["refuse", "judge"] = "refuse"
+    """What becomes of a REFER that would have it place a call."""
     tls_peer: tuple[str, ...] = ()
     """Names one of which its certificate has to have when it connects to us; none: its address is enough."""
     tls_name: str | None = None

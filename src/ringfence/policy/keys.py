@@ -27,7 +27,7 @@ from ringfence.policy.leaves import MONEY, NAME, choice, flag, integer, or_off, 
 from ringfence.policy.leaves_net import NETWORK, SEND_TO, address
 from ringfence.policy.leaves_number import REGION
 from ringfence.policy.leaves_time import DAY, TIME_ZONE
-from ringfence.rules import SLUGS, UNVERIFIED
+from ringfence.rules import SLUGS, TRANSFER, UNVERIFIED
 
 FORMAT = pattern('"+E164", "E164", "national" or digits before E164 such as "011E164"', r"(\+|[0-9]{0,8})E164|national")
 FLAT = choice("flat", otherwise="a table with rates", write="{{ rates = {} }}")
@@ -143,6 +143,13 @@ TRUNK = Table(
         ),
         Key(name="from_format", kind=FORMAT, doc="How the carrier wants the caller ID written."),
         *BOUNDS,
+        Key(
+            name="transfers",
+            kind=choice("refuse", "judge"),
+            doc="REFER of a source to this carrier, which would place the call itself: refused; or the number is "
+            "judged like that of a direct call, charged, and the REFER passed on. Such a call can't be cut, and counts "
+            "as long as a call may last.",
+        ),
         Key(
             name="unlisted",
             kind=ListOf(REGION),
@@ -402,5 +409,6 @@ INCLUDE = Key(
     default="none",
 )
 
-RULE_SLUGS = tuple(slug for slug in SLUGS if slug != UNVERIFIED.slug)
-"""Rules that have a mode. Who sends has to be known for anything else to be judged, so that rule has none."""
+RULE_SLUGS = tuple(slug for slug in SLUGS if slug not in (UNVERIFIED.slug, TRANSFER.slug))
+"""Rules that have a mode. Who sends has to be known for anything else to be judged, and what transfers may do is said
+with their trunk and source, so those rules have none."""

@@ -83,6 +83,12 @@ PARTY = (
         default="none",
     ),
     *BOUNDS,
+    Key(
+        name="transfers",
+        kind=choice("refuse", "judge"),
+        doc="REFER of the carrier's side to this source, which would place the call: refused; or the number is judged "
+        "like that of a direct call, and the REFER passed on.",
+    ),
     Key(name="per_caller", kind=PER_CALLER, doc="Caps of each extension.", default="no caps"),
     MEDIA,
     Key(

@@ -91,6 +91,7 @@ _CONTROLS = (
     ("C7", "opening hours", "`hours`, `site.time_zone`, `site.holidays`"),
     ("C8", "emergency calls pass everything; test routes end", "`plan.emergency`, `caller_id`, `[[exception]]`"),
     ("C9", "one policy over several trunks", "lint `trunks-disagree`"),
+    ("C10", "transfers judged like calls", "`transfers`; [every path](paths.md)"),
     ("D1", "calls in progress", "`concurrent`, `class.CLASS.concurrent`, `per_caller.concurrent`"),
     ("D2", "new calls in several windows at once", "`calls_per_second`, `..._minute`, `..._hour`, `..._day`"),
     ("D4", "money and price", "`spend`, `max_price_per_min`, `billing`"),

@@ -39,6 +39,7 @@ from ringfence.rules.srtp_mismatch import SrtpMismatch
 from ringfence.rules.suspicious_call import SuspiciousCall
 from ringfence.rules.test_then_burst import TestThenBurst
 from ringfence.rules.toll_free_pumping import TollFreePumping
+from ringfence.rules.transfer_not_permitted import TransferNotPermitted
 from ringfence.rules.uniform_durations import UniformDurations
 from ringfence.rules.unusable_number import UnusableNumber
 from ringfence.rules.unusual_hour import UnusualHour
@@ -47,6 +48,9 @@ from ringfence.rules.wangiri import Wangiri
 
 UNVERIFIED = UnverifiedSource()
 """Comes before the others: without a source there is no case to show them."""
+
+TRANSFER = TransferNotPermitted()
+"""Asked of transfers only, before the others: it refuses in every mode."""
 
 CONTAINED = Contained()
 
@@ -111,7 +115,7 @@ CHEAP = LittleToLose()
 SUSPICIOUS = SuspiciousCall()
 """What the evidence of one call comes to."""
 
-ALL: tuple[Named, ...] = (UNVERIFIED, *RULES, *CAP_RULES, BUSY, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES, CHEAP)
+ALL: tuple[Named, ...] = (UNVERIFIED, TRANSFER, *RULES, *CAP_RULES, BUSY, LONGEST, SUSPICIOUS, *BEHAVIOUR_RULES, CHEAP)
 SLUGS: tuple[str, ...] = tuple(rule.slug for rule in ALL)
 
 __all__ = [
@@ -129,6 +133,7 @@ __all__ = [
     "SLUGS",
     "SRTP",
     "SUSPICIOUS",
+    "TRANSFER",
     "UNVERIFIED",
     "CapRule",
     "Named",

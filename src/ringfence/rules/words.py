@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ringfence.model.attempt import Attempt, Naming
+from ringfence.model.attempt import Attempt, Naming, Transferring
 from ringfence.model.fact import NEW, Contained, Enrolled, MediaMismatch
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers import Number
@@ -66,6 +66,22 @@ NAMINGS: dict[Naming, str] = {
 def called_by(attempt: Attempt) -> str:
     """`extension '101'`, `forwarded by '101'`, `caller ID '+4915112345678'`."""
     return f"{NAMINGS[attempt.extension_is]} {quoted(attempt.extension)}"
+
+
+PLACERS: dict[Transferring, str] = {
+    "": "",
+    "carrier": "the carrier would place it, and tell nobody of its end",
+    "source": "the source would place it",
+    "both": "the carrier would place it beside the call that is transferred",
+}
+"""Who places the call that a transfer leads to."""
+
+
+def transferred(attempt: Attempt) -> str:
+    """What a transfer has to do with it; empty where none has."""
+    if attempt.transfer:
+        return f"of call {attempt.transfer_of}; {PLACERS[attempt.transfer]}"
+    return f"placed for the transfer {attempt.transfer_of}" if attempt.transfer_of else ""
 
 
 def enrolled(fact: Enrolled) -> str:

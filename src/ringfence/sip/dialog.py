@@ -74,7 +74,7 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     expires_at: int = 0
     """Instant at which the session lapses unless refreshed (RFC 4028); 0 = no session timer."""
     dialled: str = ""
-    """What an inbound call came to."""
+    """What was dialled; what an inbound call came to."""
     digits: str = ""
     """The last digits of an inbound caller."""
     cause: str = ""

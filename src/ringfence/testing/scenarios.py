@@ -245,6 +245,48 @@ def prack_caller() -> str:
     )
 
 
+def transferred_caller(final: str = "200 OK") -> str:
+    """Is asked to call somebody else (REFER), says what came of it, and is hung up on."""
+    notify = _within("NOTIFY", 2, "Event: refer\nSubscription-State: terminated;reason=noresource\n")
+    fragment = f"Content-Type: message/sipfrag\nContent-Length: [len]\n\nSIP/2.0 {final}\n"
+    return scenario(
+        "transferred caller",
+        _send(_invite(), _AGAIN),
+        _optional(100),
+        _RING,
+        _ANSWERED,
+        _send(_within("ACK", 1)),
+        _recv('request="REFER"', 'counter="referred"'),
+        _send(_reply(202, "Accepted")),
+        _send(notify.replace(_NO_BODY, fragment), _AGAIN),
+        _status(200),
+        _HUNG_UP,
+    )
+
+
+def following_caller() -> str:
+    """Follows a redirection to its Contact; a refusal there isn't a failure, but counted."""
+    where = '<ereg regexp="sip:[^>]*" search_in="hdr" header="Contact:" assign_to="where"/>'
+    again = _invite(2, "Diversion: <sip:107@pbx>;reason=deflection\n", uri="[$where]")
+    return scenario(
+        "following caller",
+        _send(_invite(), _AGAIN),
+        _optional(100),
+        _recv('response="302"', 'counter="redirected"', f"<action>{where}</action>"),
+        _send(_hop_by_hop("ACK", 1)),
+        _send(again, _AGAIN),
+        _optional(100),
+        _RING,
+        _tolerant(),
+        _ANSWERED,
+        _send(_within("ACK", 2)),
+        _PAUSE,
+        _hang_up(3).replace('<recv response="200" >', '<recv response="200" next="10">'),
+        _refused(2),
+        '<label id="10"/>',
+    )
+
+
 def registrant() -> str:
     """Registers (field0 the user), answers the 401 (field2 `[authentication]`)."""
 
@@ -320,6 +362,35 @@ def prack_callee() -> str:
 def refusing_callee(status: int, reason: str = "Refused") -> str:
     """Refuses each call: 486, 503, ..."""
     return scenario(f"callee {status}", _OFFERED, _send(_first_reply(status, reason), _AGAIN), _recv('request="ACK"'))
+
+
+def redirecting_callee(contact: str) -> str:
+    """Sends each call elsewhere."""
+    moved = _first_reply(302, "Moved Temporarily").replace(_CONTACT, f"Contact: <{contact}>\n")
+    return scenario("redirecting callee", _OFFERED, _send(moved, _AGAIN), _recv('request="ACK"'))
+
+
+def transferring_callee(target: str) -> str:
+    """Answers, asks the caller to call somebody else after `-d` (REFER), hears what came of it, and hangs up."""
+    refer = _from_callee("REFER", f"Refer-To: <{target}>\n{_NO_BODY}")
+    return scenario(
+        "transferring callee",
+        _keep_parties(),
+        _RINGING,
+        _CONNECT,
+        _PAUSE,
+        _send(refer, _AGAIN),
+        _status(202, 'next="3" optional="true" counter="accepted"'),
+        _status(603, 'counter="refused_603"'),
+        _send(_from_callee("BYE").replace("CSeq: 1", "CSeq: 2"), _AGAIN),
+        _status(200, 'next="10"'),
+        '<label id="3"/>',
+        _recv('request="NOTIFY"', 'counter="notified"'),
+        _send(_reply(200, "OK")),
+        _send(_from_callee("BYE").replace("CSeq: 1", "CSeq: 2"), _AGAIN),
+        _status(200),
+        '<label id="10"/>',
+    )
 
 
 def silent_callee() -> str:
