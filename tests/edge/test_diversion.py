@@ -61,8 +61,10 @@ def who(attempt: Attempt) -> tuple[str, str]:
         ([(HISTORY, "<sip:101@pbx?Reason=SIP%3Bcause%3D486>;index=1, <sip:+442079460018@c>;index=1.1")], "101"),
         ([(HISTORY, "<sip:7@p>;index=1, <sip:101@p>;index=1.1;mp=1, <sip:+442079460018@c>;index=1.2;mp=1.1")], "101"),
         ([(HISTORY, "<sip:+442079460018@c>;index=1")], DID),
-        ([(HISTORY, "<sip:101@pbx>;index=1, <sip:101@10.0.0.1>;index=1.1;rc=1")], DID),
-        ([(HISTORY, "<sip:9@x>;index=1;mp=1")], DID),
+        ([(HISTORY, "<sip:101@pbx>;index=1, <sip:0442079460018@10.0.0.1>;index=1.1;rc=1")], DID),
+        ([(HISTORY, "<sip:+442079460018@x>;index=1;mp=1")], DID),
+        ([(HISTORY, "<sip:101@127.0.0.1>;index=1")], "101"),
+        ([(HISTORY, "<sip:+12125550123@c>;index=1")], DID),
         ([diverted("101"), (HISTORY, "<sip:9@pbx>;index=1, <sip:+4420@c>;index=1.1;mp=1")], "101"),
     ],
 )

@@ -19,6 +19,7 @@ from ringfence.rules.callers import named
 from ringfence.sip.address import Address, parse_address
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.message import Request
+from ringfence.sip.uri import Uri
 
 SIGNIFICANT = 9
 """Last digits by which two spellings of a number are taken for the same."""
@@ -64,7 +65,7 @@ def diverting(request: Request) -> list[str]:
     if not (request.has("diversion") or request.has("history-info")):
         return []
     users = [user_in(value) for value in request.all("diversion")]
-    return [user for user in users if user] or list(_by_history(request.all("history-info")))
+    return [user for user in users if user] or list(_by_history(request))
 
 
 class _Entry(NamedTuple):
@@ -77,14 +78,25 @@ class _Entry(NamedTuple):
         return self.place.rpartition(".")[0]
 
 
-def _by_history(values: list[bytes]) -> Iterator[str]:
-    """An entry that was mapped (`mp`) names by its index where from; a cause or Reason says it of the entry above."""
-    entries = [_Entry(one.params.get("index") or "", one) for one in map(_read, values) if one is not None]
+def _by_history(request: Request) -> Iterator[str]:
+    """An entry that was mapped (`mp`) names by its index where from; a cause or Reason says it of the entry above.
+
+    The last entry should be where the call goes. Asterisk leaves that out where it knows only who forwarded.
+    """
+    values = map(_read, request.all("history-info"))
+    entries = [_Entry(one.params.get("index") or "", one) for one in values if one is not None]
+    if entries and not _same_user(entries[-1].address.uri, request.uri):
+        yield entries[-1].address.uri.user or ""
     known = {entry.place: entry.address for entry in entries}
     for entry in reversed(entries):
         above = known.get(entry.address.params.get("mp") or entry.parent)
         if above is not None and above is not entry.address and _sent_on(entry.address, above):
             yield above.uri.user or ""
+
+
+def _same_user(one: Uri, other: Uri) -> bool:
+    digits = last_digits(one.user or "")
+    return one.user == other.user or (digits != "" and digits == last_digits(other.user or ""))
 
 
 def _sent_on(entry: Address, above: Address) -> bool:
