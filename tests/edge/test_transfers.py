@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from table import CARRIER, INSIDE, NUMBER, OUTSIDE, Table
 
-from ringfence.model import Answered, Attempt, Decided, Ended
+from ringfence.model import Answered, Attempt, Cut, Decided
 from ringfence.sip.address import parse_address
 from ringfence.testing import wire
 from ringfence.testing.peer import Dialog, Leg, alone, answer_ok, call, leg, response_to
@@ -299,11 +299,12 @@ def test_cutting_it_ends_the_count(table: Table, when: str) -> None:
     asked(offered, f"<sip:{NUMBER}@{HOME}>")
     if when == "accepted":
         passed(table)
-    assert not table.edge.cut(attempt(table).id, "", "operator", table.now), "only the carrier could end it"
+    table.obey((Cut(attempt(table).id, "", "operator", "ordered"),))
     table.settle()
-    table.facts.append(Ended(at=table.now, id=attempt(table).id, cause="operator"))
-    table.engine.apply(table.facts[-1], now=table.now)
     table.commit()
+    assert (table.told()[-1], table.pbx.heard() == []) == (
+        ("ended operator", True) if when == "accepted" else ("ended lost", False)
+    )
     assert (table.slots, [m.method for m in table.carrier.heard()]) == (0, [])
 
 

@@ -240,8 +240,7 @@ class EdgeCore:
         retry = next((retry for retry in edge.retries.values() if retry.attempt.id == attempt_id), None)
         if retry is not None:
             edge.give_up(retry, now, cause)
-        transfers.cut(edge, attempt_id, now)
-        return retry is not None
+        return transfers.cut(edge, attempt_id, now) or retry is not None
 
     def overloaded(self, flag: bool) -> None:
         """Whether the ledger is late, so that new calls are refused at the door from now on."""

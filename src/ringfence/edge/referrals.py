@@ -30,7 +30,8 @@ class Transfer:
         """The call that the new one takes the place of, where it names one."""
         self.recipient: Leg | None = None
         """Whom of that call the new one reaches."""
-        self.state: Literal["asked", "sent", "accepted"] = "asked"
+        self.state: Literal["asked", "sent", "accepted", "over"] = "asked"
+        """over: given up before its verdict, with which that is told."""
         self.wake = self.armed = 0
 
 
@@ -58,6 +59,12 @@ class Referrals:
         self.transfers.pop(transfer.attempt.id, None)
         if self._within.get(transfer.dialog.key) is transfer:
             del self._within[transfer.dialog.key]
+
+    def give_up(self, transfer: Transfer) -> None:
+        """Nobody waits for its verdict any more; another may be asked for."""
+        self.forget(transfer)
+        transfer.state = "over"
+        self.transfers[transfer.attempt.id] = transfer
 
     def expect(self, source: str, digits: str, attempt_id: str, until: int) -> None:
         """A source was asked to call a number with these last digits."""

@@ -214,6 +214,11 @@ def decided(edge: Edge, id: str, verdict: Verdict, now: int) -> Transfer | None:
     """The answer to an Ask; gives the transfer whose REFER is to be sent on now, as it is in it."""
     transfer = edge.referrals.transfers[id]
     transfer.wake = 0
+    if transfer.state == "over":
+        if verdict.outcome == "allow":
+            edge.note(Ended(at=now, id=id, cause="lost"))
+        edge.referrals.forget(transfer)
+        return None
     if verdict.outcome != "allow":
         edge.count("refused")
         refuse(edge, transfer.server, verdict.sip_status or 503, verdict.public_text or "Declined", now)
@@ -294,17 +299,25 @@ def notified(edge: Edge, request: Request, dialog: Dialog, leg: Leg, now: int) -
     if status < 200 and not (request.first("subscription-state") or b"").lower().startswith(b"terminated"):
         return
     if status >= 300 and transfer.attempt.transfer != "source":
-        edge.note(Ended(at=now, id=transfer.attempt.id, cause="rejected", status=status))
+        edge.note(Ended(at=now, id=transfer.attempt.id, leg=LEG, cause="rejected", status=status))
     edge.referrals.forget(transfer)
 
 
-def cut(edge: Edge, id: str, now: int) -> None:
-    """Somebody ends its attempt: that counts no longer, but only a REFER that wasn't sent on can be stopped."""
+def cut(edge: Edge, id: str, now: int) -> bool:
+    """Somebody ends its attempt: only a REFER that wasn't sent on can be stopped, and that is told with its verdict.
+
+    False where there is nothing more to tell: the attempt counts no longer, whatever the carrier does.
+    """
     transfer = edge.referrals.transfers.get(id)
-    if transfer is not None:
-        if transfer.state == "asked":
-            refuse(edge, transfer.server, 480, "Temporarily Unavailable", now)
+    if transfer is None:
+        return False
+    if transfer.state == "asked":
+        refuse(edge, transfer.server, 480, "Temporarily Unavailable", now)
+        edge.referrals.give_up(transfer)
+    elif transfer.state != "over":
         edge.referrals.forget(transfer)
+        return False
+    return True
 
 
 def due(edge: Edge, transfer: Transfer, now: int) -> None:
@@ -312,7 +325,9 @@ def due(edge: Edge, transfer: Transfer, now: int) -> None:
     if transfer.state == "asked":
         edge.count("unanswered")
         edge.respond(transfer.server, 503, "Service Unavailable", now)
-    edge.referrals.forget(transfer)
+        edge.referrals.give_up(transfer)
+    else:
+        edge.referrals.forget(transfer)
 
 
 def _end(edge: Edge, transfer: Transfer, cause: str, status: int, now: int) -> None:
