@@ -20,10 +20,10 @@ FORWARDS = 'caller_id_policy = "owned_or_forwarded"'
 SIPFRAG = ("Content-Type", "message/sipfrag")
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Table:
+@pytest.fixture(params=["transparent", "own"])
+def table(tmp_path: Path, request: pytest.FixtureRequest) -> Table:
     """The carrier may be asked to place calls, and so may the PBX."""
-    return Table(tmp_path, trunk=JUDGE, source=f"{JUDGE}\n{FORWARDS}")
+    return Table(tmp_path, trunk=f'{JUDGE}\nidentity = "{request.param}"', source=f"{JUDGE}\n{FORWARDS}")
 
 
 def called_in(table: Table) -> tuple[Dialog, Leg]:
@@ -332,7 +332,7 @@ def replacing(number: str, dialog: Dialog) -> str:
 
 def test_an_attended_transfer_by_the_carrier(table: Table) -> None:
     """Whoever called in is joined with whom the PBX called: the number is the one that call was judged by."""
-    consulted, _ = table.connect()
+    consulted, answering = table.connect()
     _, offered = called_in(table)
     asked(offered, replacing(CUBA, consulted))
     refer = passed(table)
@@ -341,7 +341,7 @@ def test_an_attended_transfer_by_the_carrier(table: Table) -> None:
     assert sent.uri.headers == (
         (
             "replaces",
-            f"{consulted.call_id};to-tag={wire.tag_of(consulted.remote)};from-tag={wire.tag_of(consulted.local)}",
+            f"{answering.call_id};to-tag={wire.tag_of(consulted.remote)};from-tag={wire.tag_of(consulted.local)}",
         ),
     )
     assert (attempt(table).dialled, attempt(table).transfer) == (NUMBER, "carrier")

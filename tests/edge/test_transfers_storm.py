@@ -23,11 +23,11 @@ SAYS = ("SIP/2.0 100 Trying", "SIP/2.0 200 OK", "SIP/2.0 486 Busy", "", "nonsens
 class Storm:
     """A table on which calls are transferred."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, identity: str = "transparent") -> None:
         policy = 'transfers = "judge"'
         self.table = Table(
             folder,
-            trunk=policy,
+            trunk=f'{policy}\nidentity = "{identity}"',
             source=f'{policy}\ncaller_id_policy = "owned_or_forwarded"\nmax_call_s = 600\nconcurrent.block = 3',
         )
         self.sides: list[Dialog] = []
@@ -98,10 +98,10 @@ class Storm:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.integers(0, 5_000), min_size=5, max_size=60))
-def test_every_transfer_ends_once(events: list[int]) -> None:
+@given(st.lists(st.integers(0, 5_000), min_size=5, max_size=60), st.sampled_from(["transparent", "own"]))
+def test_every_transfer_ends_once(events: list[int], identity: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storm = Storm(Path(folder))
+        storm = Storm(Path(folder), identity)
         for event in events:
             storm.happens(event)
         table = storm.table

@@ -17,6 +17,7 @@ from ringfence.edge.calls import refuse
 from ringfence.edge.ending import end, over
 from ringfence.edge.records import Client, Origin, Server
 from ringfence.edge.redirects import disarm
+from ringfence.edge.referrals import Transfer
 from ringfence.edge.relay import pass_back
 from ringfence.edge.rewrite import Outgoing, renumbered
 from ringfence.edge.session import accept, offer
@@ -55,8 +56,11 @@ def find(edge: Edge, request: Request, origin: Origin) -> tuple[Dialog, Leg] | N
 def _call_id(edge: Edge, request: Request, origin: Origin) -> str:
     """The Call-ID inside, of which a carrier may know another."""
     id = edge.tokens.read_call_id(request.call_id) if origin.party.kind == "trunk" else None
-    known = edge.dialogs_of(id) if id is not None else ()
-    return known[0].call_id if known else request.call_id
+    if id is None:
+        return request.call_id
+    known = edge.dialogs_of(id)
+    transfer = edge.referrals.of_call(id) if not known and request.method == "NOTIFY" else None
+    return known[0].call_id if known else transfer.dialog.call_id if transfer is not None else request.call_id
 
 
 def _known(edge: Edge, request: Request, key: DialogKey) -> Dialog | None:
@@ -135,18 +139,22 @@ def referred(edge: Edge, id: str, verdict: Verdict, now: int) -> None:
     """The answer to an Ask about a REFER."""
     transfer = transfers.decided(edge, id, verdict, now)
     if transfer is not None:
-        _forward(edge, transfer.request, transfer.server, transfer.dialog, transfer.leg, now, id)
+        _forward(edge, transfer.request, transfer.server, transfer.dialog, transfer.leg, now, transfer)
 
 
-def _forward(edge: Edge, request: Request, server: Server, dialog: Dialog, leg: Leg, now: int, id: str = "") -> None:
-    """Send it to the other leg; `id` is the attempt that a REFER is."""
+def _forward(
+    edge: Edge, request: Request, server: Server, dialog: Dialog, leg: Leg, now: int, transfer: Transfer | None = None
+) -> None:
+    """Send it to the other leg; `transfer` is what a REFER is."""
     other, method = dialog.other(leg), request.method
     side = "c" if leg is dialog.caller else "s"
     branch = edge.tokens.branch(dialog.id, f"{side}{edge.tokens.number(now)}")
     client = Client(branch, now, method, edge.hop_of(other))
     client.server, client.dialog, client.purpose, client.side = server, dialog, "inside", side
-    client.call = id
     out, client.restore = _readdressed(edge, request, dialog, leg)
+    if transfer is not None:
+        client.call = transfer.attempt.id
+        out.put("refer-to", transfer.refer_to)
     if method == "NOTIFY":
         transfers.notified(edge, request, dialog, leg, now)
     if method in REFRESHES:

@@ -230,7 +230,7 @@ def _calls_named(edge: Edge, values: list[bytes], *, to_carrier: bool) -> list[b
     """
     if to_carrier:
         return [found for value in values if (found := _outward(edge, value)) is not None]
-    return [_inward(edge, value) for value in values]
+    return [inward(edge, value) for value in values]
 
 
 def _outward(edge: Edge, value: bytes) -> bytes | None:
@@ -249,7 +249,8 @@ def _outward(edge: Edge, value: bytes) -> bytes | None:
     return wire(dialog.own) + params_bytes(params)
 
 
-def _inward(edge: Edge, value: bytes) -> bytes:
+def inward(edge: Edge, value: bytes) -> bytes:
+    """The value of a Replaces that a carrier wrote, with the Call-ID inside where it names a call that has another."""
     call_id, mark, rest = value.partition(b";")
     id = edge.tokens.read_call_id(text(call_id.strip()))
     dialogs = edge.dialogs_of(id) if id is not None else []

@@ -16,7 +16,19 @@ MAX_PLACING = 2_000
 class Transfer:
     """A REFER inside a call, and the attempt that the number it leads to is."""
 
-    __slots__ = ("armed", "attempt", "dialog", "leg", "recipient", "replaced", "request", "server", "state", "wake")
+    __slots__ = (
+        "armed",
+        "attempt",
+        "dialog",
+        "leg",
+        "recipient",
+        "refer_to",
+        "replaced",
+        "request",
+        "server",
+        "state",
+        "wake",
+    )
 
     def __init__(self, attempt: Attempt, server: Server, request: Request, dialog: Dialog, leg: Leg) -> None:
         self.attempt = attempt
@@ -30,6 +42,8 @@ class Transfer:
         """The call that the new one takes the place of, where it names one."""
         self.recipient: Leg | None = None
         """Whom of that call the new one reaches."""
+        self.refer_to = b""
+        """What is said to who is to place it, once that is judged."""
         self.state: Literal["asked", "sent", "accepted", "over"] = "asked"
         """over: given up before its verdict, with which that is told."""
         self.wake = self.armed = 0
@@ -52,6 +66,10 @@ class Referrals:
     def within(self, key: tuple[str, str, str]) -> Transfer | None:
         """That of a dialog, which may be over already."""
         return self._within.get(key)
+
+    def of_call(self, id: str) -> Transfer | None:
+        """That of a call by its id."""
+        return next((transfer for transfer in self._within.values() if transfer.dialog.id == id), None)
 
     def forget(self, transfer: Transfer) -> None:
         """Nothing comes of it any more, or nothing that has to be known."""

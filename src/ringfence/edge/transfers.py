@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ringfence.edge import diversion
+from ringfence.edge import diversion, own
 from ringfence.edge.calls import refuse
 from ringfence.edge.effects import Ask
 from ringfence.edge.identity import dialled_uri
@@ -211,7 +211,7 @@ def _who(request: Request, dialog: Dialog, leg: Leg, source: Source, shown: str)
 
 
 def decided(edge: Edge, id: str, verdict: Verdict, now: int) -> Transfer | None:
-    """The answer to an Ask; gives the transfer whose REFER is to be sent on now, as it is in it."""
+    """The answer to an Ask; gives the transfer whose REFER is to be sent on now, with its `refer_to`."""
     transfer = edge.referrals.transfers[id]
     transfer.wake = 0
     if transfer.state == "over":
@@ -229,7 +229,7 @@ def decided(edge: Edge, id: str, verdict: Verdict, now: int) -> Transfer | None:
         _end(edge, transfer, "lost", 481, now)
         return None
     try:
-        transfer.request.set("refer-to", _refer_to(edge, transfer, verdict))
+        transfer.refer_to = _refer_to(edge, transfer, verdict)
     except (MismatchError, SipParseError):
         edge.count("error")
         edge.respond(transfer.server, 500, "Server Internal Error", now)
@@ -243,12 +243,13 @@ def _refer_to(edge: Edge, transfer: Transfer, verdict: Verdict) -> bytes:
     placer, attempt = transfer.dialog.other(transfer.leg), transfer.attempt
     if attempt.transfer == "source":
         said = parse_address(transfer.request.first("refer-to") or b"").uri.header("replaces")
+        said = text(own.inward(edge, wire(said))) if said else None
         return b"<sip:%b@%b%b>" % (wire(attempt.dialled), edge.uri_hosts[placer.listener], _replacing(said))
     other, recipient = transfer.replaced, transfer.recipient
     if other is not None and recipient is not None:
         target = parse_uri(recipient.target).replace(headers=())
         tags = f"to-tag={recipient.tag};from-tag={other.other(recipient).tag}"
-        return b"<" + target.to_bytes() + _replacing(f"{other.call_id};{tags}") + b">"
+        return b"<" + target.to_bytes() + _replacing(f"{other.call_id_to(recipient)};{tags}") + b">"
     number, host = wire(verdict.send_user), host_port_bytes(placer.host, placer.port)
     uri = number if number.startswith(b"urn:") else b"sip:" + number + b"@" + host
     prove(uri, verdict.send_user)
