@@ -157,10 +157,11 @@ def callee(side: Side, *, prack: bool, ends: bool) -> str:
     return scenario(*steps)
 
 
-def guard_between(directory: Path, pbx: Address, carrier: Address) -> Guard:
+def guard_between(directory: Path, pbx: Address, carrier: Address, transport: str = "udp") -> Guard:
     """Its inside has an address of its own, to be looked for."""
-    guard = Guard(directory, pbx, carrier, trunk='identity = "own"')
-    inside = INSIDE, free_ports(1, INSIDE)[0]
+    over = f'transport = "{transport}"'
+    guard = Guard(directory, pbx, carrier, trunk='identity = "own"', listen_inside=over, listen_outside=over)
+    inside = INSIDE, free_ports(1, INSIDE, tcp=transport == "tcp")[0]
     guard.edit(f'bind = "{host_port(guard.inside)}"', f'bind = "{host_port(inside)}"')
     guard.inside = inside
     guard.start(options=("--node", NODE))
@@ -192,14 +193,19 @@ PBX_SIDE, CARRIER_SIDE = Side(PBX, TELLTALE), Side(CARRIER, "")
 
 
 @pytest.mark.parametrize("caller_ends", [True, False], ids=["the PBX hangs up", "the carrier hangs up"])
-@pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
-def test_an_outbound_call_shows_the_carrier_nothing(tmp_path: Path, caller_ends: bool, killed: bool) -> None:
+@pytest.mark.parametrize(
+    ("transport", "killed"), [("udp", False), ("udp", True), ("tcp", False)], ids=["udp", "udp, killed", "tcp"]
+)
+def test_an_outbound_call_shows_the_carrier_nothing(
+    tmp_path: Path, caller_ends: bool, transport: str, killed: bool
+) -> None:
+    over = ("-t", "t1") if transport == "tcp" else ()
     answers = callee(CARRIER_SIDE, prack=True, ends=not caller_ends)
-    with sipp.callee(answers, tmp_path, "carrier", *traced(tmp_path, "carrier"), host=CARRIER) as carrier:
+    with sipp.callee(answers, tmp_path, "carrier", *traced(tmp_path, "carrier"), *over, host=CARRIER) as carrier:
         pbx = PBX, free_ports(1, PBX)[0]
-        with guard_between(tmp_path, pbx, carrier.address) as guard:
+        with guard_between(tmp_path, pbx, carrier.address, transport) as guard:
             xml = caller(PBX_SIDE, prack=True, ends=caller_ends, pause_ms=3000 if killed else 100, host=PBX_NAME)
-            named = "-cid_str", f"%u-%p@{PBX_NAME}"
+            named = "-cid_str", f"%u-%p@{PBX_NAME}", *over
             with sipp.caller(xml, tmp_path, guard.inside, *named, host=PBX, name="pbx") as calling:
                 if killed:
                     is_killed_while_the_call_is_up(guard)

@@ -68,6 +68,14 @@ def test_an_owned_number_gets_full_attestation(table: Signing) -> None:
     assert invite.value("Date").endswith(" GMT")
 
 
+def test_a_carrier_that_sees_nothing_of_the_inside_gets_the_signature_too(tmp_path: Path) -> None:
+    table = Signing(tmp_path, trunk='identity = "own"')
+    table.dial(NUMBER, CALLER, ("Identity", "theirs"))
+    invite = table.offered().invite
+    assert table.says(invite)["orig"] == {"tn": OURS}
+    assert invite.call_id.startswith("rf-")
+
+
 def test_where_it_began_is_the_same_for_a_source_and_after_a_restart(table: Signing) -> None:
     found = []
     for _ in range(2):
