@@ -58,7 +58,9 @@ def said(tmp_path: Path, text: str) -> str:
 def test_wrong(tmp_path: Path, case: dict[str, str]) -> None:
     text = BASE.replace(case["replace"], case["by"]) if "replace" in case else BASE + case["by"] + "\n"
     assert text != BASE, "the case changes nothing"
-    assert said(tmp_path, text) == case["says"]
+    found, wanted = said(tmp_path, text).splitlines(), case["says"].splitlines()
+    for line, says in zip(found, wanted, strict=True):  # "…": what follows changes with each new section
+        assert line == says or (says.endswith("…") and line.startswith(says[:-1]))
 
 
 def test_base_is_right(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def _show_status(found: dict[str, Any], state: str) -> None:
         console().print(told, style="red", markup=False)
     for row in found["enrolments"]:
         print(_enrolment(row))
+    for name, row in found["asterisk"].items():
+        print(_asterisk(name, row))
     if found["edge"]["overloaded"]:
         console().print("overloaded: new calls get 503 at the door, emergency calls don't", style="red", markup=False)
     rows = [_meter_row(row) for row in found["meters"]]
@@ -82,6 +84,15 @@ def _enrolment(row: dict[str, Any]) -> str:
     left = f", {duration(row['expires_s'])} left" if row["expires_s"] else ""
     then = f", next in {duration(row['next_s'])}"
     return f"trunk {row['trunk']} as {row['user']}: {row['state']}{why}{left}{then}{others}"
+
+
+def _asterisk(name: str, row: dict[str, Any]) -> str:
+    state = "connected" if row["manager"] == "up" else f"NOT CONNECTED ({plain(row['manager'])})"
+    hung_up = (
+        f", {row['hung_up']} hung up that nobody had asked about or that were refused" if row.get("hung_up") else ""
+    )
+    unseen = f", {row['unseen']} answered that no event told of" if row.get("unseen") else ""
+    return f"asterisk {name}: {state}, {row['calls']} calls to trunks on {row['channels']} channels{hung_up}{unseen}"
 
 
 def _meter_row(row: dict[str, Any]) -> tuple[object, ...]:
@@ -183,6 +194,25 @@ def cut(call: str, /, *, leg: Text = "", control: Control = CONTROL) -> int:
     return 0
 
 
+def hangup(extension: str, /, *, asterisk: Text = "", control: Control = CONTROL) -> int:
+    """End every call of an extension at an Asterisk that the guard stands beside, inbound ones too.
+
+    Exit code 1: it has none.
+
+    Parameters
+    ----------
+    extension
+        The endpoint, as it stands in the names of Asterisk's channels: `1001` of `PJSIP/1001-0000001c`.
+    asterisk
+        Only at this one of the policy's `[asterisk.NAME]`.
+    control
+        Control socket of the guard.
+    """
+    count = ask(control, "hangup", timeout_s=30.0, extension=extension, asterisk=asterisk)
+    print(f"{count} channels of {extension} are hung up" if count else f"{extension} has no call")
+    return int(not count)
+
+
 def reload(*, control: Control = CONTROL) -> int:
     """Have a running guard read its policy again.
 
@@ -200,8 +230,9 @@ def reload(*, control: Control = CONTROL) -> int:
 
 def calls_app(group: Group) -> App:
     """`ringfence calls`, with what acts on calls under it."""
-    app = App(name="calls", group=group, help="Show the calls in progress, cut one, or tell that some are over.")
+    app = App(name="calls", group=group, help="Show the calls in progress, end some, or tell that some are over.")
     app.default(calls)
     app.command(cut, name="cut")
+    app.command(hangup, name="hangup")
     app.command(ended, name="ended")
     return app

@@ -69,6 +69,9 @@ def summary(policy: Policy, server: Server) -> list[str]:
         lines.append(f"  listens    {name}: {policy.listens[name].transport.upper()} {socket.shown}")
     lines += [f"  trunk      {_trunk(trunk)}" for trunk in policy.trunks.values()]
     lines += [f"  source     {_source(source)}" for source in policy.sources.values()]
+    lines += [
+        f"  asterisk   {one.name}: manager interface at {one.host}:{one.port}" for one in policy.asterisks.values()
+    ]
     lines.append(f"  ledger     {server.ledger.path}")
     lines.append(f"  policy     {server.options.policy}")
     lines.append(f"Next: {what_next(server.options.policy)}")
@@ -84,9 +87,12 @@ def what_next(policy: Path) -> str:
 
 def _trunk(trunk: Trunk) -> str:
     permit = ", ".join(sorted(trunk.bounds.permit)) if trunk.bounds.permit is not None else "home"
-    return f"{trunk.name}: to {', '.join(trunk.send_to)} through {trunk.listen}; permits {permit}"
+    way = f"to {', '.join(trunk.send_to)} through {trunk.listen}" if trunk.listen else "carried by Asterisk"
+    return f"{trunk.name}: {way}; permits {permit}"
 
 
 def _source(source: Source) -> str:
+    if not source.listen:
+        return f"{source.name}: phones of an Asterisk, over {', '.join(source.trunks)}"
     who = f"{len(source.accounts)} accounts" if source.accounts else f"from {', '.join(source.addresses)}"
     return f"{source.name}: {who} on {source.listen}, over {', '.join(source.trunks)}"

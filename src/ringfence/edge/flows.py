@@ -143,7 +143,7 @@ def reviewed(edge: Edge) -> None:
 
 def secured(edge: Edge, now: int) -> list[NextHop]:
     """Where the calls of trunks go over TLS, as far as it is known."""
-    trunks = [trunk for trunk in edge.policy.trunks.values() if edge.is_secure(trunk.listen)]
+    trunks = [trunk for trunk in edge.policy.trunks.values() if trunk.listen and edge.is_secure(trunk.listen)]
     hops = [edge.hop_to(one.listen, to.host, to.port) for one in trunks for to in edge.targets.of(one.name, now)]
     return list(dict.fromkeys(hops))
 

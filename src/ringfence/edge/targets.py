@@ -78,8 +78,9 @@ class Targets:
 
     def use(self, policy: Policy) -> None:
         """Another policy; what is known of names that it has too stays known."""
-        self._hops = {_of_trunk(trunk): _trunk_hops(policy, trunk) for trunk in policy.trunks.values()}
-        self._hops |= {_of_source(source): _source_hops(policy, source) for source in policy.sources.values()}
+        self._hops = {_of_trunk(trunk): _trunk_hops(policy, trunk) for trunk in policy.trunks.values() if trunk.listen}
+        sources = [source for source in policy.sources.values() if source.listen]
+        self._hops |= {_of_source(source): _source_hops(policy, source) for source in sources}
         wanted = set(self.names())
         self._addresses = {name: found for name, found in self._addresses.items() if name in wanted}
         self._settle()

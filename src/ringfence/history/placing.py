@@ -81,7 +81,7 @@ class Placing:
             listener=party.listen,
             peer=f"{shown}:5060" if shown else "",
             source=place.source,
-            verified="address",
+            verified="address" if party.listen else "platform",
             caller=_own(party) or call.caller if is_label(call.caller) else call.caller,
             extension=extension,
             extension_is=naming,

@@ -106,7 +106,8 @@ class Party(Settings, frozen=True, kw_only=True):
     """Somebody at the other end of a listener."""
 
     name: str
-    listen: str
+    listen: str = ""
+    """Empty where a PBX carries its calls."""
     transfers: Literal["refuse", "judge"] = "refuse"
     """What becomes of a REFER that would have it place a call."""
     tls_peer: tuple[str, ...] = ()
@@ -134,9 +135,9 @@ class Register(Settings, frozen=True, kw_only=True):
 class Trunk(Party, frozen=True, kw_only=True):
     """A billable way out to a carrier."""
 
-    carrier_addresses: tuple[str, ...]
+    carrier_addresses: tuple[str, ...] = ()
     """Networks in CIDR form; signalling from elsewhere isn't the carrier."""
-    send_to: tuple[str, ...]
+    send_to: tuple[str, ...] = ()
     """SIP URIs in order of preference."""
     dial_format: str = "+E164"
     tech_prefix: str = ""
@@ -227,6 +228,24 @@ class Tenant(Settings, frozen=True, kw_only=True):
     home_country: str
     time_zone: str
     bounds: Bounds = Bounds()
+
+
+class Asterisk(Settings, frozen=True, kw_only=True):
+    """A PBX that carries calls itself: watched over its manager interface, told to hang up."""
+
+    name: str
+    host: str
+    port: int
+    user: str = "ringfence"
+    secret: str
+    """Path of the file that the user's secret is in."""
+    tls: bool = False
+    tls_name: str | None = None
+    ca: str | None = None
+    source: str
+    """Whose its calls are."""
+    trunks: dict[str, str]
+    """What it calls a trunk, to the trunk of this policy."""
 
 
 class Listen(Settings, frozen=True, kw_only=True):
@@ -471,6 +490,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     trunks: dict[str, Trunk]
     sources: dict[str, Source]
     tenants: dict[str, Tenant] = msgspec.field(default_factory=dict)
+    asterisks: dict[str, Asterisk] = msgspec.field(default_factory=dict)
     exceptions: tuple[PermitException, ...] = ()
     address_exceptions: tuple[AddressException, ...] = ()
     transport_exceptions: tuple[TransportException, ...] = ()

@@ -12,6 +12,7 @@ from ringfence.model.settings import (
     ANYWHERE,
     PRIVATE,
     AddressException,
+    Asterisk,
     Bans,
     Behaviour,
     Bounds,
@@ -62,6 +63,7 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
         },
         risks=next(iter(tariffs.risks), None),
         tenants=tenants,
+        asterisks={name: _asterisk(name, entry) for name, entry in document.named["asterisk"].items()},
         exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.listed["exception"]),
         address_exceptions=tuple(
             _address_exception(entry.values, site["time_zone"]) for entry in document.listed["address_exception"]
@@ -130,6 +132,19 @@ def _listen(name: str, entry: Entry) -> Listen:
     )
 
 
+def _asterisk(name: str, entry: Entry) -> Asterisk:
+    values = entry.values
+    host, port = values["manager"]
+    return Asterisk(
+        name=name,
+        host=host,
+        port=port or (5039 if values.get("tls") else 5038),
+        **{"secret": f"state/asterisk-{name}.secret", **_only(values, "secret")},
+        **_only(values, "user", "tls", "tls_name", "source", "trunks"),
+        **_paths(entry, "ca"),
+    )
+
+
 def _paths(entry: Entry, *keys: str) -> Values:
     """Files, which are named relative to the file of the policy that names them."""
     return {key: files.beside(entry.at(key).path, entry.values[key]) for key in keys if key in entry.values}
@@ -177,7 +192,7 @@ def _source(name: str, entry: Entry, site: Values, tenants: dict[str, Tenant], l
         bounds=_bounds(values, home),
         per_caller=_caps(values.get("per_caller", {})),
         dids=_all_numbers(values.get("dids", ())) | frozenset().union(*accounts.values()),
-        deliver_to=_deliver_to(values, listens[values["listen"]].transport),
+        deliver_to=_deliver_to(values, listens[values["listen"]].transport) if "listen" in values else None,
         accounts=accounts,
         networks=_reach(values, site) if accounts else (),
         addresses=values.get("addresses", ANYWHERE if "tls_peer" in values else ()),

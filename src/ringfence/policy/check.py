@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
+from ringfence.policy.check_asterisk import wrong_asterisks
 from ringfence.policy.check_failover import weaker_failovers
 from ringfence.policy.check_shaken import wrong_signatures
 from ringfence.policy.check_tls import wrong_transports
@@ -38,6 +39,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
     yield from weaker_failovers(document)
     yield from wrong_accounts(document)
     yield from wrong_signatures(document)
+    yield from wrong_asterisks(document)
     yield from _inbound(document)
 
 
@@ -50,7 +52,7 @@ def _required(document: Document) -> Iterator[PolicyError]:
         ("trunk", "calls can't go out"),
         ("source", "nobody may call"),
     ):
-        if not document.named[section]:
+        if not document.named[section] and not (section == "listen" and document.named["asterisk"]):
             yield PolicyError(document.path, 1, section, f"there is none: {why}", f"write [{section}.NAME]")
 
 

@@ -41,12 +41,13 @@ def inbound_numbers(entry: Entry) -> list[tuple[Range, Node]]:
 
 
 def _address_source(entry: Entry) -> Iterator[PolicyError]:
-    if "addresses" not in entry.node.value and "tls_peer" not in entry.node.value:
+    written = entry.node.value
+    if "listen" in written and "addresses" not in written and "tls_peer" not in written:
         hint = f'addresses is a list, each {NETWORK.says}; or write auth = "digest" with accounts, or tls_peer'
         yield entry.node.error('the key "addresses" is missing', hint)
     for key in _OF_DIGEST:
         # A profile may have them for its other sources.
-        if key in entry.node.value and (key == "accounts" or "profile" not in entry.values):
+        if key in written and (key == "accounts" or "profile" not in entry.values):
             yield entry.at(key).error("only matters to a digest source", 'write auth = "digest"')
 
 

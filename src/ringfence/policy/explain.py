@@ -127,14 +127,14 @@ def source_of(loaded: Loaded, name: str) -> Source:
 
 
 def _attempt(source: Source, dialled: str, trunk: str, caller: str) -> Attempt:
-    address = (source.addresses or source.networks)[0].partition("/")[0]
+    address = next(iter(source.addresses or source.networks), "").partition("/")[0]
     return Attempt(
         id="explain",
         call_id="explain",
         listener=source.listen,
-        peer=f"[{address}]:5060" if ":" in address else f"{address}:5060",
+        peer=(f"[{address}]:5060" if ":" in address else f"{address}:5060") if address else "",
         source=source.name,
-        verified=source.auth,
+        verified=source.auth if source.listen else "platform",
         caller=caller,
         extension=caller.removeprefix("+"),
         dialled=dialled,

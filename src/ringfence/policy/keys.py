@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
+from ringfence.policy.keys_asterisk import ASTERISK
 from ringfence.policy.keys_bans import BANS
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import (
@@ -120,19 +121,24 @@ BILLING = Table(
 TRUNK = Table(
     doc="A billable way out to a carrier, by name.",
     keys=(
-        Key(name="listen", kind=NAME, doc="The `[listen]` it is reached through.", required=True),
+        Key(
+            name="listen",
+            kind=NAME,
+            doc="The `[listen]` it is reached through. Required, unless an `[asterisk.NAME]` carries it.",
+            default="none",
+        ),
         Key(
             name="carrier_addresses",
             kind=ListOf(NETWORK, least=1),
-            doc="Where the carrier's signalling comes from; anything else is a stranger.",
-            required=True,
+            doc="Where the carrier's signalling comes from; anything else is a stranger. Required with `listen`.",
+            default="none",
         ),
         Key(
             name="send_to",
             kind=ListOf(SEND_TO, least=1),
             doc="Where calls go, in order of preference; the next one is taken when one doesn't answer. Addresses are "
-            "among `carrier_addresses`.",
-            required=True,
+            "among `carrier_addresses`. Required with `listen`.",
+            default="none",
         ),
         Key(name="dial_format", kind=FORMAT, doc="How the carrier wants the called number written."),
         Key(
@@ -378,6 +384,7 @@ NAMED: dict[str, Table] = {
     "profile": PROFILE,
     "source": SOURCE,
     "tenant": TENANT,
+    "asterisk": ASTERISK,
     "rules": RULE,
 }
 """Sections of named tables: `[trunk.carrier]`."""

@@ -58,7 +58,12 @@ PARTY = (
         doc="Where it stands: in the house, elsewhere, or somebody else's.",
         required=True,
     ),
-    Key(name="listen", kind=NAME, doc="The `[listen]` it comes in on.", required=True),
+    Key(
+        name="listen",
+        kind=NAME,
+        doc="The `[listen]` it comes in on. Required, unless its calls are those of an `[asterisk.NAME]`.",
+        default="none",
+    ),
     Key(name="directions", kind=ListOf(choice("out", "in"), least=1), doc="What it may do.", default='`["out"]`'),
     Key(name="trunks", kind=ListOf(NAME, least=1), doc="The trunks it may use, in order of preference.", required=True),
     Key(name="tenant", kind=NAME, doc="The `[tenant]` whose caps it shares.", default="none"),

@@ -203,16 +203,21 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         known = {key.name: key for key in self.keys}
         unknown = [name for name in node.value if name not in known]
         problems.extend(unknown_key(node.value[name], name, known) for name in unknown)
-        misspelled = {near for name in unknown for near in _nearest(name, known)}
-        problems.extend(
-            node.error(f'the key "{key.name}" is missing', f"{key.name} is {key.kind.says}")
-            for key in self.keys
-            if key.required and key.name not in node.value and key.name not in misspelled
-        )
+        problems.extend(self.lacking(node, (key.name for key in self.keys if key.required)))
         values = {name: known[name].kind.read(node.value[name], problems) for name in known if name in node.value}
         values = {name: value for name, value in values.items() if value is not MISSING}
         problems.extend(self.check(node, values) if self.check else ())
         return values
+
+    def lacking(self, node: Node, names: Iterable[str]) -> Iterable[PolicyError]:
+        """Errors for those of some keys that aren't there, unless a misspelled one is meant."""
+        known = {key.name: key for key in self.keys}
+        misspelled = {near for name in node.value if name not in known for near in _nearest(name, known)}
+        return [
+            node.error(f'the key "{name}" is missing', f"{name} is {known[name].kind.says}")
+            for name in names
+            if name not in node.value and name not in misspelled
+        ]
 
     def schema(self) -> Schema:
         required = [key.name for key in self.keys if key.required]

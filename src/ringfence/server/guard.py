@@ -78,6 +78,10 @@ RELIED_ON = Contained | Released | Accepted | Banned | Unbanned
 """Facts that somebody was promised."""
 
 Transmit = Callable[[Send], None]
+Tell = Callable[[str, Verdict, int], None]
+"""Takes the answer to an Ask: the attempt's id, the verdict, when."""
+End = Callable[[str, str, str, int], bool]
+"""Ends a call that doesn't pass the edge: id, leg, cause, when; False where there is none."""
 
 
 class Guard:
@@ -94,6 +98,8 @@ class Guard:
         """Likewise: closes a connection."""
         self.fetch: Callable[[str], None] = lambda url: None
         """Likewise: gets a certificate, and tells by `fetched` what came of it."""
+        self.outside: list[End] = []
+        """Of those who carry calls beside the edge."""
         self.errors = 0
         """Attempts over which the engine stumbled."""
         self._awaited = False
@@ -239,7 +245,22 @@ class Guard:
                 elif isinstance(effect, Note):
                     self.note(effect.fact)
                 else:
-                    self._ask(effect)
+                    self._ask(effect, self.edge.decided)
+
+    # Through: those who carry calls beside the edge, and ask.
+
+    def asked(self, ask: Ask, tell: Tell) -> None:
+        """Decide for somebody else than the edge; `tell` may be called before this returns."""
+        self._ask(ask, tell)
+
+    def told(self, fact: Fact) -> None:
+        """Something happened outside the edge."""
+        self.note(fact)
+
+    def rest(self) -> None:
+        """That was all for now."""
+        self._settle()
+        self._rest()
 
     def _keep(self, effect: Message) -> None:
         self.ledger.store_message(
@@ -294,7 +315,7 @@ class Guard:
             self._awaited = True
         self.obey(commands)
 
-    def _ask(self, ask: Ask) -> None:
+    def _ask(self, ask: Ask, tell: Tell) -> None:
         now = self.clock.now()
         decided = self._decide(ask, now)
         verdict = decided.verdict
@@ -303,11 +324,11 @@ class Guard:
             verdict = decided.verdict
         commands = self.engine.apply(decided, now=now)
         if verdict.outcome == "allow" and not verdict.emergency and self.ledger.down is None:
-            self.ledger.append(decided, lambda error: self._committed(decided, error))
+            self.ledger.append(decided, lambda error: self._committed(decided, tell, error))
             self._awaited = True
         else:
             self.ledger.append(decided)
-            self.edge.decided(ask.attempt.id, verdict, now)
+            tell(ask.attempt.id, verdict, now)
         self.obey(commands)
 
     def _decide(self, ask: Ask, now: int) -> Decided:
@@ -350,7 +371,7 @@ class Guard:
             return decided
         return _with(decided, when_down(decided.verdict, trunk, why))
 
-    def _committed(self, decided: Decided, error: str | None) -> None:
+    def _committed(self, decided: Decided, tell: Tell, error: str | None) -> None:
         """The verdict is in the ledger, or can't be."""
         now = self.clock.now()
         if error is not None:
@@ -358,7 +379,7 @@ class Guard:
             if unrecorded is not decided:
                 self.note(unrecorded)
                 decided = unrecorded
-        self.edge.decided(decided.attempt.id, decided.verdict, now)
+        tell(decided.attempt.id, decided.verdict, now)
         self._settle()
         self._rest()
 
@@ -390,7 +411,7 @@ class Guard:
             self._why[command.id] = command.text
         log.warning("call %s is cut, %s: %s", command.id, command.cause, command.text)
         now = self.clock.now()
-        if not self.edge.cut(command.id, command.leg, command.cause, now):
+        if not any(end(command.id, command.leg, command.cause, now) for end in (self.edge.cut, *self.outside)):
             self.note(Ended(at=now, id=command.id, leg=command.leg, cause=command.cause))
 
     # Out: the ledger is told to hurry once for a whole batch, and one timer.

@@ -54,6 +54,7 @@ from ringfence.server.fetching import Fetcher
 from ringfence.server.garbage import Collector
 from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
+from ringfence.server.pbx import Links, PbxError
 from ringfence.server.recovery import ENGINE, recover, take_snapshot
 from ringfence.server.secret import load_secret
 from ringfence.server.trusted import trusted
@@ -90,6 +91,7 @@ class Server:
         self.loaded: Loaded = self.loader.load()
         self.tls: Tls = load_tls(self.loaded.policy)
         self.shaken: Material = load_shaken(self.loaded.policy)
+        Links.check(self.loaded.policy)
         self.baseline = baseline.read(options.baseline) if options.baseline is not None else None
         self.sockets: dict[str, UdpSocket | StreamSocket] = {}
         self.started = self.clock.now()
@@ -158,6 +160,8 @@ class Server:
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
         self.guard.fetch = self.fetcher.fetch
         self.guard.in_force(self.loaded, "start")
+        self.links = Links(self.guard)
+        self.links.follow(policy)
         self.guard.obey(found.engine.reconcile(now=now))
         self.guard.spare(now)
         _prepare(policy)
@@ -224,6 +228,7 @@ class Server:
 
     def _chores(self) -> None:
         self.guard.watch()
+        self.links.tick()
         now = self.clock.now()
         self.collector.watch(sum(socket.received for socket in self.sockets.values()), self.streams.failed, now)
         if now >= self._snapshot_at:
@@ -279,7 +284,8 @@ class Server:
         try:
             secrets, tls = trusted(loaded.policy, self.secrets), load_tls(loaded.policy)
             shaken = load_shaken(loaded.policy)
-        except (SecretsError, TlsError, ShakenError) as failed:
+            Links.check(loaded.policy)
+        except (PbxError, SecretsError, ShakenError, TlsError) as failed:
             raise ControlError(f"the policy before stays in force: {failed}") from failed
         self.loaded, self.secrets, self.tls, self.shaken, self._warn_at = loaded, secrets, tls, shaken, 0
         _prepare(loaded.policy)
@@ -288,6 +294,7 @@ class Server:
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets)
         self.guard.edge.equip(shaken)
         self.fetcher.use(shaken.hosts)
+        self.links.follow(loaded.policy)
         self.streams.use(listens, tls)
         self._prepare_connections()
         self.resolver.follow()
@@ -323,6 +330,7 @@ class Server:
             "calls": lambda _: views.calls(self.guard.engine, self.clock.now()),
             "cut": self._cut,
             "ended": lambda arguments: told.ended(self.guard, arguments),
+            "hangup": self._hangup,
             "reload": lambda _: self.reload("control socket"),
             "erase": self._erase,
             **{name: partial(self._order, Orders, name) for name in ORDERS},
@@ -345,6 +353,7 @@ class Server:
             "edge": self.guard.edge.status(),
             "enrolments": self.guard.edge.enrolments(now),
             "names": self.resolver.status(),
+            "asterisk": self.links.status(),
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),
             "certificates": views.certificates(self.tls.certificates, now),
@@ -359,6 +368,10 @@ class Server:
         if not self.guard.cut(call, leg, "operator"):
             raise ControlError(f"no call {call!r} is in progress; `ringfence calls` lists them")
         return f"call {call} is being ended"
+
+    async def _hangup(self, arguments: dict[str, Any]) -> int:
+        """End every call of an extension at an Asterisk; how many channels."""
+        return await self.links.hang_up(str(arguments.get("extension", "")), str(arguments.get("asterisk", "")))
 
     async def _erase(self, arguments: dict[str, Any]) -> dict[str, int]:
         """Erase a person's calls (`numbers`), or what is older than `before`, from the ledger that the asker means."""
@@ -379,6 +392,8 @@ class Server:
 
     async def _close(self) -> None:
         log.info("stopping; calls in progress go on")
+        if hasattr(self, "links"):
+            await self.links.close()
         if hasattr(self, "resolver"):
             await self.resolver.close()
             await self.fetcher.close()

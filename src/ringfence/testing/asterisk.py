@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import ringfence
+from ringfence.platforms.asterisk.render import manager_conf
 from ringfence.testing.process import Process, ProcessError, free_ports, polls
 from ringfence.testing.wire import Address, host_port
 
@@ -27,14 +28,7 @@ exten => _X.,1,Dial(PJSIP/${EXTEN}@trunk1,30)
 exten => _X.,1,Dial(PJSIP/1001,20)
 """
 """Everything goes out, and nobody is asked."""
-MANAGER = """
-[guard]
-secret=manager-secret
-deny=0.0.0.0/0.0.0.0
-permit=127.0.0.0/255.0.0.0
-read=call,cdr,security,system,user
-write=call,reporting
-"""
+MANAGER = manager_conf("guard", SECRET, ("127.0.0.0/255.0.0.0",))
 
 MODULES = """
 res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip res_pjsip_session
@@ -47,7 +41,7 @@ format_gsm format_wav pbx_config pbx_spool res_features res_musiconhold app_dial
 app_exec app_echo app_playback app_userevent app_cdr app_originate app_softhangup app_transfer app_system
 func_callerid func_channel func_cdr func_curl func_logic func_strings func_uri func_hangupcause func_db func_global
 func_timeout func_groupcount func_dialplan func_pjsip_endpoint func_shell func_env func_math func_base64 func_cut
-func_lock res_curl res_crypto res_agi res_speech res_security_log cdr_csv cdr_manager cel_manager
+func_lock res_curl res_crypto res_agi res_speech res_security_log res_clioriginate cdr_manager
 """
 EMPTY = "features ccss acl udptl stasis pjproject sorcery musiconhold cli_aliases res_curl"
 INDICATIONS = """
