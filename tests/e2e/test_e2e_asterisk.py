@@ -166,3 +166,17 @@ def test_wrong_passwords_and_registrations_are_noticed(tmp_path: Path) -> None:
         assert (failed["account"], failed["count"]) == ("1001", 1)
         assert registered["peer"] == failed["peer"] == "{}:{}".format(*phone.address)
         assert site.told("strangers", 0) == []
+
+
+def test_who_guesses_passwords_at_the_pbx_is_banned(tmp_path: Path) -> None:
+    with pbx_site(tmp_path) as site, Peer("127.0.5.1", name="thief") as thief:
+        uri, aor = "sip:{}:{}".format(*site.asterisk.sip), "sip:1001@{}:{}".format(*site.asterisk.sip)
+        for number in range(6):
+            login, asked = Login("1001", f"guess{number}"), alone(thief, "REGISTER", uri, aor)
+            thief.send(asked, site.asterisk.sip)
+            login.challenged(thief.expect(401, call_id=asked.call_id))
+            again = alone(thief, "REGISTER", uri, aor, login.answer("REGISTER", uri), cseq=2)
+            thief.send(again, site.asterisk.sip)
+            thief.expect(401, call_id=again.call_id)
+        (banned, *_) = site.told("banned")
+        assert banned["name"] == "127.0.5.1"

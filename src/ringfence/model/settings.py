@@ -246,6 +246,15 @@ class Asterisk(Settings, frozen=True, kw_only=True):
     """Whose its calls are."""
     trunks: dict[str, str]
     """What it calls a trunk, to the trunk of this policy."""
+    announcements: dict[str, str] = msgspec.field(default_factory=dict)
+    """Rule slug, or `default`, to the sound that a refused caller hears."""
+
+
+class Admit(Settings, frozen=True, kw_only=True):
+    """Where dial plans ask."""
+
+    http: tuple[str, int] | None = None
+    fastagi: tuple[str, int] | None = None
 
 
 class Listen(Settings, frozen=True, kw_only=True):
@@ -501,6 +510,8 @@ class Policy(Settings, frozen=True, kw_only=True):
     bans: Bans = Bans()
     requests: Requests = Requests()
     ledger: Ledger = Ledger()
+    admit: Admit | None = None
+    """None: no dial plan can ask."""
     control: str = "state/control.sock"
     max_calls: int = 20_000
     """Bound of calls in progress that the edge holds."""

@@ -12,6 +12,7 @@ from ringfence.model.settings import (
     ANYWHERE,
     PRIVATE,
     AddressException,
+    Admit,
     Asterisk,
     Bans,
     Behaviour,
@@ -94,6 +95,8 @@ def _optional(document: Document, site: Values) -> Values:
         values["shaken"] = _shaken(document.single["shaken"])
     if "ledger" in document.single:
         values["ledger"] = Ledger(**document.single["ledger"].values)
+    if "admit" in document.single:
+        values["admit"] = _admit(document.single["admit"].values)
     if "control" in document.single:
         values.update(_renamed(document.single["control"].values, socket="control"))
     return values
@@ -140,9 +143,15 @@ def _asterisk(name: str, entry: Entry) -> Asterisk:
         host=host,
         port=port or (5039 if values.get("tls") else 5038),
         **{"secret": f"state/asterisk-{name}.secret", **_only(values, "secret")},
-        **_only(values, "user", "tls", "tls_name", "source", "trunks"),
+        **_only(values, "user", "tls", "tls_name", "source", "trunks", "announcements"),
         **_paths(entry, "ca"),
     )
+
+
+def _admit(values: Values) -> Admit:
+    """The doors that are asked for."""
+    ports = {"http": 8573, "fastagi": 4573}
+    return Admit(**{door: (host, port or ports[door]) for door, (host, port) in values.items()})
 
 
 def _paths(entry: Entry, *keys: str) -> Values:

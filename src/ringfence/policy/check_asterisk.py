@@ -8,6 +8,7 @@ from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
 from ringfence.policy.keys import TRUNK
 from ringfence.policy.kinds import unknown_name
+from ringfence.rules import SLUGS
 
 _OF_A_LISTENER = {
     "trunk": ("carrier_addresses", "send_to", "register", "tls_peer", "tls_name", "ca"),
@@ -20,10 +21,14 @@ _OVER_TLS = ("tls_name", "ca")
 
 def wrong_asterisks(document: Document) -> Iterator[PolicyError]:
     """Every mistake about who carries what."""
+    admit = document.single.get("admit")
+    if admit is not None and not admit.node.value:
+        yield admit.node.error("opens no door", 'write http = "127.0.0.1:8573"')
     carried = {"trunk": set[str](), "source": set[str]()}
     for entry in document.named["asterisk"].values():
         yield from _references(entry, document)
         yield from _tls(entry)
+        yield from _announcements(entry)
         carried["trunk"] |= set(entry.values.get("trunks", {}).values())
         carried["source"].add(entry.values.get("source", ""))
     for section in ("trunk", "source"):
@@ -52,6 +57,13 @@ def _tls(entry: Entry) -> Iterator[PolicyError]:
         for key in _OVER_TLS:
             if key in entry.node.value:
                 yield entry.at(key).error("means nothing without TLS", "write tls = true")
+
+
+def _announcements(entry: Entry) -> Iterator[PolicyError]:
+    known = (*SLUGS, "default")
+    for slug in entry.values.get("announcements", {}):
+        if slug not in known:
+            yield unknown_name(entry.at("announcements").value[slug], "rule", slug, known)
 
 
 def _party(section: str, name: str, entry: Entry, carried: bool) -> Iterator[PolicyError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Policy, Trunk
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
-from ringfence.policy.keys_asterisk import ASTERISK
+from ringfence.policy.keys_asterisk import ADMIT, ASTERISK
 from ringfence.policy.keys_bans import BANS
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import (
@@ -402,6 +402,7 @@ SINGLE: dict[str, Table] = {
     "containment": CONTAINMENT,
     "ledger": LEDGER,
     "control": CONTROL,
+    "admit": ADMIT,
     "digest": DIGEST,
     "bans": BANS,
     "requests": REQUESTS,

@@ -8,7 +8,11 @@ from ringfence.policy.kinds import Key, Table, TableOf
 from ringfence.policy.leaves import NAME, flag, pattern, text
 from ringfence.policy.leaves_net import address
 
-CHANNEL = pattern("what Asterisk calls a trunk: letters, digits and . _ + - (at most 64)", "[A-Za-z0-9._+-]{1,64}")
+REASON = pattern("a rule, or default", "[a-z0-9-]{1,64}")
+SOUND = pattern("the name of a sound: letters, digits and / _ - (at most 100)", "[A-Za-z0-9/_-]{1,100}")
+CHANNEL = pattern(
+    "what Asterisk calls a trunk: letters, digits and . _ + - (at most 64)", "[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
+)
 
 ASTERISK = Table(
     doc="A PBX that isn't behind the guard but beside it, by name: it carries the calls, the guard watches them over "
@@ -56,6 +60,33 @@ ASTERISK = Table(
             "number), and which `[trunk]` that is.",
             required=True,
         ),
+        Key(
+            name="announcements",
+            kind=TableOf(REASON, "RULE", SOUND),
+            doc="What a refused caller hears before the call ends, where the dial plan asks "
+            "(docs/asterisk.md#the-hook): the rule that refuses, or `default`, and the name of a sound of Asterisk's. "
+            "Who hears it learns why.",
+            default="none: the call just fails",
+        ),
     ),
     defaults=Asterisk,
+)
+ADMIT = Table(
+    doc="Where the dial plan of an `[asterisk.NAME]` asks before it dials (docs/asterisk.md#the-hook). Without this "
+    "section nobody can ask. Main file only; changed by a restart.",
+    keys=(
+        Key(
+            name="http",
+            kind=address(names=False),
+            doc="Address and port of `/v1/admit`; without a port 8573. It isn't encrypted: keep it on this machine or "
+            "in your network.",
+            default="none",
+        ),
+        Key(
+            name="fastagi",
+            kind=address(names=False),
+            doc="Address and port for FastAGI; without a port 4573.",
+            default="none",
+        ),
+    ),
 )

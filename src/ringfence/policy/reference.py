@@ -92,10 +92,12 @@ _CONTROLS = (
     ("C8", "emergency calls pass everything; test routes end", "`plan.emergency`, `caller_id`, `[[exception]]`"),
     ("C9", "one policy over several trunks", "lint `trunks-disagree`"),
     ("C10", "transfers judged like calls", "`transfers`; [every path](paths.md)"),
+    ("C11", "a refused caller hears why", "`asterisk.NAME.announcements`"),
     ("D1", "calls in progress", "`concurrent`, `class.CLASS.concurrent`, `per_caller.concurrent`"),
     ("D2", "new calls in several windows at once", "`calls_per_second`, `..._minute`, `..._hour`, `..._day`"),
     ("D4", "money and price", "`spend`, `max_price_per_min`, `billing`"),
     ("D5", "longest call", "`max_call_s`"),
+    ("E6", "PBX events live", "`[asterisk.NAME]`, `[admit]`"),
     ("E10", "how long records are kept", "`ledger.keep_days`"),
     ("F6", "behaviour when down", "`when_down`"),
 )

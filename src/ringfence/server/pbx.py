@@ -12,7 +12,7 @@ import logging
 import os
 import ssl
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from ringfence.edge.effects import Ask
 from ringfence.engine.live import Live
 from ringfence.errors import RingfenceError
 from ringfence.model.settings import Asterisk, Policy
+from ringfence.model.time import SECOND
 from ringfence.model.verdict import Verdict
 from ringfence.platforms.asterisk.ami import AmiError, Message
-from ringfence.platforms.asterisk.effects import HangUp, Note
+from ringfence.platforms.asterisk.effects import HangUp, Note, Tell
+from ringfence.platforms.asterisk.hook import UNKNOWN_TRUNK, HookError, Question, Reply, is_key, question, reply_of
 from ringfence.platforms.asterisk.live import Answer, Manager, Where
 from ringfence.platforms.asterisk.pbx import CLEARED, Pbx
 from ringfence.server.guard import Guard
@@ -50,6 +52,8 @@ class Link:
         self.manager = Manager(where(settings), self._take, self._joined)
         self._task: asyncio.Task[None] | None = None
         self._sent: set[asyncio.Task[None]] = set()
+        self._token = 0
+        self._waiting: dict[int, asyncio.Future[Verdict | None]] = {}
 
     def start(self) -> None:
         """Connect, and stay connected."""
@@ -89,6 +93,33 @@ class Link:
         """What it is like now."""
         return {"manager": self.manager.state, "logins": self.manager.logins, **self.pbx.status()}
 
+    async def admit(self, asked: Question) -> Reply:
+        """The answer to a question of its dial plan. Raises HookError."""
+        if not is_key(asked.key, self.manager.where.secret):
+            raise HookError(403, "the key is wrong: render the hook again")
+        trunk = self.settings.trunks.get(asked.trunk)
+        if trunk is None:
+            log.warning("asterisk.%s.trunks has no %s: it is refused", self.settings.name, asked.trunk)
+            return Reply("deny", UNKNOWN_TRUNK, 0, self._announcement(UNKNOWN_TRUNK))
+        self._token += 1
+        token = self._token
+        waiting = self._waiting[token] = asyncio.get_running_loop().create_future()
+        try:
+            self.pbx.admit(asked, trunk, token, self._guard.clock.now())
+            self._settle()
+            verdict = await waiting
+        finally:
+            del self._waiting[token]
+        if verdict is None:
+            return Reply("deny", "cancelled", 0)
+        await asyncio.sleep(verdict.delay_us / SECOND)
+        return reply_of(verdict, self._announcement(verdict.reason))
+
+    def _announcement(self, reason: str) -> str:
+        """What a caller hears who is refused for this."""
+        found = self.settings.announcements
+        return found.get(reason, found.get("default", ""))
+
     async def hang_up(self, extension: str) -> int:
         """End every call of an extension (control F5); how many channels. Raises PbxError."""
         pattern = "".join(c if c.isalnum() else f"\\{c}" for c in extension)
@@ -125,9 +156,16 @@ class Link:
                     self._guard.told(effect.fact)
                 elif isinstance(effect, HangUp):
                     self._send(effect)
+                elif isinstance(effect, Tell):
+                    self._tell(effect)
                 else:
                     self._guard.asked(Ask(effect.attempt, b"", effect.emergency), self._decided)
         self._guard.rest()
+
+    def _tell(self, effect: Tell) -> None:
+        waiting = self._waiting.get(effect.token)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(effect.verdict)
 
     def _decided(self, attempt_id: str, verdict: Verdict, now: int) -> None:
         self.pbx.decided(attempt_id, verdict, now)
@@ -222,6 +260,14 @@ class Links:
         """A few times a second."""
         for link in self._links.values():
             link.tick()
+
+    async def decide(self, values: Mapping[str, str]) -> Reply:
+        """The answer to a question of a dial plan. Raises HookError."""
+        asked = question(values)
+        link = self._links.get(asked.pbx)
+        if link is None:
+            raise HookError(403, "there is no such Asterisk in the policy")
+        return await link.admit(asked)
 
     def status(self) -> dict[str, Any]:
         """By name."""

@@ -44,9 +44,10 @@ from ringfence.history import baseline
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
 from ringfence.ledger.records import number_key
 from ringfence.model import SECOND
-from ringfence.model.settings import Listen, Policy
+from ringfence.model.settings import Admit, Listen, Policy
 from ringfence.policy import Loaded, Loader, PolicyErrors
 from ringfence.server import told, views
+from ringfence.server.admit import Doors
 from ringfence.server.ban_orders import BAN_ORDERS, BanOrders
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
@@ -126,6 +127,7 @@ class Server:
         )
         try:
             self._start(policy)
+            await self.doors.open()
             self._signals(loop)
             self.resolver.follow()
             await self.resolver.settle(RESOLVE_WITHIN_S)
@@ -162,6 +164,7 @@ class Server:
         self.guard.in_force(self.loaded, "start")
         self.links = Links(self.guard)
         self.links.follow(policy)
+        self.doors = Doors(policy.admit or Admit(), self.links.decide)
         self.guard.obey(found.engine.reconcile(now=now))
         self.guard.spare(now)
         _prepare(policy)
@@ -305,6 +308,8 @@ class Server:
         """What a reload would have to change and can't."""
         if new.ledger.path != old.ledger.path:
             return "ledger.path"
+        if new.admit != old.admit:
+            return "[admit]"
         if new.control != old.control:
             return "control.socket"
         if sorted(new.listens) != sorted(old.listens):
@@ -354,6 +359,7 @@ class Server:
             "enrolments": self.guard.edge.enrolments(now),
             "names": self.resolver.status(),
             "asterisk": self.links.status(),
+            "admit": {"addresses": self.doors.addresses(), **self.doors.counters},
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),
             "certificates": views.certificates(self.tls.certificates, now),
@@ -393,6 +399,7 @@ class Server:
     async def _close(self) -> None:
         log.info("stopping; calls in progress go on")
         if hasattr(self, "links"):
+            await self.doors.close()
             await self.links.close()
         if hasattr(self, "resolver"):
             await self.resolver.close()

@@ -237,6 +237,11 @@ class Asterisk:
             raise ProcessError(f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    @property
+    def command(self) -> str:
+        """The command that reaches it with `-rx`."""
+        return f"{self.dest / 'bin/asterisk'} -C {self.etc / 'asterisk.conf'}"
+
     def _remote(self, command: str) -> subprocess.CompletedProcess[str]:
         program: list[str | Path] = [self.dest / "bin/asterisk", "-C", self.etc / "asterisk.conf", "-rx", command]
         return subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)

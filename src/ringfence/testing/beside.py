@@ -40,6 +40,8 @@ source = "pbx"
 trunks = {{ trunk1 = "carrier" }}
 {asterisk}
 
+{admit}
+
 [control]
 socket = "control.sock"
 """
@@ -48,12 +50,12 @@ socket = "control.sock"
 class BesideGuard(Guard):
     """A guard whose policy has an Asterisk and no listener."""
 
-    def __init__(self, directory: Path, asterisk: Asterisk, **more: str) -> None:
-        """`more`: further lines of trunk, source, asterisk."""
+    def __init__(self, directory: Path, pbx: Asterisk, **more: str) -> None:
+        """`more`: further lines of trunk, source, asterisk, and the section `admit`."""
         self.directory = directory
         self.policy, self.control = directory / "policy.toml", directory / "control.sock"
-        lines = {"trunk": "", "source": "", "asterisk": "", **more}
-        self.policy.write_text(_POLICY.format(manager="{}:{}".format(*asterisk.ami), **lines))
+        lines = {"trunk": "", "source": "", "asterisk": "", "admit": "", **more}
+        self.policy.write_text(_POLICY.format(manager="{}:{}".format(*pbx.ami), **lines))
         (directory / "rates.csv").write_text(RATES)
         secret = directory / "manager.secret"
         secret.touch(mode=0o600)
@@ -120,12 +122,14 @@ class PbxSite:
 
 
 @contextlib.contextmanager
-def pbx_site(directory: Path, *, dialplan: str = DIALPLAN, start: bool = True, **more: str) -> Iterator[PbxSite]:
-    """Such a site, running; `more`: lines for the policy."""
+def pbx_site(
+    directory: Path, *, dialplan: str = DIALPLAN, custom: str = "", start: bool = True, **more: str
+) -> Iterator[PbxSite]:
+    """Such a site, running; `custom`: extensions_custom.conf; `more`: lines for the policy."""
     with (
         Peer(PBX, name="phone") as phone,
         Peer(CARRIER, name="carrier") as carrier,
-        Asterisk(directory, phone.address, carrier.address, dialplan=dialplan) as asterisk,
+        Asterisk(directory, phone.address, carrier.address, dialplan=dialplan, extensions_custom=custom) as asterisk,
         contextlib.ExitStack() as end,
     ):
         guard = BesideGuard(directory, asterisk, **more)

@@ -6,7 +6,7 @@ import pytest
 from amikit import messages
 from pbxkit import NOW, event
 
-from ringfence.model.fact import AuthFailed, Registered, Strangers
+from ringfence.model.fact import AuthFailed, Offended, Registered, Strangers
 from ringfence.model.time import SECOND
 from ringfence.platforms.asterisk import security
 from ringfence.platforms.asterisk.security import Fact, Security
@@ -103,7 +103,36 @@ def test_only_what_is_new_of_a_login_is_told() -> None:
 
 def test_a_login_after_wrong_passwords_is_told_again_after_all_of_them() -> None:
     facts = counted(success("c0"), failure("c1"), failure("c2"), success("c3"))
-    assert [type(fact).__name__ for fact in facts] == ["Registered", "AuthFailed", "AuthFailed", "Registered"]
+    told = [type(fact).__name__ for fact in facts if not isinstance(fact, Offended)]
+    assert told == ["Registered", "AuthFailed", "AuthFailed", "Registered"]
+
+
+def offences(facts: list[Fact]) -> list[tuple[str, str, str, str]]:
+    return [(fact.kind, fact.what, fact.address, fact.source) for fact in facts if isinstance(fact, Offended)]
+
+
+def test_an_answer_to_a_challenge_proves_the_address_and_a_request_alone_doesnt() -> None:
+    assert offences(heard("register-wrong-password")) == [("password", "1001", "127.0.0.30", "office")]
+    assert [(kind, source) for kind, _, _, source in offences(heard("register-unknown-user"))] == [("name", "")]
+    assert offences(heard("sipvicious-svmap-options")) == []
+    assert offences(heard("sipvicious-svwar-invite")) == []
+    assert offences(heard("register-ok")) == []
+
+
+def test_a_connection_proves_the_address() -> None:
+    tried = event(
+        "InvalidAccountID", Service="PJSIP", AccountID="100", SessionID="s", RemoteAddress="IPV4/TLS/192.0.2.7/5061"
+    )
+    assert offences(counted(tried)) == [("name", "100", "192.0.2.7", "")]
+
+
+def test_who_shares_an_address_with_a_phone_that_is_right_is_told_so() -> None:
+    facts = counted(success("c0", account="1001"), success("c1", account="1002"), failure("c2", account="1003"))
+    (offence,) = [fact for fact in facts if isinstance(fact, Offended)]
+    assert offence.users == 2
+    moved = counted(success("c0"), success("c1", host="198.51.100.9"), failure("c2", account="1003"))
+    (offence,) = [fact for fact in moved if isinstance(fact, Offended)]
+    assert offence.users == 0
 
 
 def test_strangers_have_a_quota_of_rows() -> None:
@@ -133,7 +162,7 @@ def test_tables_that_strangers_fill_are_bounded(monkeypatch: pytest.MonkeyPatch)
     for number in range(100):
         list(taken.take(failure(str(number), account=str(number)), NOW))  # type: ignore[arg-type]
         list(taken.take(failure_of_unknown(number), NOW))  # type: ignore[arg-type]
-    assert max(len(taken._logins), len(taken._accounts), len(taken._strangers)) <= 11
+    assert max(map(len, (taken._logins, taken._accounts, taken._strangers, taken._names, taken._homes))) <= 11
 
 
 def test_an_address_of_ipv6_is_written_in_brackets() -> None:

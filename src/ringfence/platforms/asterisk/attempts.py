@@ -28,6 +28,22 @@ class Who(NamedTuple):
     forwarder: str | None = None
 
 
+class Said(NamedTuple):
+    """What is said of who calls, beside the channel's name."""
+
+    caller: str
+    """The caller ID that will be shown."""
+    label: str
+    """An account code, or what the dial plan calls him."""
+    peer: str = ""
+    user_agent: str = ""
+
+
+def said_by(event: Message) -> Said:
+    """What an event of a channel that dials says."""
+    return Said(known(event["calleridnum"] or event["destconnectedlinenum"]), event["accountcode"])
+
+
 class Attempts:
     """Of one Asterisk under one policy."""
 
@@ -69,7 +85,7 @@ class Attempts:
         """Whether the whole string is an emergency number where the source is."""
         return classify(plan_of(self.source.plan).for_call(attempt.dialled), self.source.plan.home) == "emergency"
 
-    def who(self, book: Book, channel: Channel, event: Message) -> Who:
+    def who(self, book: Book, channel: Channel, said: Said) -> Who:
         """Who calls by this channel."""
         if channel.forwarder:
             return Who(channel.forwarder, "forwarder", channel.forwarder)
@@ -79,25 +95,24 @@ class Attempts:
                 return Who(each.endpoint, "account")
         if first.inbound:
             return Who(first.exten, "forwarder", first.exten)
-        if event["accountcode"]:
-            return Who(event["accountcode"], "label")
-        return Who(*named(self.source, known(event["calleridnum"])))
+        if said.label:
+            return Who(said.label, "label")
+        return Who(*named(self.source, said.caller))
 
-    def dialled(
-        self, who: Who, channel: Channel, number: str, trunk: str, event: Message, own_id: str, peer: str
-    ) -> Attempt:
+    def made(self, who: Who, channel: Channel, number: str, trunk: str, said: Said, own_id: str) -> Attempt:
         """The attempt that a channel makes by dialling."""
         return Attempt(
             id=own_id,
             call_id=channel.uid,
             listener="",
-            peer=peer,
+            peer=said.peer,
             source=self.source.name,
             verified="platform",
-            caller=known(event["calleridnum"] or event["destconnectedlinenum"]),
+            caller=said.caller,
             extension=who.extension,
             extension_is=who.naming,
             dialled=self.plain(number, trunk),
             trunk=trunk,
             forwarded_by=who.forwarder,
+            user_agent=said.user_agent,
         )

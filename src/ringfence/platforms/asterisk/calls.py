@@ -33,7 +33,7 @@ class Leg:
 class Call:
     """One attempt: a number on a trunk, asked for by one channel."""
 
-    __slots__ = ("attempt", "cause", "failed", "legs", "number", "session", "state", "uid", "verdict", "wake")
+    __slots__ = ("attempt", "cause", "failed", "legs", "number", "session", "state", "tokens", "uid", "verdict", "wake")
 
     def __init__(self, attempt: Attempt, number: str) -> None:
         self.attempt = attempt
@@ -45,6 +45,8 @@ class Call:
         """The connection that it was heard of last on."""
         self.state: State = "asked"
         self.verdict: Verdict | None = None
+        self.tokens: list[int] = []
+        """Questions of the hook that wait for it."""
         self.legs: dict[str, Leg] = {}
         self.cause = ""
         """Why it was ordered to end."""

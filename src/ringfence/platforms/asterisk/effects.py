@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from ringfence.model.attempt import Attempt
-from ringfence.model.fact import Answered, Arrived, AuthFailed, Ended, Registered, Strangers
+from ringfence.model.fact import Answered, Arrived, AuthFailed, Ended, Offended, Registered, Strangers
+from ringfence.model.verdict import Verdict
 
-Told = Answered | Arrived | AuthFailed | Ended | Registered | Strangers
+Told = Answered | Arrived | AuthFailed | Ended | Offended | Registered | Strangers
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -31,4 +32,13 @@ class HangUp(msgspec.Struct, frozen=True, gc=False):
     """Q.850: 21 for a call that was refused, 16 for one that was up."""
 
 
-Effect = Ask | Note | HangUp
+class Tell(msgspec.Struct, frozen=True, gc=False):
+    """Answer a question of the hook."""
+
+    token: int
+    """Which one."""
+    verdict: Verdict | None
+    """None: the channel is gone."""
+
+
+Effect = Ask | Note | HangUp | Tell

@@ -1,16 +1,18 @@
 """One Asterisk without I/O and without a clock: events and verdicts in, effects out.
 
     pbx.take(event, now)                     one event of the manager interface
+    pbx.admit(question, trunk, token, now)   a question of the hook in the dial plan
     pbx.decided(attempt_id, verdict, now)    the answer to an `Ask`
     pbx.cut(attempt_id, leg, cause, now)     an order to end a call
     pbx.joined(), pbx.found(listed, now)     a login, and every channel that there is then
     pbx.tick(now, rows), pbx.effects()
 
-A call is one number that one channel dials on a trunk; each channel to the trunk is a leg of it. Nothing gets by
-DialBegin: every Dial(), Originate and call file has one before anything rings. What nobody asked about before is asked
-then, and hung up if it may not be. A leg that ends unanswered leaves the call a moment, since the dial plan tries the
-next trunk then: that is the same attempt. An end is told once: of a leg when its channel hangs up, of a call without
-one when the channel that dials does, or when that moment is over.
+A call is one number that one channel dials on a trunk; each channel to the trunk is a leg of it. Its verdict is kept by
+that as long as the channel is there, so that the hook may ask again, and what it asked about is known when it is
+dialled. Nothing gets by DialBegin: every Dial(), Originate and call file has one before anything rings. What nobody
+asked about before is asked then, and hung up if it may not be. A leg that ends unanswered leaves the call a moment,
+since the dial plan tries the next trunk then: that is the same attempt. An end is told once: of a leg when its channel
+hangs up, of a call without one when the channel that dials does, or when that moment is over.
 
 What happens while the connection is down isn't told again. So after each login all channels are listed: what isn't
 there has ended, what is there and nobody knows is judged as if it were dialled now.
@@ -26,9 +28,10 @@ from ringfence.model.settings import Asterisk, Source, Trunk
 from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
 from ringfence.platforms.asterisk.ami import Message
-from ringfence.platforms.asterisk.attempts import Attempts
+from ringfence.platforms.asterisk.attempts import Attempts, Said, said_by
 from ringfence.platforms.asterisk.calls import Book, Call, Channel, Leg
-from ringfence.platforms.asterisk.effects import Ask, Effect, HangUp, Note
+from ringfence.platforms.asterisk.effects import Ask, Effect, HangUp, Note, Tell
+from ringfence.platforms.asterisk.hook import Question
 from ringfence.platforms.asterisk.names import dialled_by, endpoint_of, known, number_in
 from ringfence.platforms.asterisk.security import Security
 
@@ -77,9 +80,26 @@ class Pbx:
         elif event["service"]:
             self._out += [Note(fact) for fact in self.security.take(event, now)]
 
+    def admit(self, question: Question, trunk: str, token: int, now: Instant) -> None:
+        """May this channel dial this number on this trunk of the policy? The answer is a `Tell` with this token."""
+        channel = self._book.channel(question.uid, question.channel, question.linked)
+        call = self._same(channel, self.attempts.canonical(question.number, trunk), trunk)
+        if call is None:
+            said = Said(question.caller, question.label, question.peer, question.user_agent)
+            call = self._asked(channel, question.number, trunk, said, now)
+        call.wake = 0
+        if call.state == "asked":
+            call.tokens.append(token)
+        else:
+            self._out.append(Tell(token, call.verdict))
+
     def decided(self, attempt_id: str, verdict: Verdict, now: Instant) -> None:
         """The answer to an Ask."""
         call = self._book.calls.get(attempt_id)
+        if call is not None:
+            told = verdict if call.state == "asked" else None
+            self._out += [Tell(token, told) for token in call.tokens]
+            call.tokens.clear()
         if call is None or call.state == "over":
             self._book.calls.pop(attempt_id, None)
             if verdict.outcome == "allow":
@@ -218,7 +238,7 @@ class Pbx:
         """A channel to a trunk is there: whose call is it, and may it be?"""
         call = self._same(channel, self.attempts.canonical(number, trunk), trunk)
         if call is None:
-            call = self._asked(channel, number, trunk, event, now)
+            call = self._asked(channel, number, trunk, said_by(event), now)
             self._count("not_asked_before")
         self._book.attach(call, leg)
         if call.state == "refused":
@@ -232,13 +252,10 @@ class Pbx:
                 return call
         return None
 
-    def _asked(self, channel: Channel, number: str, trunk: str, event: Message, now: Instant) -> Call:
-        canonical, who = self.attempts.canonical(number, trunk), self.attempts.who(self._book, channel, event)
-        own_id, peer = (
-            self._id_of(channel, canonical, now),
-            self.security.peer_of(who.extension),
-        )
-        attempt = self.attempts.dialled(who, channel, number, trunk, event, own_id, peer)
+    def _asked(self, channel: Channel, number: str, trunk: str, said: Said, now: Instant) -> Call:
+        canonical, who = self.attempts.canonical(number, trunk), self.attempts.who(self._book, channel, said)
+        said = said._replace(peer=said.peer or self.security.peer_of(who.extension))
+        attempt = self.attempts.made(who, channel, number, trunk, said, self._id_of(channel, canonical, now))
         call = Call(attempt, canonical)
         self._book.enter(call, channel)
         self._out.append(Ask(attempt, self.attempts.is_emergency(attempt)))
