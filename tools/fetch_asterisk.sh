@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A real Asterisk 22 for the end-to-end tests, unpacked with its own libc and libraries into .peers/asterisk (or DEST).
-# Debian's stable release has none, so it comes from testing. Needs apt, dpkg and tar; no root: nothing is installed, and
+# fetch_asterisk.sh [DEST [SUITE]]: a real Asterisk for the end-to-end tests, unpacked with its own libc and libraries into
+# .peers/asterisk-SUITE (or DEST). Debian's stable release has none, so 22 comes from testing (forky), 16.28 from bullseye. Needs apt, dpkg and tar; no root: nothing is installed, and
 # the packages of this machine stay as they are. Run again it does nothing.
 set -euo pipefail
-dest=$(realpath -m "${1:-$(dirname "$0")/../.peers/asterisk}")
 suite=${2:-forky}
+dest=$(realpath -m "${1:-$(dirname "$0")/../.peers/asterisk-$suite}")
 if [ -x "$dest/bin/asterisk" ]; then exit 0; fi
 
 . /etc/os-release # the mirror that this machine uses already

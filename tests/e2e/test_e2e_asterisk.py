@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from ringfence.testing.asterisk import PASSWORD
 from ringfence.testing.beside import pbx_site
 from ringfence.testing.login import Login
-from ringfence.testing.peer import Peer, alone, answer_ok, leg
-from ringfence.testing.process import polls
+from ringfence.testing.peer import Peer, alone, answer_ok, call, leg
+from ringfence.testing.process import free_ports, polls
 
 pytestmark = pytest.mark.e2e
 
@@ -180,3 +181,36 @@ def test_who_guesses_passwords_at_the_pbx_is_banned(tmp_path: Path) -> None:
             thief.expect(401, call_id=again.call_id)
         (banned, *_) = site.told("banned")
         assert banned["name"] == "127.0.5.1"
+
+
+INBOUND = """
+[from-internal]
+exten => _X.,1,Dial(PJSIP/${EXTEN}@trunk1,30)
+[from-trunk]
+exten => _X.,1,Dial(PJSIP/phone/sip:101@127.0.1.1:${FILTER(0-9,${PHONE})},20)
+[globals]
+PHONE=%d
+"""
+
+
+def test_a_transfer_abroad_is_charged_to_who_transferred_and_hung_up(tmp_path: Path) -> None:
+    port = free_ports(1, "127.0.1.1")[0]
+    with pbx_site(tmp_path, dialplan=INBOUND % port) as site, Peer("127.0.1.1", port, name="desk") as desk:
+        made = call(site.carrier, site.asterisk.sip, "2125550100", "13055550100")
+        offered = leg(desk, desk.expect("INVITE"))
+        offered.answer()
+        made.confirm(site.carrier.expect(200, call_id=made.call_id))
+        desk.expect("ACK", call_id=offered.call_id)
+        (arrived,) = site.told("arrived")
+        assert arrived["trunk"] == "carrier"
+        offered.send("REFER", ("Refer-To", "<sip:{}@{}:{}>".format(ABROAD, *site.asterisk.sip)))
+        desk.expect(202, call_id=offered.call_id)
+        (decided,) = site.told("decided")
+        assert (decided["attempt"]["extension"], decided["attempt"]["forwarded_by"]) == ("phone", "phone")
+        assert decided["verdict"]["reason"] == "destination-not-permitted"
+        answer_ok(site.carrier, site.carrier.expect("BYE", call_id=made.call_id))
+        assert site.calls(0) == []
+        (incident,) = json.loads(site.guard.cli("incidents", "--control", "control.sock", "--json").stdout)
+        shown = site.guard.cli("evidence", incident["id"])
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert "phone" in shown.stdout

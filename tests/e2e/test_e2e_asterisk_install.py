@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.testing.asterisk import unpacked
 from ringfence.testing.beside import PbxSite, pbx_site
 from ringfence.testing.peer import answer_ok, leg
-from ringfence.testing.process import free_ports
+from ringfence.testing.process import ProcessError, free_ports
 
 pytestmark = pytest.mark.e2e
 
@@ -51,13 +52,36 @@ exten => s,1,Return()
 """Outbound routes of FreePBX 17 as `core` writes them: routes, macro-dialout-trunk, the stub of the hook at the end."""
 
 
+MACROS = """
+#include extensions_custom.conf
+
+[from-internal]
+exten => _[+0-9].,1,Set(DIAL_NUMBER=${EXTEN})
+ same => n,Macro(dialout-trunk,2,${DIAL_NUMBER},,off)
+ same => n,Hangup()
+
+[macro-dialout-trunk]
+exten => s,1,Set(DIAL_TRUNK=${ARG1})
+ same => n,Set(OUTNUM=${DIAL_NUMBER})
+ same => n,Set(AMPUSER=101)
+ same => n,Macro(dialout-trunk-predial-hook,)
+ same => n,GotoIf($["${PREDIAL_HOOK_RET}" = "BYPASS"]?bypass,1)
+ same => n,Dial(PJSIP/${OUTNUM}@trunk1,30)
+exten => bypass,1,NoOp()
+
+[macro-dialout-trunk-predial-hook]
+exten => s,1,MacroExit()
+"""
+"""The same of FreePBX 16, which needs an Asterisk that still has Macro."""
+
+
 @contextlib.contextmanager
-def fresh(directory: Path, dialplan: str) -> Iterator[PbxSite]:
+def fresh(directory: Path, dialplan: str, suite: str = "forky") -> Iterator[PbxSite]:
     """A site whose Asterisk knows neither the guard nor the hook, files of a FreePBX included."""
     admit = f'[admit]\nhttp = "127.0.0.1:{free_ports(1, tcp=True)[0]}"\n'
     asterisk = 'user = "ringfence"\nsecret = "made.secret"'
     mine = "; mine, without a line end"
-    with pbx_site(directory, dialplan=dialplan, custom=mine, admit=admit, start=False) as site:
+    with pbx_site(directory, dialplan=dialplan, custom=mine, suite=suite, admit=admit, start=False) as site:
         site.guard.edit('user = "guard"\nsecret = "manager.secret"', asterisk)
         site.guard.edit('trunks = { trunk1 = "carrier" }', 'trunks = { trunk1 = "carrier", "2" = "carrier" }')
         manager = site.asterisk.etc / "manager.conf"
@@ -114,6 +138,29 @@ def test_it_is_shown_applied_and_removed_without_a_trace(tmp_path: Path, kind: s
         assert install(site, kind, "--remove").returncode == 1
         assert install(site, kind, "--remove", "--apply").returncode == 0
         assert files(site) == before
+
+
+def test_freepbx_16_with_macros_asks_too(tmp_path: Path) -> None:
+    """On an Asterisk 16.28, as long as Debian's mirrors have its release, whose support is over."""
+    try:
+        unpacked("bullseye")
+    except ProcessError as error:
+        pytest.skip(f"Asterisk 16.28 can't be had: {error}")
+    with fresh(tmp_path, MACROS, "bullseye") as site:
+        install(site, "freepbx")
+        site.guard.start()
+        done = install(site, "freepbx", "--apply")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert site.refused(site.dial(ABROAD)) == 403
+        site.connect(HOME)
+        assert len(site.calls(1)) == 1
+        assert not {"not_asked_before", "hung_up"} & site.link().keys()
+        site.guard.process.kill()
+        assert site.refused(site.dial(ABROAD)) == 403
+        for number in ("911", f"+{HOME}"):
+            made = site.dial(number)
+            assert site.carrier.expect("INVITE", timeout_s=10.0).user == number
+            made.cancel()
 
 
 def test_an_emergency_route_is_no_way_around_it(tmp_path: Path) -> None:

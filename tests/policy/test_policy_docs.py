@@ -131,4 +131,4 @@ def test_the_policy_with_every_key_loads(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     policy = Loader(str(tmp_path / "policy.toml")).load().policy
-    assert (len(policy.trunks), len(policy.sources), len(policy.exceptions)) == (2, 7, 2)
+    assert (len(policy.trunks), len(policy.sources), len(policy.exceptions)) == (3, 8, 2)

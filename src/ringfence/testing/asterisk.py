@@ -132,11 +132,11 @@ match={carrier_host}
 """
 
 
-def unpacked() -> Path:
-    """Where Asterisk is; fetched where it isn't there yet. Raises ProcessError."""
-    dest = Path(os.environ.get("RINGFENCE_ASTERISK", HERE / ".peers" / "asterisk"))
+def unpacked(suite: str = "forky") -> Path:
+    """Where the Asterisk of a release of Debian is; fetched where it isn't there yet. Raises ProcessError."""
+    dest = Path(os.environ.get("RINGFENCE_PEERS", HERE / ".peers")) / f"asterisk-{suite}"
     script = HERE / "tools" / "fetch_asterisk.sh"
-    done = subprocess.run([script, dest], capture_output=True, text=True, timeout=500, check=False)
+    done = subprocess.run([script, dest, suite], capture_output=True, text=True, timeout=500, check=False)
     if done.returncode:
         raise ProcessError(f"no Asterisk could be fetched:\n{done.stdout}{done.stderr}")
     return dest
@@ -154,10 +154,13 @@ class Asterisk:
         dialplan: str = DIALPLAN,
         manager: str = MANAGER,
         general: str = "",
+        suite: str = "forky",
         **files: str,
     ) -> None:
-        """`general`: further lines for [general] of manager.conf; `files`: more of them, `cdr="…"` is cdr.conf."""
-        self.dest = unpacked()
+        """`suite`: of Debian, `bullseye` has Asterisk 16.28; `general`: further lines for [general] of manager.conf;
+        `files`: more of them, `cdr="…"` is cdr.conf.
+        """
+        self.dest = unpacked(suite)
         self.directory = directory
         self._short = tempfile.TemporaryDirectory(prefix="asterisk-")  # a socket's path has at most 107 bytes
         self.state = Path(self._short.name)

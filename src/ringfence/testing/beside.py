@@ -123,13 +123,21 @@ class PbxSite:
 
 @contextlib.contextmanager
 def pbx_site(
-    directory: Path, *, dialplan: str = DIALPLAN, custom: str = "", start: bool = True, **more: str
+    directory: Path,
+    *,
+    dialplan: str = DIALPLAN,
+    custom: str = "",
+    suite: str = "forky",
+    start: bool = True,
+    **more: str,
 ) -> Iterator[PbxSite]:
-    """Such a site, running; `custom`: extensions_custom.conf; `more`: lines for the policy."""
+    """Such a site, running; `custom`: extensions_custom.conf; `suite`: whose Asterisk; `more`: lines for the policy."""
     with (
         Peer(PBX, name="phone") as phone,
         Peer(CARRIER, name="carrier") as carrier,
-        Asterisk(directory, phone.address, carrier.address, dialplan=dialplan, extensions_custom=custom) as asterisk,
+        Asterisk(
+            directory, phone.address, carrier.address, dialplan=dialplan, suite=suite, extensions_custom=custom
+        ) as asterisk,
         contextlib.ExitStack() as end,
     ):
         guard = BesideGuard(directory, asterisk, **more)
