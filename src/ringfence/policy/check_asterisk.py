@@ -12,7 +12,7 @@ from ringfence.rules import SLUGS
 
 _OF_A_LISTENER = {
     "trunk": ("carrier_addresses", "send_to", "register", "tls_peer", "tls_name", "ca"),
-    "source": ("auth", "accounts", "addresses", "networks", "deliver_to", "tls_peer", "tls_name", "ca"),
+    "source": ("auth", "accounts", "addresses", "networks", "deliver_to", "redirect", "tls_peer", "tls_name", "ca"),
 }
 """Keys that say something of what comes and goes through a listener."""
 _NEEDED = ("carrier_addresses", "send_to")

@@ -10,6 +10,7 @@ from pbxkit import Played, asterisk, begin, end, hangup, pbx, verdict
 
 from ringfence.model.settings import Bounds, Caps, Levels, Source, Trunk, WhenDown
 from ringfence.numbers.settings import PlanSettings
+from ringfence.platforms.asterisk import calls
 from ringfence.platforms.asterisk.dialplan import Door, dialplan, home_forms, home_patterns
 from ringfence.platforms.asterisk.effects import Ask, Tell
 from ringfence.platforms.asterisk.hook import HookError, Question, agi_values, is_key, key_of, question, reply_of
@@ -92,6 +93,14 @@ def test_who_hangs_up_before_dialling_gives_back_what_it_holds() -> None:
     played = Played(pbx())
     ask(played, asked(channel="PJSIP/1001-1"), 1)
     assert played.take(hangup("1.0")).told() == ["Ended cancelled"]
+
+
+def test_questions_about_channels_that_nobody_tells_the_end_of_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MAX_CHANNELS", 10)
+    played = Played(pbx(), "12125550143")
+    for number in range(100):
+        ask(played, asked(uid=f"{number}.0"), number)
+    assert (played.pbx.status()["channels"], played.pbx.status()["calls"]) == (10, 10)
 
 
 def test_who_calls_is_the_channel_before_what_the_dial_plan_calls_him() -> None:

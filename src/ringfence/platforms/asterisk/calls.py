@@ -108,14 +108,19 @@ class Book:
         channel = self.channels.get(uid)
         if channel is None:
             if len(self.channels) >= MAX_CHANNELS:
-                self.forgotten += 1
-                del self.channels[next(iter(self.channels))]
+                self._forget(self.channels.pop(next(iter(self.channels))))
             channel = self.channels[uid] = Channel(uid)
         channel.session = self.session
         if name:
             channel.name, channel.endpoint = name, endpoint_of(name)
         channel.linked = linked or channel.linked
         return channel
+
+    def _forget(self, channel: Channel) -> None:
+        """There is no room for it; what the engine holds for its calls is ended by the engine's own time limits."""
+        self.forgotten += 1
+        for call in [call for call in channel.calls if call.state == "refused"]:
+            self.drop(call)
 
     def name(self, uid: str) -> str:
         """The name of a channel; empty where it isn't known."""
