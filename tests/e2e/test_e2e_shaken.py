@@ -96,11 +96,15 @@ def test_sipp_calls_in_signed_and_falsely_signed(stage, tmp_path):
 def test_sipp_calls_out_and_each_is_signed(tmp_path):
     """The signature is checked by code of its own, with the certificate; a new key takes no restart and no call."""
     authority = Authority(tmp_path)
-    signer = authority.issue_signer()
+    signer = authority.issue_signer(days=20)
     with site(tmp_path, start=False, trunk="sign = true") as stage:
         with stage.guard.policy.open("a") as policy:
             policy.write(f'\n[shaken]\nkey = "signer.key"\ncertificate = "signer.crt"\nx5u = "{X5U}"\n')
         stage.guard.start()
+        shown = stage.guard.cli("status", "--control", str(stage.guard.control)).stdout
+        assert "shaken: " in shown
+        assert "in 19 days" in shown
+        stage.guard.process.until_says("renew it, then `ringfence reload`")
         for attempt in (1, 2):
             with sipp.caller(
                 play.signed_caller("forged"), tmp_path, stage.guard.inside, numbers=[(NUMBER, CALLER)], talk_ms=3000,

@@ -463,7 +463,7 @@ def test_the_end_of_our_certificate_is_told_ahead(house, days, says):
     house.authority.issue("guard.example", days=days)
     with house.site() as stage:
         (inside, outside) = stage.guard.status()["certificates"]
-        assert (inside["listen"], outside["listen"]) == ("inside", "outside")
+        assert (inside["of"], outside["of"]) == ("listen.inside", "listen.outside")
         assert says in inside["says"]
         assert bool(inside["says"]) == bool(says)
         shown_ = stage.guard.cli("status", "--control", str(stage.guard.control)).stdout

@@ -67,7 +67,7 @@ def _show_status(found: dict[str, Any], state: str) -> None:
 
 def _certificates(found: dict[str, Any]) -> list[str]:
     """What is to be said of our certificates."""
-    return [f"listen.{row['listen']}: {row['path']} {row['says']}" for row in found["certificates"] if row["says"]]
+    return [f"{row['of']}: {row['path']} {row['says']}" for row in found["certificates"] if row["says"]]
 
 
 def _troubles(found: dict[str, Any]) -> list[str]:

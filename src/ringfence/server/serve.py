@@ -33,7 +33,7 @@ from ringfence.edge.secrets import Secrets, SecretsError
 from ringfence.edge.shaken.material import Material, ShakenError
 from ringfence.edge.shaken.material import load as load_shaken
 from ringfence.edge.streams import Streams
-from ringfence.edge.tls import Tls, TlsError
+from ringfence.edge.tls import Certificate, Tls, TlsError
 from ringfence.edge.tls import load as load_tls
 from ringfence.edge.udp import Deliver, UdpSocket
 from ringfence.engine.destinations import plan_of
@@ -246,13 +246,15 @@ class Server:
 
     def _warn(self, now: int) -> None:
         """Tell of our certificates that end soon: each day, and after each reload."""
-        for name, certificate in self.tls.certificates.items():
+        for name, certificate in self._certificates().items():
             says = certificate.says(now // SECOND)
             if says:
-                log.warning("listen.%s: %s %s: renew it, then `ringfence reload`", name, certificate.path, says)
-        own = self.shaken.certificate
-        if own is not None and own.says(now // SECOND):
-            log.warning("shaken: %s %s: renew it, then `ringfence reload`", own.path, own.says(now // SECOND))
+                log.warning("%s: %s %s: renew it, then `ringfence reload`", name, certificate.path, says)
+
+    def _certificates(self) -> dict[str, Certificate]:
+        """What we prove ourselves by, by the table of the policy that names it."""
+        found = {f"listen.{name}": certificate for name, certificate in self.tls.certificates.items()}
+        return found if self.shaken.certificate is None else {**found, "shaken": self.shaken.certificate}
 
     def _purge(self, now: int) -> None:
         if self.ledger.down is None:
@@ -362,7 +364,7 @@ class Server:
             "admit": {"addresses": self.doors.addresses(), **self.doors.counters},
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),
-            "certificates": views.certificates(self.tls.certificates, now),
+            "certificates": views.certificates(self._certificates(), now),
         }
 
     def _order(self, orders: type[Orders | BanOrders], name: str, arguments: dict[str, Any]) -> Any:

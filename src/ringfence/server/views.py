@@ -29,10 +29,10 @@ def status(engine: Engine, now: Instant, *, callers: bool = False) -> dict[str, 
 
 
 def certificates(ours: Mapping[str, Certificate], now: Instant) -> list[dict[str, Any]]:
-    """What we prove ourselves by, by listener, and what is to be said of it."""
+    """What we prove ourselves by, by the table of the policy that names it, and what is to be said of it."""
     return [
         {
-            "listen": name,
+            "of": name,
             "path": certificate.path,
             "subject": certificate.subject,
             "until": certificate.until_s * SECOND,
