@@ -344,6 +344,17 @@ def test_the_next_contact_is_tried_where_the_latest_is_silent(tmp_path: Path) ->
     table.carrier.expect(180)
 
 
+def test_the_next_contact_is_tried_where_the_latest_is_unavailable(tmp_path: Path) -> None:
+    table = made(tmp_path, "contacts = 2")
+    first, second = table.seat("first", PHONE), table.seat("second", OTHER)
+    Phone(first).register()
+    Phone(second).register()
+    ring(table)
+    rung(second).refuse(503, "Service Unavailable")
+    rung(first).refuse(503, "Service Unavailable")
+    assert table.carrier.expect(0).status == 500
+
+
 def test_path_becomes_route_and_the_call_goes_where_the_register_came_from(table: Table, phone: Seat) -> None:
     path = "<sip:edge@10.9.9.9;lr>"
     answer = Phone(phone).ask(("Path", path), ("Supported", "path"), contact="<sip:1001@192.168.1.5>")
