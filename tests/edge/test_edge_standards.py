@@ -236,6 +236,24 @@ def test_a_final_answer_is_not_tried_elsewhere(tmp_path: Path, status: int) -> N
     assert (table.spare.heard(), table.slots) == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "left_alone_s"), [("", 30), ("300", 300), ("300 (in maintenance)", 300), ("soon", 30)]
+)
+def test_an_address_that_says_503_is_left_alone_as_long_as_it_wants(
+    tmp_path: Path, said: str, left_alone_s: int
+) -> None:
+    """RFC 3261 §21.5.4, RFC 3263 §4.3; then it is the first again."""
+    table = Table(tmp_path, two_addresses=True)
+    table.dial()
+    table.offered().refuse(503, "Service Unavailable", *([("Retry-After", said)] if said else []))
+    table.offered(table.spare).refuse(486)
+    for after_s, seat in ((left_alone_s - 5, table.spare), (10, table.carrier)):
+        table.run(after_s)
+        table.carrier.inbox.clear()
+        table.dial()
+        table.offered(seat).refuse(486)
+
+
 def test_a_503_of_the_pbx_is_no_503_of_ours(table: Table) -> None:
     """The carrier would take all behind us for dead (RFC 3261 §16.7 step 6)."""
     made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")

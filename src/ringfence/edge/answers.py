@@ -30,6 +30,7 @@ from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes
 from ringfence.sip.message import Response
 from ringfence.sip.timers import MS
+from ringfence.sip.values import read_seconds
 
 ASK_AGAIN = (401, 407, 422)
 """Finals after which the caller sends the same INVITE again: challenge (§22), session interval too small (RFC 4028)."""
@@ -215,7 +216,7 @@ def _failed(edge: Edge, call: Call, client: Client, response: Response, now: int
         relay.pass_back(edge, client, response, now)
         close(edge, call, call.cancelled, status, now)
     elif status == 503:
-        sending.fail(edge, call, status, now)
+        sending.fail(edge, call, status, now, read_seconds(response.first("retry-after") or b""))
     elif status < 400:
         redirects.take(edge, call, client, response, now)
     elif status in ASK_AGAIN and call.attempt is not None:

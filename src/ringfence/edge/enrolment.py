@@ -29,13 +29,13 @@ from ringfence.sip.build import build_request
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import escape, text, wire
 from ringfence.sip.message import Response
+from ringfence.sip.values import read_seconds
 
 FIRST_WAIT_US, LONGEST_WAIT_US = 30 * SECOND, 1800 * SECOND
 LONGEST_EXPIRES_S = 7 * 86_400
 MOST_FOREIGN = 8
 NOWHERE = "no address of send_to is known"
 _USER = re.compile(rb"[A-Za-z0-9_.!~*'()&=+$,;?/-]")
-_SECONDS = re.compile(rb"([0-9]{1,9})(?:[ \t;(].*)?", re.DOTALL)
 
 
 def review(edge: Edge, now: int) -> None:
@@ -215,8 +215,7 @@ def _tell(edge: Edge, enrolment: Enrolment, fact: Enrolled) -> None:
 
 def _header(response: Response, name: str) -> int:
     """A number of seconds; 0 where there is none that can be read."""
-    match = _SECONDS.fullmatch(response.first(name) or b"")
-    return int(match[1]) if match is not None else 0
+    return read_seconds(response.first(name) or b"")
 
 
 def shown(enrolment: Enrolment, now: int) -> dict[str, object]:

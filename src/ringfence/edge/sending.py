@@ -205,12 +205,15 @@ def _strength(edge: Edge, trunk: str) -> int:
     return STRENGTH[known.srtp] if known is not None else 0
 
 
-def fail(edge: Edge, call: Call, status: int, now: int) -> None:
-    """A target gave no answer that counts: the next address, the next trunk, or the end (§16.7 step 6, 503 → 500)."""
+def fail(edge: Edge, call: Call, status: int, now: int, after_s: int = 0) -> None:
+    """A target gave no answer that counts: the next address, the next trunk, or the end (§16.7 step 6, 503 → 500).
+
+    `after_s` is for how long it wants to be left alone.
+    """
     call.worst = status
     client = call.client
     if client is not None and not call.inbound:
-        edge.targets.mark_down(client.hop.host, client.hop.port, now)
+        edge.targets.mark_down(client.hop.host, client.hop.port, now, after_s)
     if call.cancelled:
         _give_up(edge, call, now)
         return

@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 from ringfence.edge.records import Target
 from ringfence.model.settings import Listen, Policy, Source, Trunk
+from ringfence.model.time import SECOND
 from ringfence.sip.hop import DEFAULT_PORT, Transport
 from ringfence.sip.uri import parse_uri
 
 DOWN_FOR = 30_000_000
-"""How long a target that failed is tried last, microseconds."""
+"""How long a target that failed is tried last at least, microseconds."""
+DOWN_LONGEST_S = 3600
+"""However long it says itself that it is to be left alone (Retry-After, RFC 3261 §21.5.4)."""
 Address = tuple[str, int]
 """Address and port."""
 
@@ -102,10 +105,10 @@ class Targets:
         """Where a source takes its calls, in order; empty where nothing says which of its hosts does."""
         return self._in_order(f"source {source}", now)
 
-    def mark_down(self, host: str, port: int, now: int) -> None:
-        """A target failed: others come first for a while."""
+    def mark_down(self, host: str, port: int, now: int, after_s: int = 0) -> None:
+        """A target failed: others come first for a while, or for as long as it said."""
         self._down = {known: until for known, until in self._down.items() if until > now}
-        self._down[host, port] = now + DOWN_FOR
+        self._down[host, port] = now + max(DOWN_FOR, min(after_s, DOWN_LONGEST_S) * SECOND)
 
     def hosts_at(self, kind: str, name: str, address: str, port: int) -> tuple[str, ...]:
         """The host names by which the policy sends a party's requests to this address; else all that it has for it."""

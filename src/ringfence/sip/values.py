@@ -16,6 +16,7 @@ _PLAIN_TAG = re.compile(
     rb"(?:;tag=([" + TOKEN_CHARS + rb"]+))?"
 )
 "What nearly everyone sends, with a tag or without; all else takes the long way."
+_SECONDS = re.compile(rb"([0-9]{1,9})(?:[ \t;(].*)?", re.DOTALL)
 _MAX_DIGITS = 10
 _MAX_CSEQ = 2**31
 
@@ -50,6 +51,12 @@ def read_length(value: bytes) -> int:
     if number is None:
         raise SipParseError("bad Content-Length")
     return number
+
+
+def read_seconds(value: bytes) -> int:
+    """The seconds that Retry-After, Min-Expires or Expires begins with; 0 where there are none that can be read."""
+    match = _SECONDS.fullmatch(value)
+    return int(match[1]) if match is not None else 0
 
 
 def _digits(value: bytes) -> int | None:
