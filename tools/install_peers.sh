@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # The real peers that the end-to-end tests and the benchmark talk to: SIPp, SIPVicious, baresip, faketime,
-# Kamailio, Chromium, MariaDB; or those that are named.
+# Kamailio, Chromium, MariaDB, nftables; or those that are named.
 # Debian's packages, installed as root only; run again it does nothing. Exit code 3: they are missing and this user may not
 # install them; any other failure has its own.
 set -euo pipefail
 
 packages=("$@")
-[ $# -gt 0 ] || packages=(sip-tester sipvicious baresip-core faketime kamailio chromium mariadb-server)
+[ $# -gt 0 ] || packages=(sip-tester sipvicious baresip-core faketime kamailio chromium mariadb-server
+    nftables iproute2 iputils-ping)
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=""

@@ -87,13 +87,15 @@ def unknown(words: list[str]) -> list[str]:
 
 
 def policies() -> list[str]:
-    """The whole policy of the page, and the same with its part about money."""
-    whole, money = re.findall(r"^```toml\n(.*?)^```$", START, re.MULTILINE | re.DOTALL)
+    """The whole policy of the page, the same with its part about money, and with its part about the firewall."""
+    whole, money, firewall = re.findall(r"^```toml\n(.*?)^```$", START, re.MULTILINE | re.DOTALL)
     keys = money.partition("\n")[2]
-    return [whole, whole.replace("[source.pbx]", f"{keys}\n[source.pbx]")]
+    return [whole, whole.replace("[source.pbx]", f"{keys}\n[source.pbx]"), whole + firewall]
 
 
-@pytest.mark.parametrize(("index", "unwise"), [(0, ["POL-104", "POL-401"]), (1, ["POL-401"])])
+@pytest.mark.parametrize(
+    ("index", "unwise"), [(0, ["POL-104", "POL-401"]), (1, ["POL-401"]), (2, ["POL-104", "POL-401"])]
+)
 def test_the_policy_to_start_with_is_right_and_wise(tmp_path: Path, index: int, unwise: list[str]) -> None:
     (tmp_path / "policy.toml").write_text(policies()[index], encoding="utf-8")
     (tmp_path / "rates.csv").write_bytes((ROOT / "examples/rates.csv").read_bytes())

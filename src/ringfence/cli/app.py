@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Group
 import ringfence
 from ringfence.cli.bans import ban, bans, unban
 from ringfence.cli.evidence import evidence
+from ringfence.cli.firewall import firewall_app
 from ringfence.cli.guard import accounts, calls_app, reload, status
 from ringfence.cli.incidents import accept, contain, containments, incidents, release
 from ringfence.cli.install import install
@@ -45,6 +46,7 @@ app.command(serve, name="serve", group=_RUN)
 app.command(reload, name="reload", group=_RUN)
 app.command(install, name="install", group=_RUN)
 app.command(secret_app(_RUN))
+app.command(firewall_app(_RUN))
 app.command(status, name="status", group=_ASK)
 app.command(calls_app(_ASK))
 app.command(accounts, name="accounts", group=_ASK)

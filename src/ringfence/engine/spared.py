@@ -1,9 +1,10 @@
 """Who is never banned, whatever is seen or ordered (B6): carriers, PBXs and other parties that the policy names by
-address, our own addresses, this machine, and the networks of `bans.allow`.
+address, our own addresses, this machine, administrators, and the networks of `bans.allow`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from ringfence.model.settings import ANYWHERE, Policy
@@ -20,19 +21,8 @@ class Spared:
         """What each of them is, for people."""
         self._lengths: dict[int, set[int]] = {4: set(), 6: set()}
         """Prefix lengths that there are, by IP version."""
-        for trunk in policy.trunks.values():
-            self._add(f"trunk {trunk.name}", trunk.carrier_addresses)
-        for source in policy.sources.values():
-            self._add(f"source {source.name}", source.addresses if source.addresses != ANYWHERE else ())
-        for listen in policy.listens.values():
-            self._add(f"listen {listen.name}", (listen.host, listen.advertise_host))
-        self._add("this machine", _MACHINE)
-        self._add("bans.allow", policy.bans.allow)
-
-    def _add(self, name: str, addresses: tuple[str, ...]) -> None:
-        for text in addresses:
-            network = _network(text)
-            if network is not None and not network.network_address.is_unspecified:
+        for name, networks in never_banned(policy):
+            for network in networks:
                 self._names.setdefault(network, name)
                 self._lengths[network.version].add(network.prefixlen)
 
@@ -45,6 +35,26 @@ class Spared:
             return ""
         within = (name for one, name in self._names.items() if one.version == network.version and one.overlaps(network))
         return next(within, "")
+
+
+def never_banned(policy: Policy) -> Iterator[tuple[str, tuple[Network, ...]]]:
+    """Who it is, for people, and where."""
+    for trunk in policy.trunks.values():
+        yield f"trunk {trunk.name}", _networks(*trunk.carrier_addresses, *trunk.media)
+    for source in policy.sources.values():
+        if source.addresses != ANYWHERE:
+            yield f"source {source.name}", _networks(*source.addresses)
+    for listen in policy.listens.values():
+        yield f"listen {listen.name}", _networks(listen.host, listen.advertise_host)
+    yield "this machine", _networks(*_MACHINE)
+    yield "bans.allow", _networks(*policy.bans.allow)
+    if policy.firewall is not None:
+        yield "firewall.admins", _networks(*policy.firewall.admins)
+
+
+def _networks(*texts: str) -> tuple[Network, ...]:
+    found = (_network(text) for text in texts)
+    return tuple(one for one in found if one is not None and not one.network_address.is_unspecified)
 
 
 def _network(text: str) -> Network | None:

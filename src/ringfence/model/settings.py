@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from ringfence.model.attempt import DestinationClass, Zone
+from ringfence.model.firewall import Firewall
 from ringfence.model.media import Srtp
 from ringfence.numbers.blocklist import BlockList
 from ringfence.numbers.deck import RateDeck
@@ -513,5 +514,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     admit: Admit | None = None
     """None: no dial plan can ask."""
     control: str = "state/control.sock"
+    firewall: Firewall | None = None
+    """None: the firewall of this machine is somebody else's."""
     max_calls: int = 20_000
     """Bound of calls in progress that the edge holds."""

@@ -38,6 +38,7 @@ from ringfence.model.settings import (
 from ringfence.model.time import SECOND, Instant
 from ringfence.numbers.settings import PlanSettings
 from ringfence.policy import files
+from ringfence.policy.build_firewall import firewall_of
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.keys_limits import CLASSES, TOTAL
 from ringfence.policy.tariffs import Tariffs
@@ -56,6 +57,7 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
         version="",
         home_country=site["home_country"],
         time_zone=site["time_zone"],
+        firewall=firewall_of(document),
         holidays=frozenset(day.isoformat() for day in site.get("holidays", ())),
         listens=listens,
         trunks={name: _trunk(name, entry, site, tariffs) for name, entry in document.named["trunk"].items()},

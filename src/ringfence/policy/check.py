@@ -11,6 +11,7 @@ from ringfence.policy.check_addresses import wrong_addresses
 from ringfence.policy.check_asterisk import wrong_asterisks
 from ringfence.policy.check_failover import weaker_failovers
 from ringfence.policy.check_shaken import wrong_signatures
+from ringfence.policy.check_firewall import wrong_firewall
 from ringfence.policy.check_tls import wrong_transports
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError
@@ -40,6 +41,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
     yield from wrong_accounts(document)
     yield from wrong_signatures(document)
     yield from wrong_asterisks(document)
+    yield from wrong_firewall(document)
     yield from _inbound(document)
 
 

@@ -10,6 +10,7 @@ from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Pol
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
 from ringfence.policy.keys_asterisk import ADMIT, ASTERISK
 from ringfence.policy.keys_bans import BANS
+from ringfence.policy.keys_firewall import FIREWALL, SERVICE
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import (
     ADDRESS_EXCEPTION,
@@ -386,6 +387,7 @@ NAMED: dict[str, Table] = {
     "tenant": TENANT,
     "asterisk": ASTERISK,
     "rules": RULE,
+    "service": SERVICE,
 }
 """Sections of named tables: `[trunk.carrier]`."""
 
@@ -407,6 +409,7 @@ SINGLE: dict[str, Table] = {
     "bans": BANS,
     "requests": REQUESTS,
     "shaken": SHAKEN,
+    "firewall": FIREWALL,
 }
 """Sections that are there once, in the main file."""
 

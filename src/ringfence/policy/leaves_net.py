@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, Literal
 
+from ringfence.model.firewall import Ports
 from ringfence.policy.kinds import Leaf, Wrong
 from ringfence.policy.leaves import as_text, shown
 from ringfence.sip.errors import SipParseError
@@ -37,6 +38,27 @@ def _network_hint(string: str) -> str:
 
 
 NETWORK = Leaf(_CIDR, network, {"type": "string"})
+
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(udp|tcp))?", re.ASCII)
+
+
+def _ports(says: str, *, protocol: Literal["udp"] | None, regex: str) -> Leaf:
+    """One port or a range of them; with the protocol after a slash unless it is given."""
+
+    def parse(value: Any) -> Ports:
+        found = _PORTS.fullmatch(as_text(value, says))
+        if found is None or bool(found[3]) == bool(protocol):
+            raise Wrong(f"must be {says}, not {shown(value)}")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if not 1 <= first <= last <= 65535:
+            raise Wrong(f"must be {says}, not {shown(value)}", "ports are 1 to 65535, the lower one first")
+        return Ports("udp" if protocol or found[3] == "udp" else "tcp", first, last)
+
+    return Leaf(says, parse, {"type": "string", "pattern": regex})
+
+
+PORTS = _ports('ports such as "22/tcp" or "5160-5170/udp"', protocol=None, regex="^[0-9]+(-[0-9]+)?/(udp|tcp)$")
+RTP_PORTS = _ports('ports such as "10000-20000"', protocol="udp", regex="^[0-9]+(-[0-9]+)?$")
 
 
 def address(*, names: bool) -> Leaf:

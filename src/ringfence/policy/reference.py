@@ -60,6 +60,7 @@ _PARTS: tuple[tuple[str, str, Table], ...] = (
 _CONTROLS = (
     ("A1", "signalling from named addresses only", "`source.addresses`, `trunk.carrier_addresses`"),
     ("A2", "media in named ranges alone", "`media`, rule `media-elsewhere`; the firewall keeps others out"),
+    ("A3", "this machine's firewall made from the policy", "`[firewall]`, `[service]`"),
     ("A4", "a range that grows is noticed", "lint `broader-than-before`"),
     (
         "A6",
@@ -84,6 +85,11 @@ _CONTROLS = (
     ("B4", "so are scanners, sweeps and probing", "`[bans]`"),
     ("B6", "whom the policy names never is", "`bans.allow`, lints `ban-too-hasty`, `never-banned-too-wide`"),
     ("B5", "calls that wait for an answer", "`requests.half_open`"),
+    (
+        "B6",
+        "whom the policy names never is",
+        "`bans.allow`, `firewall.admins`, lints `ban-too-hasty`, `never-banned-too-wide`",
+    ),
     ("C2", "default deny", "`permit`"),
     ("C3", "premium, satellite and the like by name", "`special`, `shared_cost_ceiling`"),
     ("C5", "unlisted ranges abroad by name", "`unlisted`"),
