@@ -288,3 +288,65 @@ def test_what_somebody_else_changes_is_noticed_and_put_right(machine):
     assert not machine.strangers_get_in()
     assert "nothing to do" in machine("restore")
     assert machine("diff") == "the firewall is as the policy wants it\n"
+
+
+def test_a_running_guard_tells_that_its_firewall_is_gone(machine):
+    machine("apply")
+    machine("confirm")
+    folder = machine.path.parent
+    serve = [sys.executable, "-m", "ringfence", "serve", "--policy", str(machine.path)]
+    with inside(machine.cable.guard):
+        guard = subprocess.Popen(serve, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with guard, guard.stderr:
+        try:
+            assert said_by(guard, "ready: ")
+            with inside(machine.cable.guard):
+                command("nft flush ruleset")
+            assert "somebody else changed the firewall" in said_by(guard, "firewall: ")
+            status = [sys.executable, "-m", "ringfence", "status", "--control", str(folder / "state/control.sock")]
+            told = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+            assert "somebody else changed the firewall" in told
+            machine("restore")
+            assert "as the policy wants it" in said_by(guard, "firewall: ")
+        finally:
+            guard.terminate()
+
+
+def said_by(guard: subprocess.Popen, text: str) -> str:
+    """The next line of its log with this in it."""
+    return next(line for line in guard.stderr if text in line)
+
+
+def test_a_ban_of_the_guard_holds_for_every_port_of_the_machine(machine):
+    """Also once the rules, and the bans with them, were taken away and put back."""
+    machine("apply")
+    machine("confirm")
+    folder = machine.path.parent
+    control = ["--control", str(folder / "state/control.sock")]
+    with inside(machine.cable.guard):
+        serve = [sys.executable, "-m", "ringfence", "serve", "--policy", str(machine.path)]
+        guard = subprocess.Popen(serve, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def ask(*words: str) -> None:
+        subprocess.run([sys.executable, "-m", "ringfence", *words, *control], check=True, stdout=subprocess.DEVNULL)
+
+    def comes_to(expected: bool) -> None:
+        until = time.monotonic() + 30
+        while passes(machine.cable, STRANGER4, 5160) != expected:
+            assert time.monotonic() < until
+
+    with guard, guard.stderr:
+        try:
+            said_by(guard, "ready: ")
+            comes_to(True)
+            ask("ban", STRANGER4, "--for", "1h", "--why", "test", "--owner", "test")
+            comes_to(False)
+            with inside(machine.cable.guard):
+                command("nft delete table inet ringfence")
+            comes_to(True)
+            machine("restore")
+            comes_to(False)
+            ask("unban", STRANGER4, "--owner", "test")
+            comes_to(True)
+        finally:
+            guard.terminate()

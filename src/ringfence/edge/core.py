@@ -126,6 +126,10 @@ class EdgeCore:
             if origin.guest and self._keeps_out(b"", origin[:3], now):
                 edge.out.append(HangUp(flow))
 
+    def shares(self, name: str) -> bool:
+        """Whether an account's password was right at an address or in a network."""
+        return self._edge.digest.guests.within(name)
+
     def is_proven(self, flow: int) -> bool:
         """Whether it is known who is at the far end of a connection."""
         return flows.is_proven(self._edge, flow)

@@ -10,6 +10,8 @@ Who knows a password can fill this table with at most MAX_PER_ACCOUNT addresses.
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 from ringfence.edge.peers import Party
 from ringfence.edge.records import Origin
 
@@ -60,6 +62,13 @@ class Guests:
         """How many accounts were right at an address, at whatever listener and port."""
         rows = (places for (_, at), places in self._hosts.items() if at == host) if self._hosts else ()
         return len({account for places in rows for place in places for account in self._at[place]})
+
+    def within(self, name: str) -> bool:
+        """Whether any account was right at an address, or in a network in CIDR form."""
+        if "/" not in name:
+            return self.users(name) > 0
+        network = ip_network(name)
+        return any(ip_address(host) in network for _, host in self._hosts)
 
     def add(self, place: Place, account: str, source: str) -> None:
         """A password was right there."""

@@ -10,8 +10,8 @@ from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
 from ringfence.policy.check_asterisk import wrong_asterisks
 from ringfence.policy.check_failover import weaker_failovers
-from ringfence.policy.check_shaken import wrong_signatures
 from ringfence.policy.check_firewall import wrong_firewall
+from ringfence.policy.check_shaken import wrong_signatures
 from ringfence.policy.check_tls import wrong_transports
 from ringfence.policy.document import Document, Entry
 from ringfence.policy.errors import PolicyError

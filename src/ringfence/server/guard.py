@@ -100,6 +100,8 @@ class Guard:
         """Likewise: gets a certificate, and tells by `fetched` what came of it."""
         self.outside: list[End] = []
         """Of those who carry calls beside the edge."""
+        self.told_ban: Callable[[Banned | Unbanned], None] = lambda fact: None
+        """Likewise: has the firewall keep a ban too."""
         self.errors = 0
         """Attempts over which the engine stumbled."""
         self._awaited = False
@@ -309,6 +311,8 @@ class Guard:
             log.warning("%s", words.media_mismatch(fact))
         commands = self.engine.apply(fact, now=self.clock.now())
         self.ledger.append(fact)
+        if isinstance(fact, Banned | Unbanned):
+            self.told_ban(fact)
         if isinstance(fact, TOLD):
             self._told = True
         elif isinstance(fact, RELIED_ON):

@@ -52,6 +52,7 @@ from ringfence.server.ban_orders import BAN_ORDERS, BanOrders
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
 from ringfence.server.fetching import Fetcher
+from ringfence.server.firewall_watch import FirewallWatch
 from ringfence.server.garbage import Collector
 from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
@@ -157,6 +158,8 @@ class Server:
         edge.equip(self.shaken)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
+        self.firewall = FirewallWatch(self.guard)
+        self.guard.told_ban = self.firewall.banned
         self.streams = Streams(self.guard, first_flow=now, tls=self.tls)
         self.fetcher = Fetcher(self.guard.fetched, self.shaken.hosts)
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
@@ -233,6 +236,7 @@ class Server:
         self.guard.watch()
         self.links.tick()
         now = self.clock.now()
+        self.firewall.chore(now)
         self.collector.watch(sum(socket.received for socket in self.sockets.values()), self.streams.failed, now)
         if now >= self._snapshot_at:
             self._snapshot_at = now + SNAPSHOT_EVERY_US
@@ -365,6 +369,8 @@ class Server:
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),
             "certificates": views.certificates(self._certificates(), now),
+            "firewall": self.firewall.says(),
+            "certificates": views.certificates(self.tls.certificates, now),
         }
 
     def _order(self, orders: type[Orders | BanOrders], name: str, arguments: dict[str, Any]) -> Any:

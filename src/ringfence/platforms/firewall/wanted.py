@@ -47,6 +47,9 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     """An address of this machine, `0.0.0.0` or `::` for all of that kind, or EVERY_HOST."""
     ports: tuple[Ports, ...]
     admitted: tuple[Admitted, ...]
+    asks: bool = False
+    """Whether strangers are asked for a password here: then the edge keeps bans, which knows phones from who shares
+    their address, and emergency calls."""
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -124,6 +127,7 @@ def _listener(listen: Listen, policy: Policy) -> Door:
         admitted=tuple(
             Admitted(who, networks) for party, who, networks in _signalling(policy) if party.listen == listen.name
         ),
+        asks=listen.digest,
     )
 
 

@@ -6,7 +6,8 @@ the chains and fills them in the same transaction, so that every packet meets th
 bans aren't touched by it. Who is admitted stands in sets without a name, which come and go with their rule.
 
 Bans are looked up in `prerouting` at priority raw, before connection tracking: a banned peer's established flow ends
-with the ban. An IPv6 host has 2^64 addresses, so hosts are banned by their /64.
+with the ban. An IPv6 host has 2^64 addresses, so hosts are banned by their /64. Datagrams to a listener that asks for
+passwords pass: there the edge keeps the ban, and leaves out phones that share the address, and emergency calls (C8).
 """
 
 from __future__ import annotations
@@ -72,6 +73,9 @@ def _bans(wanted: Wanted) -> Iterator[str]:
         networks = merged((each for one in wanted.never_banned for each in one.networks), version)
         if networks:
             yield f'{_from(networks, version)} accept comment "never banned"'
+    for door in wanted.listeners:
+        if door.asks and door.ports[0].protocol == "udp":
+            yield f'{next(_ports(door.ports))} accept comment "{door.name}: the edge decides"'
     for match in (
         "ip saddr @banned4",
         "ip saddr @banned4_net",
