@@ -350,3 +350,20 @@ def test_a_ban_of_the_guard_holds_for_every_port_of_the_machine(machine):
             comes_to(True)
         finally:
             guard.terminate()
+
+
+def test_addresses_that_change_are_told_and_more_than_before_are_a_warning(machine):
+    machine("apply")
+    machine("confirm")
+    text = machine.path.read_text()
+    machine.path.write_text(
+        text.replace(f'carrier_addresses = ["{CARRIER4}"]', 'carrier_addresses = ["198.51.100.0/24"]')
+    )
+    warned = "listen.outside, trunk carrier: 198.51.100.0/24 may come in now; MORE addresses than before"
+    assert warned in machine("diff", code=1)
+    assert warned in machine("apply")
+    machine("confirm")
+    machine.path.write_text(text)
+    said = machine("diff", code=1)
+    assert "listen.outside, trunk carrier: 198.51.100.0/28, " in said
+    assert "MORE" not in said

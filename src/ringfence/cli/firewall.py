@@ -15,6 +15,7 @@ from ringfence.cli.options import Flag
 from ringfence.cli.tables import console, duration, instant, show
 from ringfence.model.firewall import Firewall
 from ringfence.model.settings import Policy
+from ringfence.platforms.firewall.changes import changes
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.keeper import Keeper, Look
 from ringfence.platforms.firewall.ssh import connections, shut_out
@@ -109,6 +110,7 @@ def apply(*, policy: Path = DEFAULT, confirm_s: int | None = None) -> int:
     keeper = keeper_of(firewall)
     _lets_us_in(wants, policy)
     within = firewall.confirm_s if confirm_s is None else max(confirm_s, 10)
+    _tell_changes(keeper, wants)
     put = partial(
         keeper.apply, wants, loaded.version, Clock().now(), confirm_s=within, arm=partial(arm, keeper.state.directory)
     )
@@ -208,6 +210,13 @@ def _lets_us_in(wants: Wanted, policy: Path) -> None:
             )
 
 
+def _tell_changes(keeper: Keeper, wants: Wanted) -> None:
+    """Whose addresses change; in red where there are more of them than before."""
+    then = keeper.state.in_force()
+    for one in changes(then.wanted, wants) if then is not None else ():
+        console().print(str(one), style="red" if one.broader else "", markup=False)
+
+
 def _tell_pending(keeper: Keeper) -> None:
     pending = keeper.state.pending()
     if pending is not None and pending.of_this_boot():
@@ -232,7 +241,12 @@ def _todo(keeper: Keeper, look: Look, wants: Wanted) -> list[str]:
     then = look.then.text if look.then is not None else ""
     if then == text:
         return []
-    return ["`ringfence firewall apply` would change:", *_lines(then, text, "applied", "policy")]
+    moved = changes(look.then.wanted, wants) if look.then is not None else ()
+    return [
+        "`ringfence firewall apply` would change:",
+        *(f"  {one}" for one in moved),
+        *_lines(then, text, "applied", "policy"),
+    ]
 
 
 def _lines(before: str, after: str, one: str, other: str) -> Iterator[str]:
