@@ -37,7 +37,7 @@ trunks = ["carrier"]
 class Text:
     """A firewall that is as it was told."""
 
-    name = "text"
+    name = "nftables"
     is_now = ""
 
     def render(self, wants: Wanted) -> str:
@@ -127,12 +127,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
     """What the kernel is told; it refuses 10.0.0.66."""
     made: list[dict[str, int]] = []
 
-    def tell(ends: dict[str, int], now: int) -> str:
+    def tell(ends: dict[str, int], backend: Text, now: int) -> str:
         assert now == 7
         made.append(ends)
         return "refused" if "10.0.0.66" in ends else ""
 
     monkeypatch.setattr("ringfence.server.kernel_bans.tell", tell)
+    monkeypatch.setattr("ringfence.server.firewall_watch.table", lambda backend: 1)
     return made
 
 
@@ -175,7 +176,7 @@ def test_all_bans_are_told_again_once_their_table_was_made_anew(
 ) -> None:
     """Also where nobody saw that it was gone."""
     watch, tables = FirewallWatch(House(policy)), iter([7, 7, 8])  # type: ignore[arg-type]
-    monkeypatch.setattr("ringfence.server.firewall_watch.table", lambda: next(tables))
+    monkeypatch.setattr("ringfence.server.firewall_watch.table", lambda backend: next(tables))
 
     async def looks() -> None:
         for look_at in range(3):

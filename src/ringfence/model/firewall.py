@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 OtherPorts = Literal["leave", "drop"]
+BackendName = Literal["nftables", "iptables"]
 
 
 class Ports(NamedTuple):
@@ -30,6 +31,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 class Firewall(msgspec.Struct, frozen=True, kw_only=True):
     """How the firewall of the machine that the guard runs on is kept."""
 
+    backend: BackendName = "nftables"
     admins: tuple[str, ...] = ()
     """Networks of administrators: they reach services that name nobody else, and are never banned."""
     rtp_ports: Ports | None = None

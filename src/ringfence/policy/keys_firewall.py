@@ -12,6 +12,11 @@ FIREWALL = Table(
     " (docs/firewall.md). Main file only.",
     keys=(
         Key(
+            name="backend",
+            kind=choice("nftables", "iptables"),
+            doc="What keeps the rules. iptables, with ip6tables and ipset, is for machines that have others there.",
+        ),
+        Key(
             name="admins",
             kind=ListOf(NETWORK, least=1),
             doc="Where administrators sit: they reach each `[service]` that names nobody else, and are never banned.",

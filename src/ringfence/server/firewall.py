@@ -16,9 +16,10 @@ from ringfence.platforms.firewall.backend import Backend
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.keeper import Keeper
 from ringfence.platforms.firewall.state import Pending, State
+from ringfence.platforms.iptables.live import Iptables
 from ringfence.platforms.nftables.live import Nftables
 
-BACKENDS: tuple[Backend, ...] = (Nftables(),)
+BACKENDS: tuple[Backend, ...] = (Nftables(), Iptables())
 LOOK_EVERY_S = 0.5
 START_WITHIN_S = 30
 TRIES = 60
@@ -28,7 +29,12 @@ _ARMED = "armed"
 
 def keeper_of(firewall: Firewall) -> Keeper:
     """The firewall that the policy names, with what is remembered of it."""
-    return Keeper(BACKENDS[0], State(Path(firewall.state)))
+    return Keeper(backend_of(firewall.backend), State(Path(firewall.state)))
+
+
+def backend_of(name: str) -> Backend:
+    """A firewall by its name."""
+    return next(each for each in BACKENDS if each.name == name)
 
 
 def arm(state: Path, pending: Pending) -> None:
@@ -56,8 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.add_argument(name)
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    backend = next(each for each in BACKENDS if each.name == given.backend)
-    keeper = Keeper(backend, State(Path(given.state)))
+    keeper = Keeper(backend_of(given.backend), State(Path(given.state)))
     if os.fork():
         os._exit(0)  # Whoever started us waits for this one; the other has nobody who could take it along.
     _be_silent()

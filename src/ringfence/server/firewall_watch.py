@@ -16,7 +16,7 @@ from ringfence.model.time import SECOND, Instant
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.keeper import Keeper
 from ringfence.platforms.firewall.wanted import wanted
-from ringfence.server.firewall import keeper_of
+from ringfence.server.firewall import backend_of, keeper_of
 from ringfence.server.guard import Guard
 from ringfence.server.kernel_bans import KernelBans, table
 
@@ -49,7 +49,8 @@ class FirewallWatch:
         if policy.firewall is None or self._looks or (now < self._look_at and policy.version == self._policy):
             return
         self._look_at, self._policy, self._looks = now + LOOK_EVERY_US, policy.version, True
-        looked = asyncio.get_running_loop().run_in_executor(None, lambda: (look(policy), table()))
+        backend = backend_of(policy.firewall.backend)
+        looked = asyncio.get_running_loop().run_in_executor(None, lambda: (look(policy), table(backend)))
         looked.add_done_callback(self._looked)
 
     def _looked(self, looked: asyncio.Future[tuple[str, int]]) -> None:
@@ -70,8 +71,10 @@ class FirewallWatch:
         self._tell(fact)
 
     def _tell(self, *facts: Banned | Unbanned) -> None:
-        if self._guard.engine.policy.firewall is not None and facts:
-            self._bans.note({fact.name: self._end(fact) for fact in facts}, self._guard.clock.now())
+        firewall = self._guard.engine.policy.firewall
+        if firewall is not None and facts:
+            ends = {fact.name: self._end(fact) for fact in facts}
+            self._bans.note(ends, backend_of(firewall.backend), self._guard.clock.now())
 
     def _end(self, fact: Banned | Unbanned) -> Instant:
         shared = isinstance(fact, Banned) and self._guard.edge.shares(fact.name)

@@ -11,8 +11,9 @@ import logging
 from functools import partial
 
 from ringfence.model.time import Instant
+from ringfence.platforms.firewall.backend import Backend
+from ringfence.platforms.firewall.bans import widened
 from ringfence.platforms.firewall.errors import FirewallError
-from ringfence.platforms.nftables.bans import Bans, widened
 from ringfence.platforms.nftables.conntrack import forget
 
 log = logging.getLogger("ringfence.firewall")
@@ -30,31 +31,31 @@ class KernelBans:
         self._waiting: Ends = {}
         self._busy = False
 
-    def note(self, ends: Ends, now: Instant) -> None:
+    def note(self, ends: Ends, backend: Backend, now: Instant) -> None:
         """Somebody is banned, or no longer."""
         self._waiting.update(ends)
-        self._go_on(now)
+        self._go_on(backend, now)
 
-    def _go_on(self, now: Instant) -> None:
+    def _go_on(self, backend: Backend, now: Instant) -> None:
         if self._busy or not self._waiting:
             return
         told, self._waiting, self._busy = self._waiting, {}, True
-        done = asyncio.get_running_loop().run_in_executor(None, partial(tell, told, now))
-        done.add_done_callback(partial(self._told, now))
+        done = asyncio.get_running_loop().run_in_executor(None, partial(tell, told, backend, now))
+        done.add_done_callback(partial(self._told, backend, now))
 
-    def _told(self, now: Instant, done: asyncio.Future[str]) -> None:
+    def _told(self, backend: Backend, now: Instant, done: asyncio.Future[str]) -> None:
         self._busy = False
         if done.cancelled():
             return
         before, self.says = self.says, done.result()
         if self.says and self.says != before:
             log.warning("%s", self.says)
-        self._go_on(now)
+        self._go_on(backend, now)
 
 
-def table() -> int:
+def table(backend: Backend) -> int:
     """The kernel's number of the table that bans are in; 0 where there is none, or it can't be asked."""
-    bans = Bans()
+    bans = backend.bans()
     try:
         return bans.table()
     except FirewallError:
@@ -63,9 +64,9 @@ def table() -> int:
         bans.close()
 
 
-def tell(ends: Ends, now: Instant) -> str:
+def tell(ends: Ends, backend: Backend, now: Instant) -> str:
     """Have the kernel ban and unban, and forget the connections of who is banned; why not, if it doesn't."""
-    bans = Bans()
+    bans = backend.bans()
     try:
         for name in (name for name, until in ends.items() if not until):
             bans.unban(name)

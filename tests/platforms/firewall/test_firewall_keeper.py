@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ringfence.platforms.firewall.bans import BanSet
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.keeper import Keeper
 from ringfence.platforms.firewall.state import Pending, State
@@ -27,6 +28,9 @@ class Text:
 
     def back_to(self, listing: str) -> str:
         return listing
+
+    def bans(self) -> BanSet:
+        raise NotImplementedError
 
     def check(self, text: str) -> None:
         if text == "rules for nonsense":

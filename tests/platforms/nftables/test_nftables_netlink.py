@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.platforms.firewall.bans import widened
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.nftables import netlink
-from ringfence.platforms.nftables.bans import element, widened
+from ringfence.platforms.nftables.bans import element
 
 
 @pytest.mark.parametrize(

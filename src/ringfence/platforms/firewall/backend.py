@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ringfence.platforms.firewall.bans import BanSet
 from ringfence.platforms.firewall.wanted import Wanted
 
 
@@ -19,6 +20,9 @@ class Backend(Protocol):
 
     def back_to(self, listing: str) -> str:
         """The change after which `listing` says again what it said. Pure."""
+
+    def bans(self) -> BanSet:
+        """Who is banned here."""
 
     def check(self, text: str) -> None:
         """Have it read a change without making it."""

@@ -12,17 +12,15 @@ import errno
 import os
 from collections.abc import Iterable
 from functools import partial
-from ipaddress import IPv6Network, ip_network
 
 from ringfence.model.time import Instant
+from ringfence.platforms.firewall.bans import HOST6, widened
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.nftables import netlink
 from ringfence.platforms.nftables.link import Link
 from ringfence.platforms.nftables.netlink import Element, Network
 from ringfence.platforms.nftables.render import TABLE
 
-HOST6 = 64
-"""Bits of an IPv6 address that are somebody's network: a host has all addresses of it."""
 MILLISECOND = 1000
 AT_ONCE = 500
 """Bans in one message, which the kernel takes up to 64 KiB of."""
@@ -34,17 +32,6 @@ _WHY = {
 }
 
 
-def widened(network: str) -> Network:
-    """What is banned for an address or network: an IPv6 host's whole /64. Raises FirewallError for anything else."""
-    try:
-        found = ip_network(network, strict=False)
-    except ValueError:
-        raise FirewallError(f"{network!r} is no address or network") from None
-    if isinstance(found, IPv6Network) and found.prefixlen > HOST6:
-        return found.supernet(new_prefix=HOST6)
-    return found
-
-
 def element(network: Network) -> Element:
     """Where it is kept: hosts in a hash, which is quick; other networks in an interval set, which is small."""
     host = HOST6 if network.version == 6 else network.max_prefixlen
@@ -53,16 +40,12 @@ def element(network: Network) -> Element:
 
 
 class Bans:
-    """The bans of this machine. Methods raise FirewallError, and then nothing was changed.
-
-    Not for several threads at once.
-    """
+    """A `BanSet`; where a method raises FirewallError nothing was changed."""
 
     def __init__(self) -> None:
         self._link = Link()
 
     def ban(self, address: str, until: Instant, *, now: Instant) -> None:
-        """Drop all that comes from an address or network until a moment; of two for the same the last one holds."""
         timeout_ms = _milliseconds(until - now)
         if timeout_ms <= 0:
             raise FirewallError(f"{address} isn't banned: that would have ended before now")
@@ -93,7 +76,6 @@ class Bans:
         return self._link.change(add, remove, add)
 
     def unban(self, address: str) -> bool:
-        """Let an address or network in again; False where it wasn't banned."""
         network = widened(address)
         error = self._link.change(partial(netlink.removed, TABLE, [(element(network), 0)]))
         if error != errno.ENOENT:
@@ -101,14 +83,12 @@ class Bans:
         return not error
 
     def table(self) -> int:
-        """The kernel's number of our table, another one once it was made anew without its bans; 0: there is none."""
         found = self._link.one(partial(netlink.asked, TABLE))
         if found.error not in (0, errno.ENOENT):
             raise FirewallError(f"the table {TABLE}: {_WHY.get(found.error, os.strerror(found.error))}")
         return netlink.handle(found.body)
 
     def close(self) -> None:
-        """Let go of the kernel; the bans stay."""
         self._link.close()
 
 

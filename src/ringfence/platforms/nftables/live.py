@@ -11,6 +11,7 @@ from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.tool import run
 from ringfence.platforms.firewall.wanted import Wanted
 from ringfence.platforms.nftables import render as rendering
+from ringfence.platforms.nftables.bans import Bans
 
 PACKAGE = "nftables"
 _LIST = ("nft", "-s", "-t", "list", "table", "inet", rendering.TABLE)
@@ -27,6 +28,9 @@ class Nftables:
 
     def back_to(self, listing: str) -> str:
         return rendering.back_to(listing)
+
+    def bans(self) -> Bans:
+        return Bans()
 
     def check(self, text: str) -> None:
         done = run("nft", "-c", "-f", "-", package=PACKAGE, given=text)
