@@ -370,7 +370,6 @@ class Server:
             "streams": self.streams.status(),
             "certificates": views.certificates(self._certificates(), now),
             "firewall": self.firewall.says(),
-            "certificates": views.certificates(self.tls.certificates, now),
         }
 
     def _order(self, orders: type[Orders | BanOrders], name: str, arguments: dict[str, Any]) -> Any:
