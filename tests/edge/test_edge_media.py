@@ -553,6 +553,8 @@ def test_a_failover_gives_up_srtp_only_while_an_exception_holds(
     table.carrier.expect("ACK")
     if goes_on:
         assert table.offered(table.second).invite.body == SDES
+        told = [command.hit.rule for command in table.alerts]
+        assert told == (["weaker-trunk"] if until == "2027-01-15" else [])
     else:
         made.ack_refusal(table.pbx.expect(500))
         assert table.second.heard() == []

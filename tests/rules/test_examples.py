@@ -20,7 +20,7 @@ CALL = re.compile(
     r"(?:call|transfer to) (?P<dialled>\S+?)"
     r"(?: from (?P<caller>\S+?))?(?: peer (?P<peer>\S+))?(?: forwarded by (?P<forwarder>\S+))?"
     r"(?: by (?P<transfer>carrier|source|both))?"
-    r"(?: media (?P<media>\S+))?"
+    r"(?: media (?P<media>\S+))?(?: over (?P<trunk>\S+))?"
     r"(?: at (?P<at>\S+))?(?: for (?P<seconds>\d+) s)?(?: (?P<times>\d+) times)?"
     r": (?P<expected>\S+)(?:, (?P<evidence>\S+))?"
 )
@@ -68,8 +68,11 @@ def play_call(trial: Trial, line: str) -> list[tuple[str, str]]:
         local = datetime.fromisoformat(match["at"]).replace(tzinfo=ZoneInfo("America/New_York"))
         trial.now = int(local.timestamp()) * SECOND
     changes: dict[str, object] = {
-        "peer": match["peer"], "forwarded_by": match["forwarder"], "transfer": match["transfer"],
-    }  # fmt: skip
+        "peer": match["peer"],
+        "forwarded_by": match["forwarder"],
+        "transfer": match["transfer"],
+        "trunk": match["trunk"],
+    }
     seconds = int(match["seconds"]) if match["seconds"] else None
     if match["media"]:
         protection, _, host = match["media"].partition("@")

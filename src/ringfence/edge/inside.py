@@ -87,6 +87,7 @@ def acknowledged(edge: Edge, request: Request, origin: Origin, now: int) -> bool
         return False
     dialog, leg = found
     if media.objects(edge, dialog, leg, request, now):
+        edge.store_in(dialog.id, dialog.call_id, origin.host, origin.port)
         _stop(edge, dialog, now)
         return True
     dialog.acked = True
@@ -195,6 +196,7 @@ def answered(edge: Edge, client: Client, response: Response, now: int) -> None:
     if status == 100 or dialog is None:
         return
     if media.objects(edge, dialog, dialog.callee if client.side == "c" else dialog.caller, response, now):
+        edge.store_in(dialog.id, dialog.call_id, client.hop.host, client.hop.port)
         if client.server is not None:
             refuse(edge, client.server, *media.FINAL, now)
         _stop(edge, dialog, now)

@@ -7,8 +7,6 @@ what the next trunk doesn't permit. If a silent target wakes up after all it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from ringfence.edge import headers, inbound, media, own, redirecting, relay, signing
@@ -19,9 +17,8 @@ from ringfence.edge.rewrite import MismatchError, Outgoing, renumbered, to_carri
 from ringfence.edge.session import offer
 from ringfence.edge.shaken.telling import tell
 from ringfence.edge.state import Edge
-from ringfence.model.media import STRENGTH
-from ringfence.model.settings import Protecting
 from ringfence.model.time import SECOND
+from ringfence.rules.weaker_trunk import may_follow
 from ringfence.sip.dialog import Dialog
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.grammar import host_port_bytes, wire
@@ -177,32 +174,9 @@ def next_trunk(edge: Edge, call: Call, now: int) -> str | None:
     line = _line(edge, call)
     at = line.index(call.trunk) + 1
     emergency = call.verdict is not None and call.verdict.emergency
-    return next((trunk for trunk in line[at:] if emergency or _may_follow(edge, call, line[:at], trunk, now)), None)
-
-
-def _may_follow(edge: Edge, call: Call, before: tuple[str, ...], trunk: str, now: int) -> bool:
-    """Whether a call may go on by a trunk after these."""
-    source = call.attempt.source if call.attempt is not None else ""
-    excepted = {
-        one
-        for exception in edge.policy.transport_exceptions
-        if (exception.source, exception.trunk) == (source, trunk) and now < exception.until
-        for one in exception.gives_up
-    }
-    return excepted.issuperset(_given_up(edge, before, trunk))
-
-
-def _given_up(edge: Edge, before: tuple[str, ...], trunk: str) -> Iterator[Protecting]:
-    """What some trunk before this one has, and this one hasn't."""
-    if not _is_secure(edge, trunk) and any(_is_secure(edge, one) for one in before):
-        yield "tls"
-    if _strength(edge, trunk) < max(_strength(edge, one) for one in before):
-        yield "srtp"
-
-
-def _strength(edge: Edge, trunk: str) -> int:
-    known = edge.policy.trunks.get(trunk)
-    return STRENGTH[known.srtp] if known is not None else 0
+    source = call.attempt.source or "" if call.attempt is not None else ""
+    policy, before = edge.policy, line[:at]
+    return next((one for one in line[at:] if emergency or may_follow(policy, source, before, one, now)), None)
 
 
 def fail(edge: Edge, call: Call, status: int, now: int, after_s: int = 0) -> None:

@@ -45,6 +45,7 @@ from ringfence.rules.unusable_number import UnusableNumber
 from ringfence.rules.unusual_hour import UnusualHour
 from ringfence.rules.unverified_source import UnverifiedSource
 from ringfence.rules.wangiri import Wangiri
+from ringfence.rules.weaker_trunk import WeakerTrunk
 
 UNVERIFIED = UnverifiedSource()
 """Comes before the others: without a source there is no case to show them."""
@@ -66,6 +67,7 @@ RULES: tuple[Rule, ...] = (
     OutsideHours(),
     PriceOverCeiling(),
     SRTP,
+    WeakerTrunk(),
 )
 """Identity, number, containment, destination, hours, price, media."""
 
