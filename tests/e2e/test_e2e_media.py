@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rig import CALLER, NUMBER, Meters, Site, site
 
 from ringfence.testing import scenarios, sipp
+from ringfence.testing.asterisk import HOST as ASTERISK
+from ringfence.testing.asterisk import Asterisk
 from ringfence.testing.baresip import Baresip
 from ringfence.testing.guard import CARRIER, PBX, Guard
-from ringfence.testing.peer import answer_ok, call
+from ringfence.testing.peer import Peer, answer_ok, call, leg
 from ringfence.testing.process import polls
 from ringfence.testing.wire import SDP, host_port
 
@@ -19,6 +23,8 @@ pytestmark = pytest.mark.e2e
 
 SECRET = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
 SRTP = SDP.replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{SECRET}\r\n"
+PRINT = "a=fingerprint:SHA-1 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB\r\na=setup:active\r\n"
+DTLS = SDP.replace("RTP/AVP", "UDP/TLS/RTP/SAVP") + PRINT
 REQUIRED = 'srtp = "required"'
 
 
@@ -56,9 +62,8 @@ def test_forty_calls_of_sipp(tmp_path: Path, case: tuple[str, bool, bool, tuple[
     calling, called = scenarios.caller(), scenarios.callee()
     called = scenarios.with_srtp(called) if far else called
     with sipp.Sipp(called, tmp_path, "uas", host=CARRIER) as answering:
+        xml, numbers = scenarios.with_srtp(calling) if near else calling, [(NUMBER, CALLER)]
         with started(tmp_path, answering.address, f'srtp = "{srtp}"') as guard:
-            xml = scenarios.with_srtp(calling) if near else calling
-            numbers = [(NUMBER, CALLER)]
             with sipp.caller(xml, tmp_path, guard.inside, calls=40, host=PBX, numbers=numbers) as placing:
                 made = placing.finish(60.0)
             assert (made["answered"], made["refused_488"], made.failed) == (through, refused, 0), placing.complaints()
@@ -68,9 +73,9 @@ def test_forty_calls_of_sipp(tmp_path: Path, case: tuple[str, bool, bool, tuple[
     assert SECRET.encode() not in kept(tmp_path / "state")
 
 
-def started(directory: Path, carrier: tuple[str, int], trunk: str) -> Guard:
+def started(directory: Path, carrier: tuple[str, int], trunk: str, pbx: str = PBX) -> Guard:
     """A guard before a carrier, for a PBX that takes no calls."""
-    return Guard(directory, (PBX, 5060), carrier, trunk=trunk)
+    return Guard(directory, (pbx, 5060), carrier, trunk=trunk)
 
 
 def over(guard: Guard) -> None:
@@ -109,6 +114,49 @@ def test_an_emergency_call_in_the_clear_passes(tmp_path: Path) -> None:
     with site(tmp_path, trunk=REQUIRED) as stage:
         _, dialog, _ = stage.connect(stage.dial("911"))
         stage.hang_up(dialog, stage.carrier)
+
+
+@contextlib.contextmanager
+def before_asterisk(directory: Path, lines: str) -> Iterator[tuple[Peer, Asterisk, Guard, Peer]]:
+    """A phone, Asterisk with these lines in the endpoint of its trunk, a guard that requires SRTP, a carrier."""
+    with (
+        Peer(PBX, name="phone") as phone,
+        Peer(CARRIER, name="carrier") as carrier,
+        started(directory, carrier.address, REQUIRED, pbx=ASTERISK) as guard,
+        Asterisk(directory, phone.address, guard.inside, trunk=f"{lines}\nfrom_user={CALLER}") as asterisk,
+    ):
+        yield phone, asterisk, guard, carrier
+
+
+@pytest.mark.parametrize(
+    ("lines", "answer"),
+    [("media_encryption=sdes", SRTP), ("media_encryption=dtls\ndtls_auto_generate_cert=yes", DTLS)],
+    ids=["sdes", "dtls"],
+)
+def test_asterisk_that_encrypts_is_let_through(tmp_path: Path, lines: str, answer: str) -> None:
+    with before_asterisk(tmp_path, lines) as (phone, asterisk, guard, carrier):
+        made = call(phone, asterisk.sip, NUMBER[1:], "1001")
+        offered = leg(carrier, carrier.expect("INVITE"))
+        offered.answer(body=answer)
+        made.confirm(phone.expect(200, call_id=made.call_id))
+        carrier.expect("ACK", call_id=offered.call_id)
+        offered.send("INVITE", body=SDP)
+        assert carrier.expect(488, call_id=offered.call_id, method="INVITE")
+        answer_ok(carrier, carrier.expect("BYE", call_id=offered.call_id))
+        assert phone.expect("BYE", call_id=made.call_id)
+        over(guard)
+
+
+@pytest.mark.parametrize(
+    "lines", ["", "media_encryption=sdes\nmedia_encryption_optimistic=yes"], ids=["plain", "optimistic"]
+)
+def test_asterisk_that_leaves_it_to_the_far_side_is_refused(tmp_path: Path, lines: str) -> None:
+    with before_asterisk(tmp_path, lines) as (phone, asterisk, guard, carrier):
+        made = call(phone, asterisk.sip, NUMBER[1:], "1001")
+        assert phone.expect(0, call_id=made.call_id).status >= 400
+        (line,) = guard.cli("log", "--json", "--ledger", "state/ledger.db").stdout.splitlines()
+        assert '"reason": "srtp-mismatch"' in line
+        assert carrier.heard(0.1) == []
 
 
 PHONES = {

@@ -35,7 +35,7 @@ res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_p
 res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_registrar res_pjsip_authenticator_digest
 res_pjsip_outbound_authenticator_digest res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user
 res_pjsip_caller_id res_pjsip_diversion res_pjsip_nat res_pjsip_rfc3326 res_pjsip_header_funcs res_pjsip_acl
-res_pjsip_refer res_rtp_asterisk chan_pjsip bridge_simple bridge_native_rtp bridge_builtin_features
+res_pjsip_refer res_rtp_asterisk res_srtp chan_pjsip bridge_simple bridge_native_rtp bridge_builtin_features
 bridge_builtin_interval_features bridge_holding bridge_softmix codec_ulaw codec_alaw codec_a_mu codec_gsm format_pcm
 format_gsm format_wav pbx_config pbx_spool res_features res_musiconhold app_dial app_stack app_macro app_verbose
 app_exec app_echo app_playback app_userevent app_cdr app_originate app_softhangup app_transfer app_system
@@ -122,6 +122,7 @@ disallow=all
 allow=ulaw
 aors=trunk1
 direct_media=no
+{trunk}
 [trunk1]
 type=aor
 contact=sip:{carrier}
@@ -154,11 +155,13 @@ class Asterisk:
         dialplan: str = DIALPLAN,
         manager: str = MANAGER,
         general: str = "",
+        trunk: str = "",
         suite: str = "forky",
         **files: str,
     ) -> None:
-        """`suite`: of Debian, `bullseye` has Asterisk 16.28; `general`: further lines for [general] of manager.conf;
-        `files`: more of them, `cdr="…"` is cdr.conf.
+        """Further lines: `general` for [general] of manager.conf, `trunk` for the endpoint of the carrier.
+
+        `suite`: of Debian, `bullseye` has Asterisk 16.28; `files`: more of them, `cdr="…"` is cdr.conf.
         """
         self.dest = unpacked(suite)
         self.directory = directory
@@ -170,11 +173,13 @@ class Asterisk:
             (self.state / name).mkdir(parents=True)
         self.sip: Address = (HOST, free_ports(1, HOST)[0])
         self.ami: Address = (HOST, free_ports(1, HOST, tcp=True)[0])
-        self._configure(phone, carrier, dialplan, general + manager, files)
+        self._configure(phone, carrier, trunk, dialplan, general + manager, files)
         self._process: Process | None = None
         self._starts = 0
 
-    def _configure(self, phone: Address, carrier: Address, dialplan: str, manager: str, files: dict[str, str]) -> None:
+    def _configure(
+        self, phone: Address, carrier: Address, trunk: str, dialplan: str, manager: str, files: dict[str, str]
+    ) -> None:
         root = self.dest / "root"
         modules = next((root / "usr/lib").rglob("chan_pjsip.so")).parent
         load = "".join(f"load={name}.so\n" for name in MODULES.split() if (modules / f"{name}.so").exists())
@@ -189,6 +194,7 @@ class Asterisk:
                 phone=phone[0],
                 carrier=host_port(carrier),
                 carrier_host=carrier[0],
+                trunk=trunk,
             ),
             "extensions": dialplan,
             "indications": INDICATIONS,
