@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from ringfence.edge import core, rewrite, sending, state
+from ringfence.edge import core, media, rewrite, sending, state
 from ringfence.sip import build, message
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,11 @@ def test_an_answer_to_a_stranger(fuzz: ModuleType, tmp_path: Path, monkeypatch: 
         state.Edge, "transmit", lambda edge, hop, *rest: honest(edge, hop._replace(host="192.0.2.1"), *rest)
     )
     assert "a stranger is sent something" in found(fuzz, tmp_path)
+
+
+def test_media_in_the_clear(fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "objects", lambda *arguments, **more: False)
+    assert "media in the clear is passed on" in found(fuzz, tmp_path, turns=12)
 
 
 def test_a_transaction_that_stays(fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ A `House` is driven by operations, each a plain tuple, so that a list of them is
     ("cut", number) ("late", flag) ("waited", microseconds) ("reload",) ("restart",)
     ("over", "tcp")                        first of all: the parties speak over connections
     ("own",)                               first of all: the carriers see nothing of the inside
+    ("srtp",)                              first of all: both trunks require SRTP
     ("lose", host)                         the connections of an address break
     ("down", host, flag)                   nobody can be connected to there, or can be again
 
@@ -37,6 +38,7 @@ from ringfence.model.settings import Policy
 from ringfence.policy import Loader
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.hop import Transport
+from ringfence.sip.message import Message, Response
 
 Operation = tuple[object, ...]
 
@@ -81,6 +83,7 @@ _URI = re.compile(rb"(?:INVITE|CANCEL|[A-Z]+) (\S+) SIP/2\.0\Z")
 _JUDGED = re.compile(rb"sip:([^@;?:]+)@[^@;?]+\Z")
 _HOPS = re.compile(rb"(?i)(?:v|via|m|contact|i|call-id|record-route|route)[ \t]*:")
 INSIDE_HOST = b"127.0.1.1"
+_STREAM = re.compile(rb"(?i)(?:^|[\r\n])[ \t]*m[ \t]*=[ \t]*\S+[ \t]+([0-9]{1,9})\S*[ \t]+(\S+)")
 _STEERED = (b"INVITE", b"CANCEL", b"UPDATE", b"PRACK", b"INFO", b"REFER", b"SUBSCRIBE", b"NOTIFY", b"MESSAGE")
 """Methods whose Request-URI decides where a call goes or could be made to go."""
 
@@ -136,6 +139,9 @@ class House:
         self.down: set[str] = set()
         """Where nobody can be connected to."""
         self._undelivered: list[str] = []
+        self.encrypted = False
+        """Whether media in the clear must not pass, but for that of emergency calls."""
+        self._emergencies: set[str] = set()
 
     def _start(self) -> None:
         self.flows: dict[tuple[str, str, int], int] = {}
@@ -182,6 +188,12 @@ class House:
         replace = msgspec.structs.replace
         trunks = {name: replace(trunk, identity="own") for name, trunk in self.policy.trunks.items()}
         self.policy = replace(self.policy, trunks=trunks)
+        self._start()
+
+    def _srtp(self) -> None:
+        trunks = {name: msgspec.structs.replace(one, srtp="required") for name, one in self.policy.trunks.items()}
+        self.policy = msgspec.structs.replace(self.policy, trunks=trunks)
+        self.encrypted = True
         self._start()
 
     def _lose(self, host: str) -> None:
@@ -296,6 +308,8 @@ class House:
             for call_id in (ask.attempt.call_id, self.edge._edge.tokens.call_id(ask.attempt.id)):
                 judged = self.judged.setdefault(call_id.encode(), set())
                 judged.add((verdict.send_user.encode(), ask.attempt.trunk))
+        if verdict.emergency:
+            self._emergencies |= {ask.attempt.call_id, self.edge._edge.tokens.call_id(ask.attempt.id)}
         self._note(decided)
         self.waiting.append(decided)
         if not self.held_back:
@@ -331,6 +345,8 @@ class House:
             raise Broken(f"a request that is sent can't be read: {error.reason}", send) from error
         if party != "pbx" and self.policy.trunks[party].identity == "own":
             self._hidden(send)
+        if self.encrypted and message.call_id not in self._emergencies and speaks_plainly(message):
+            raise Broken("media in the clear is passed on", send)
         if party != "pbx" and send.data.split(b" ", 1)[0] in _STEERED:
             self._steered(party, send.data, message.call_id.encode())
 
@@ -429,6 +445,18 @@ TABLES = (
     "servers", "clients", "calls", "merges", "dialogs", "by_attempt", "retries", "orphans", "orphan_ids", "early",
     "inbound", "riders",
 )  # fmt: skip
+
+
+def speaks_plainly(message: Message) -> bool:
+    """Whether somebody lenient reads in it, in another way than the edge does, that media is in the clear."""
+    silent = message.cseq[1] not in ("INVITE", "ACK", "PRACK", "UPDATE")
+    if silent or (isinstance(message, Response) and message.status >= 300):
+        return False
+    kind = (message.first("content-type") or b"").lower().replace(b" ", b"")
+    if not kind.startswith((b"application/sdp", b"multipart/")) and not message.body.startswith(b"v="):
+        return False
+    streams = _STREAM.findall(message.body)
+    return any(int(port) and not re.search(rb"SAVP|TLS", profile.upper()) for port, profile in streams)
 
 
 def _header(data: bytes, name: bytes) -> bytes:

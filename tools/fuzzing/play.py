@@ -51,6 +51,8 @@ EXTRAS = (
     (("P-Asserted-Identity", "<sip:+12125550105@a>"),), (("Diversion", "<sip:+12125550106@a>"),),
     (("Record-Route", "<sip:127.0.2.1:5099;lr>"),), (("Route", "<sip:127.0.2.1;lr>"),), (("Max-Forwards", "0"),),
 )  # fmt: skip
+SDES = SDP.replace("RTP/AVP", "RTP/SAVP") + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7\r\n"
+MEDIA = (SDES, SDES, SDES, SDES, "", SDES + "m=video 40002 RTP/AVP 96\r\n", SDP)
 _CSEQ = re.compile(r"\d+ \S+", re.ASCII)
 DELAYS = (1_000, 100_000, 600_000, 4_100_000, 11_000_000, 33_000_000, 95 * SECOND, 200 * SECOND)
 
@@ -96,6 +98,8 @@ class Episode:
             self.do(("over", "tcp"))
         if self.random.random() < 0.4:
             self.do(("own",))
+        if self.random.random() < 0.4:
+            self.do(("srtp",))
         for _ in range(self.random.choice((5, 15, 40, 80))):
             self.random.choice(EVENTS)(self)
             self._hear()
@@ -145,19 +149,24 @@ class Episode:
     def dials(self) -> None:
         """The PBX begins a call."""
         number, caller = self.random.choice(NUMBERS), self.random.choice(CALLERS)
-        self.calls.append(call(self.pbx, INSIDE, number, caller, *self.random.choice(EXTRAS)))
+        self.calls.append(call(self.pbx, INSIDE, number, caller, *self.random.choice(EXTRAS), body=self._media()))
 
     def carrier_calls(self) -> None:
         """The carrier offers a call to the PBX."""
         seat = self.random.choice(self.carriers)
-        self.calls.append(call(seat, OUTSIDE, "+12125550100", "+442079460018", *self.random.choice(EXTRAS)))
+        headers, body = self.random.choice(EXTRAS), self._media()
+        self.calls.append(call(seat, OUTSIDE, "+12125550100", "+442079460018", *headers, body=body))
+
+    def _media(self) -> str:
+        """What somebody says of media: with SRTP mostly where that is required."""
+        return self.random.choice(MEDIA if self.house.encrypted else MEDIA[-1:])
 
     def answers_invite(self) -> None:
         """A called party says something about its INVITE."""
         if self.legs:
             one = self.random.choice(self.legs)
             status = self.random.choice(STATUSES)
-            body = SDP if status in (183, 200) else ""
+            body = self._media() if status in (183, 200) else ""
             contact = (
                 "Contact",
                 self.random.choice((one.peer.contact, "<sip:c@127.0.2.1:5099>", "<sip:x@host.example>")),
@@ -199,7 +208,7 @@ class Episode:
         """A request within a dialog, early or not."""
         if self.dialogs:
             one, method = self.random.choice(self.dialogs), self.random.choice(INSIDE_METHODS)
-            body = SDP if method in ("INVITE", "UPDATE") else ""
+            body = self._media() if method in ("INVITE", "UPDATE", "PRACK", "ACK") else ""
             one.peer.send(one.request(method, *self.random.choice(EXTRAS), body=body), INSIDE)
 
     def answers_request(self) -> None:
