@@ -28,9 +28,9 @@ FALLBACKS = {"plain": PLAIN, "best effort": BEST_EFFORT, "fax": FAX, "broken": B
 PUBLIC = "Media Encryption Mismatch"
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Table:
-    return Table(tmp_path, trunk='srtp = "required"')
+@pytest.fixture(params=["transparent", "own"])
+def table(tmp_path: Path, request: pytest.FixtureRequest) -> Table:
+    return Table(tmp_path, trunk=f'srtp = "required"\nidentity = "{request.param}"')
 
 
 def dial(table: Table, body: str, *headers: tuple[str, str], number: str = NUMBER) -> Call:
