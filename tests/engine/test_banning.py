@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ringfence.engine import banning as room_of_bans
 from ringfence.engine import bans as table
 from ringfence.engine import offenders as room
 from ringfence.engine.banning import Banning
@@ -259,6 +260,18 @@ def test_each_further_ban_lasts_twice_as_long_up_to_the_longest(policy: Policy) 
         play.wrong(times=3)
         play.later(play.told[-1].until - play.now + 1)
     assert [minutes for _, minutes in play.found] == [min(5 << n, 30 * 24 * 60) for n in range(14)]
+
+
+def test_bans_by_itself_are_so_many_at_once_and_then_slow(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_of_bans, "AT_ONCE", 3)
+    play = Play(policy)
+    for n in range(1, 6):
+        play.offend("agent", "sipvicious", f"198.51.100.{n}")
+    assert (len(play.told), play.banning.forgone) == (3, 2)
+    play.later(2 * SECOND)
+    play.offend("agent", "sipvicious", "198.51.100.5", times=2)
+    play.offend("agent", "sipvicious", "198.51.100.4")
+    assert (len(play.told), play.banning.forgone) == (4, 3)
 
 
 def test_after_a_month_it_begins_anew(policy: Policy) -> None:

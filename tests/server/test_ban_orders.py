@@ -93,8 +93,10 @@ def test_a_reload_that_names_somebody_ends_his_ban(guard: Guard) -> None:
 def test_the_commands(guard: Guard) -> None:
     control = ("--control", str(guard.control))
     assert guard.cli("bans", *control).stdout == "nobody is banned\n"
+    assert "in force" not in guard.cli("status", *control).stdout
     told = guard.cli("ban", "203.0.113.9", "--for", "2h", "--why", "scans us", "--owner", "noc", *control)
     assert told.stdout.startswith("203.0.113.9 is banned until ") and told.returncode == 0
+    assert "1 ban in force: ringfence bans\n" in guard.cli("status", *control).stdout
     listed = guard.cli("bans", *control)
     assert listed.returncode == 1
     assert all(text in listed.stdout for text in ("203.0.113.9", "by-hand", "noc", "scans us"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cyclopts import App, Group
@@ -11,7 +11,7 @@ from cyclopts import App, Group
 from ringfence.cli.edge_words import edge_rows
 from ringfence.cli.ended import ended
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Text
-from ringfence.cli.tables import WINDOWS, console, duration, instant, money, show
+from ringfence.cli.tables import WINDOWS, console, counted, duration, instant, money, show
 from ringfence.rules.words import plain
 from ringfence.server.control import ask
 
@@ -51,6 +51,8 @@ def _show_status(found: dict[str, Any], state: str) -> None:
         print(_enrolment(row))
     for name, row in found["asterisk"].items():
         print(_asterisk(name, row))
+    for told in _bans(found["bans"]):
+        print(told)
     if found["edge"]["overloaded"]:
         console().print("overloaded: new calls get 503 at the door, emergency calls don't", style="red", markup=False)
     rows = [_meter_row(row) for row in found["meters"]]
@@ -93,6 +95,13 @@ def _asterisk(name: str, row: dict[str, Any]) -> str:
     )
     unseen = f", {row['unseen']} answered that no event told of" if row.get("unseen") else ""
     return f"asterisk {name}: {state}, {row['calls']} calls to trunks on {row['channels']} channels{hung_up}{unseen}"
+
+
+def _bans(found: dict[str, int]) -> Iterator[str]:
+    if found["in_force"]:
+        yield f"{counted(found['in_force'], 'ban')} in force: ringfence bans"
+    if found["forgone"]:
+        yield f"{found['forgone']} times nobody was banned for want of room: there were thousands before"
 
 
 def _meter_row(row: dict[str, Any]) -> tuple[object, ...]:

@@ -113,11 +113,10 @@ class EdgeCore:
 
     def admits(self, listener: str, host: str, now: int) -> Admitted:
         """Whether a connection from this address may be opened, and by whom."""
-        admitted = flows.admits(self._edge, listener, host, now)
-        if admitted == "guest" and self._bans.covers(plain_host(host), now):
+        if self._bans.covers(plain_host(host), now):
             self._edge.count("banned")
             return ""
-        return admitted
+        return flows.admits(self._edge, listener, host, now)
 
     def banned(self, now: int) -> None:
         """Somebody more is banned: his connections are closed, but for those that he isn't kept out of."""

@@ -23,6 +23,9 @@ from ringfence.model.verdict import Hit
 TOLD_EVERY_US = 60 * SECOND
 """In observe mode the same address is told at most once in so long."""
 MAX_TOLD = 10_000
+AT_ONCE, ONE_EVERY_US = 5_000, 2 * SECOND
+"""Bans that are made by itself: each is kept for months, and who has many addresses (an IPv6 /32) may not fill the
+disk with them."""
 
 
 class Banning:
@@ -32,6 +35,9 @@ class Banning:
         self.bans = Bans()
         self._offenders = Offenders()
         self._told: dict[str, Instant] = {}
+        self._paid_until: Instant = 0
+        self.forgone = 0
+        """Bans that weren't made since there were too many."""
         self.use(policy)
 
     def use(self, policy: Policy) -> None:
@@ -65,6 +71,9 @@ class Banning:
         before = self.bans.get(name)
         if before is not None and before.until >= now + lasts_us:
             return None
+        if not self._affords(now):
+            self.forgone += 1
+            return None
         return Ban(
             Banned(
                 at=now,
@@ -76,6 +85,14 @@ class Banning:
                 owner=OURSELVES,
             )
         )
+
+    def _affords(self, now: Instant) -> bool:
+        """Whether one more may be made: a token bucket."""
+        paid = max(self._paid_until, now)
+        if paid > now + (AT_ONCE - 1) * ONE_EVERY_US:
+            return False
+        self._paid_until = paid + ONE_EVERY_US
+        return True
 
     def _observed(self, finding: Finding, now: Instant) -> Command | None:
         if self._told.get(finding.address, -TOLD_EVERY_US) + TOLD_EVERY_US > now:

@@ -16,7 +16,7 @@ from ringfence.model.time import SECOND, Instant
 
 
 def status(engine: Engine, now: Instant, *, callers: bool = False) -> dict[str, Any]:
-    """The state of the engine: policy, calls in progress, every meter with its levels, containments."""
+    """The state of the engine: policy, calls in progress, every meter with its levels, bans, containments."""
     return {
         "version": ringfence.__version__,
         "node": engine.node,
@@ -24,6 +24,7 @@ def status(engine: Engine, now: Instant, *, callers: bool = False) -> dict[str, 
         "policy": engine.policy.version,
         "calls": len(engine.calls),
         "meters": msgspec.to_builtins(list(levels(engine.policy, engine.meters, now, callers=callers))),
+        "bans": {"in_force": len(engine.banning.bans), "forgone": engine.banning.forgone},
         "contained": msgspec.to_builtins(list(engine.containments)),
     }
 
