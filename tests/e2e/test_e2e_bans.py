@@ -18,6 +18,7 @@ from test_e2e_accounts import PHONE, Phones, register, stage
 from ringfence.testing.login import Login
 from ringfence.testing.peer import Peer, alone, call, leg
 from ringfence.testing.process import polls
+from ringfence.testing.stream_peer import StreamPeer
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +46,11 @@ def phones(tmp_path: Path) -> Iterator[Phones]:
 def nameless(tmp_path: Path) -> Iterator[Phones]:
     """Scanners aren't known by their names here, only by what they do."""
     yield from stage(tmp_path, '["MD5"]', ledger="\n[bans]\nscanners = false\n")
+
+
+@pytest.fixture
+def over_tcp(tmp_path: Path) -> Iterator[Phones]:
+    yield from stage(tmp_path, '["MD5"]', inside=StreamPeer)
 
 
 def attack(phones: Phones, program: str, *options: str) -> str:
@@ -156,3 +162,15 @@ def test_a_carrier_that_calls_itself_a_scanner_isnt_banned(phones: Phones) -> No
         phones.carrier.expect(200, method="OPTIONS")
     assert banned(phones) == []
     goes_on(phones)
+
+
+def test_a_sweep_over_tcp_is_hung_up_on_and_not_let_in_again(over_tcp: Phones) -> None:
+    with StreamPeer(ATTACKER, name="attacker") as attacker:
+        wire = attacker.connect(over_tcp.guard.inside)
+        for number in range(100, 110):
+            wire.write(alone(attacker, "REGISTER", "sip:x", f"sip:{number}@x").to_bytes())
+        assert wire.until_closed().count(b"SIP/2.0 401 ") == 10
+        assert banned(over_tcp) == [(ATTACKER, "extension-sweep")]
+        assert attacker.connect(over_tcp.guard.inside).until_closed() == b""
+    _, dialog, _ = over_tcp.connect()
+    over_tcp.hang_up(dialog, over_tcp.carrier)
