@@ -99,6 +99,10 @@ class Digest:
         found = self.secrets.of(account, self.realm).get(algorithm) if permitted else None
         return found or self._dummies[algorithm], found is not None
 
+    def users(self, host: str) -> int:
+        """How many accounts were right at an address."""
+        return self.guests.users(self.entrances, host)
+
     def is_near(self, listener: str, host: str) -> bool:
         """Whether strangers at this address are challenged."""
         entrance = self.entrances.get(listener)

@@ -10,6 +10,7 @@ Who knows a password can fill this table with at most MAX_PER_ACCOUNT addresses.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 from ringfence.edge.peers import Party
@@ -58,15 +59,15 @@ class Guests:
             return None
         return _party({source for place in places for source in self._at[place].values()})
 
-    def users(self, host: str) -> int:
-        """How many accounts were right at an address, at whatever listener and port."""
-        rows = (places for (_, at), places in self._hosts.items() if at == host) if self._hosts else ()
-        return len({account for places in rows for place in places for account in self._at[place]})
+    def users(self, listeners: Iterable[str], host: str) -> int:
+        """How many accounts were right at an address, at any of these listeners, whatever the port."""
+        places = (place for listener in listeners for place in self._hosts.get((listener, host), ()))
+        return len({account for place in places for account in self._at[place]})
 
     def within(self, name: str) -> bool:
         """Whether any account was right at an address, or in a network in CIDR form."""
         if "/" not in name:
-            return self.users(name) > 0
+            return any(host == name for _, host in self._hosts)
         network = ip_network(name)
         return any(ip_address(host) in network for _, host in self._hosts)
 

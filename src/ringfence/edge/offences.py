@@ -34,7 +34,7 @@ _FOR_WHOM = re.compile(rb"[A-Z]{1,16} sips?:([^@;?> ]{1,64})@")
 
 def tell(edge: Edge, origin: Origin, kind: Offence, what: str, now: int, source: str = "") -> None:
     """Something that only attackers do was done there."""
-    users = edge.digest.guests.users(origin.host)
+    users = edge.digest.users(origin.host)
     edge.note(Offended(at=now, address=origin.host, kind=kind, what=what[:MAX_WHAT], source=source, users=users))
 
 
@@ -75,7 +75,7 @@ def _asked(edge: Edge, request: Request, origin: Origin, now: int) -> None:
         return
     _agent(edge, request, origin, now)
     registers = request.method == "REGISTER"
-    if not registers and edge.digest.guests.users(origin.host):
+    if not registers and edge.digest.users(origin.host):
         return  # A PBX behind an address that changes shows another caller with each call.
     name = user_of(request.first("to" if registers else "from"))
     if name and name not in edge.digest.owners:
