@@ -111,6 +111,19 @@ def test_a_right_password_from_a_foreign_network_is_no_guess(table: Table) -> No
     assert table.edge.status()["foreign_network"] == 10
 
 
+def test_a_right_password_at_another_listener_is_no_guess(tmp_path: Path) -> None:
+    """A phone that was told the wrong port."""
+    policy = _policy().replace('["MD5"]', '["SHA-256"]').replace('127.0.0.1:5080"', '127.0.0.1:5080"\ndigest = true')
+    head, _, old = policy.rpartition('listen = "inside"')
+    table = Table(tmp_path, whole=f'{head}listen = "outside"{old}')
+    table.edge.trust(secrets(), table.now)
+    seat = attacker(table)
+    for _ in range(5):
+        guess(seat, "old-pbx", password=PASSWORD)
+    assert offended(table) == []
+    assert [message.status for message in seat.heard()] == [401] * 5
+
+
 def test_a_restart_bans_the_same(table: Table) -> None:
     seat = attacker(table)
     for _ in range(3):

@@ -85,7 +85,7 @@ def _proven(edge: Edge, request: Request, key: str, origin: Origin, now: int) ->
         _challenge(edge, request, key, origin, now)
         return None
     source = digest.owners.get(given.user)
-    right = _is_right(edge, request, given, source, origin)
+    right = _is_right(edge, request, given, source)
     if not right:
         offences.wrong_password(edge, request, origin, given.user, source.name if source is not None else "", now)
     if source is None or not right or not _is_near(edge, source, origin, now):
@@ -115,15 +115,16 @@ def _given(request: Request, realm: str) -> Credentials | None:
         return None
 
 
-def _is_right(edge: Edge, request: Request, given: Credentials, source: Source | None, origin: Origin) -> bool:
-    """Whether the password is right, at this listener; takes as long where there is no such account."""
+def _is_right(edge: Edge, request: Request, given: Credentials, source: Source | None) -> bool:
+    """Whether the password is right; takes as long where there is no such account."""
     secret, known = edge.digest.secret_of(given.user, source, given.algorithm)
-    right = proves(secret, given, request.method) and known
-    return right and source is not None and source.listen == origin.listener
+    return proves(secret, given, request.method) and known
 
 
 def _is_near(edge: Edge, source: Source, origin: Origin, now: int) -> bool:
-    """Whether it may be used from there."""
+    """Whether it may be used there, and from there."""
+    if source.listen != origin.listener:
+        return False
     if edge.digest.admits(source, origin.host, now):
         return True
     edge.count("foreign_network")
