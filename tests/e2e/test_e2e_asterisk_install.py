@@ -78,7 +78,8 @@ exten => s,1,MacroExit()
 @contextlib.contextmanager
 def fresh(directory: Path, dialplan: str, suite: str = "forky") -> Iterator[PbxSite]:
     """A site whose Asterisk knows neither the guard nor the hook, files of a FreePBX included."""
-    admit = f'[admit]\nhttp = "127.0.0.1:{free_ports(1, tcp=True)[0]}"\n'
+    http, fastagi = free_ports(2, tcp=True)
+    admit = f'[admit]\nhttp = "127.0.0.1:{http}"\nfastagi = "127.0.0.1:{fastagi}"\n'
     asterisk = 'user = "ringfence"\nsecret = "made.secret"'
     mine = "; mine, without a line end"
     with pbx_site(directory, dialplan=dialplan, custom=mine, suite=suite, admit=admit, start=False) as site:
@@ -99,8 +100,11 @@ def files(site: PbxSite) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in site.asterisk.etc.iterdir()}
 
 
-@pytest.mark.parametrize(("kind", "dialplan"), [("asterisk", PLAIN), ("freepbx", GENERATED)])
-def test_it_is_shown_applied_and_removed_without_a_trace(tmp_path: Path, kind: str, dialplan: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "dialplan", "via"),
+    [("asterisk", PLAIN, "http"), ("freepbx", GENERATED, "http"), ("freepbx", GENERATED, "fastagi")],
+)
+def test_it_is_shown_applied_and_removed_without_a_trace(tmp_path: Path, kind: str, dialplan: str, via: str) -> None:
     with fresh(tmp_path, dialplan) as site:
         before = files(site)
         shown = install(site, kind)
@@ -108,11 +112,11 @@ def test_it_is_shown_applied_and_removed_without_a_trace(tmp_path: Path, kind: s
         assert "made made.secret" in shown.stdout
         assert (tmp_path / "made.secret").read_text().strip() not in shown.stdout
         assert "+write = call,reporting" in shown.stdout
-        early = install(site, kind, "--apply")
+        early = install(site, kind, "--via", via, "--apply")
         assert (early.returncode, files(site)) == (2, before)
         assert "no guard answers" in early.stderr
         site.guard.start()
-        done = install(site, kind, "--apply")
+        done = install(site, kind, "--via", via, "--apply")
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert "was asked through the dial plan" in done.stdout
         changed = {name for name, text in files(site).items() if before.get(name) != text}
@@ -133,7 +137,7 @@ def test_it_is_shown_applied_and_removed_without_a_trace(tmp_path: Path, kind: s
         assert "not_asked_before" not in site.link()
         dialog.send("BYE")
         answer_ok(site.carrier, site.carrier.expect("BYE"))
-        again = install(site, kind, "--apply")
+        again = install(site, kind, "--via", via, "--apply")
         assert (again.returncode, again.stdout) == (0, "everything is there already\n")
         assert install(site, kind, "--remove").returncode == 1
         assert install(site, kind, "--remove", "--apply").returncode == 0

@@ -208,11 +208,10 @@ def _verified(asterisk: str, control: Path, name: str, before: dict[str, Any]) -
     trouble = _told(asterisk, f"channel originate Local/s@{VERIFY} application NoOp")
     if trouble:
         return trouble
-    answered = before["admit"]["asked"] - before["admit"]["not_answered"]
+    tried = before["asterisk"][name]["verified"]
 
     def heard() -> bool:
-        now = _heard(control, name)["admit"]
-        return bool(now["asked"] - now["not_answered"] > answered)
+        return bool(_heard(control, name)["asterisk"][name]["verified"] > tried)
 
     if not _until(heard, ASKED_WITHIN_S):
         return "the dial plan was asked to ask, and the guard answered nothing: are res_curl and func_curl loaded?"

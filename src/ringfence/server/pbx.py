@@ -23,6 +23,7 @@ from ringfence.model.settings import Asterisk, Policy
 from ringfence.model.time import SECOND
 from ringfence.model.verdict import Verdict
 from ringfence.platforms.asterisk.ami import AmiError, Message
+from ringfence.platforms.asterisk.dialplan import VERIFY
 from ringfence.platforms.asterisk.effects import HangUp, Note, Tell
 from ringfence.platforms.asterisk.hook import UNKNOWN_TRUNK, HookError, Question, Reply, is_key, question, reply_of
 from ringfence.platforms.asterisk.live import Answer, Manager, Where
@@ -52,6 +53,8 @@ class Link:
         self.manager = Manager(where(settings), self._take, self._joined)
         self._task: asyncio.Task[None] | None = None
         self._sent: set[asyncio.Task[None]] = set()
+        self.verified = 0
+        """Questions by which an installation was tried."""
         self._token = 0
         self._waiting: dict[int, asyncio.Future[Verdict | None]] = {}
 
@@ -91,7 +94,12 @@ class Link:
 
     def status(self) -> dict[str, Any]:
         """What it is like now."""
-        return {"manager": self.manager.state, "logins": self.manager.logins, **self.pbx.status()}
+        return {
+            "manager": self.manager.state,
+            "logins": self.manager.logins,
+            "verified": self.verified,
+            **self.pbx.status(),
+        }
 
     async def admit(self, asked: Question) -> Reply:
         """The answer to a question of its dial plan. Raises HookError."""
@@ -101,6 +109,7 @@ class Link:
         if trunk is None:
             log.warning("asterisk.%s.trunks has no %s: it is refused", self.settings.name, asked.trunk)
             return Reply("deny", UNKNOWN_TRUNK, 0, self._announcement(UNKNOWN_TRUNK))
+        self.verified += asked.label == VERIFY
         self._token += 1
         token = self._token
         waiting = self._waiting[token] = asyncio.get_running_loop().create_future()

@@ -153,9 +153,9 @@ def test_fastagi_asks_the_same() -> None:
         "agi_channel: PJSIP/1001-0000001c",
         "agi_uniqueid: 1.0",
         "agi_callerid: unknown",
-        "agi_accountcode: acc",
         "agi_arg_1: trunk1",
         "agi_arg_2: 12125550143",
+        "agi_arg_3: acc",
     ]
     assert question(agi_values(lines)) == asked(channel="PJSIP/1001-0000001c", label="acc")
     with pytest.raises(HookError, match="has no pbx, key, dst, trunk, uid"):

@@ -25,6 +25,8 @@ CONNECT_S, ANSWER_S = 1, 2
 """How long the hook waits for a connection, and for the verdict with it."""
 FAILURES = "400,403,404,405,413,500,502,503"
 EMERGENCY, NATIONAL, DOWN, ADMIT = "ringfence-emergency", "ringfence-national", "ringfence-down", "ringfence-admit"
+LABEL = "${IF(${LEN(${AMPUSER})}?${AMPUSER}:${CHANNEL(accountcode)})}"
+"""What the dial plan calls who calls: FreePBX's extension, else the account code."""
 VERIFY = "ringfence-verify"
 """Asks, and dials nobody."""
 
@@ -142,8 +144,7 @@ def _question(settings: Asterisk, door: Door) -> Iterator[str]:
     first = f"pbx={settings.name}&key={door.key}&dst=${{URIENCODE(${{ARG2}})}}&trunk=${{URIENCODE(${{ARG1}})}}"
     yield f"Set(LOCAL(q)={first}&uid=${{UNIQUEID}}&lid=${{CHANNEL(linkedid)}})"
     yield "Set(LOCAL(q)=${q}&chan=${URIENCODE(${CHANNEL})}&cid=${URIENCODE(${CALLERID(num)})})"
-    label = "${IF(${LEN(${AMPUSER})}?${AMPUSER}:${CHANNEL(accountcode)})}"
-    yield f"Set(LOCAL(q)=${{q}}&user=${{URIENCODE({label})}})"
+    yield f"Set(LOCAL(q)=${{q}}&user=${{URIENCODE({LABEL})}})"
     peer = "${URIENCODE(${CHANNEL(pjsip,remote_addr)})}"
     yield f'ExecIf($["${{CHANNEL(channeltype)}}" = "PJSIP"]?Set(LOCAL(q)=${{q}}&ip={peer}))'
 
@@ -160,7 +161,7 @@ def _fastagi(settings: Asterisk, door: Door) -> Iterator[str]:
     yield "Set(RINGFENCE=)"
     yield "Set(AGIEXITONHANGUP=yes)"
     yield f"Set(TIMEOUT(absolute)={ANSWER_S})"
-    yield f"AGI(agi://{door.address}/admit?pbx={settings.name}&key={door.key},${{ARG1}},${{ARG2}})"
+    yield f"AGI(agi://{door.address}/admit?pbx={settings.name}&key={door.key},${{ARG1}},${{ARG2}},{LABEL})"
     yield "Set(TIMEOUT(absolute)=0)"
     yield "Set(LOCAL(r)=${RINGFENCE})"
 
@@ -200,7 +201,7 @@ def _is_home(form: Form) -> str:
 
 def _verify(settings: Asterisk, source: Source) -> str:
     steps = [
-        f"Set(AMPUSER={VERIFY})",
+        f"Set(CHANNEL(accountcode)={VERIFY})",
         f"Gosub({ADMIT},s,1({next(iter(settings.trunks))},{own_number(source)}))",
         "Log(NOTICE,ringfence: the answer is ${GOSUB_RETVAL})",
         "Hangup()",

@@ -142,5 +142,5 @@ _AGI = {
     "uid": "agi_uniqueid",
     "chan": "agi_channel",
     "cid": "agi_callerid",
-    "user": "agi_accountcode",
+    "user": "agi_arg_3",
 }
