@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 from ringfence.model.firewall import Ports
 from ringfence.platforms.firewall.wanted import Admitted, Door, Wanted
+from ringfence.platforms.iptables.live import Iptables
 from ringfence.platforms.nftables.bans import Bans
 from ringfence.platforms.nftables.live import Nftables
 from ringfence.platforms.nftables.render import CHAINS, TABLE
@@ -76,6 +77,20 @@ def ways(rules: int) -> Iterator[tuple[str, Change]]:
     yield "table deleted and made in one transaction", lambda swap: backend.put(remake + texts[swap % 2])
     yield f"{' and '.join(CHAINS)} flushed, then filled", in_two_steps
     yield "nft flush ruleset, then filled", after_a_flush
+    yield "chains filled by iptables-restore and ip6tables-restore (ours)", in_iptables(rules)
+
+
+def in_iptables(rules: int) -> Change:
+    """The same rules by iptables; those of nftables are taken away first."""
+    nftables, iptables = Nftables(), Iptables()
+    texts = [iptables.render(wants(rules, swap)) for swap in (0, 1)]
+
+    def change(swap: int) -> None:
+        if nftables.listing():
+            nftables.put(nftables.back_to(""))
+        iptables.put(texts[swap % 2])
+
+    return change
 
 
 def crossing(cable: Cable, change: Change, swaps: int) -> tuple[int, int, int, int]:

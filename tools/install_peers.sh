@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages=("$@")
 [ $# -gt 0 ] || packages=(sip-tester sipvicious baresip-core faketime kamailio chromium mariadb-server
-    nftables iptables ipset conntrack iproute2 iputils-ping)
+    nftables iptables ipset conntrack firewalld dbus-daemon iproute2 iputils-ping)
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=""
