@@ -96,6 +96,15 @@ def test_somebody_elses_change(policy: Policy, text: Text) -> None:
     assert "somebody else changed the firewall" in look(policy)
 
 
+def test_a_service_that_may_not_know_which_start_of_the_machine_it_is_says_so(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit's ProcSubset=pid hides it; a change that waits can't be told then from one before the start."""
+    applied(policy)
+    monkeypatch.setattr("ringfence.platforms.firewall.state.BOOT_ID", Path("/nowhere/boot_id"))
+    assert "ProcSubset=all" in look(policy)
+
+
 def test_a_policy_that_wants_other_rules(policy: Policy) -> None:
     applied(policy).confirm()
     assert policy.firewall is not None

@@ -28,6 +28,7 @@ from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.wanted import Wanted
 
 LOCK_WITHIN_S = 10.0
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 T = TypeVar("T")
 
 
@@ -71,8 +72,11 @@ def now_s() -> float:
 
 
 def boot() -> str:
-    """The kernel's name for this run of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    """The kernel's name for this run of the machine. Raises FirewallError where a service is kept from reading it."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise FirewallError(f"{BOOT_ID} can't be read: {error.strerror}; ProcSubset=all lets a service") from error
 
 
 class State:
