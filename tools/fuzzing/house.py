@@ -61,6 +61,7 @@ carrier_addresses = ["127.0.2.1"]
 send_to = ["sip:127.0.2.1:5090", "sip:127.0.2.1:5091"]
 permit = ["US", "GB"]
 ring_limit_s = 20
+transfers = "judge"
 [trunk.second]
 listen = "outside"
 carrier_addresses = ["127.0.2.2"]
@@ -76,6 +77,7 @@ trunks = ["carrier", "second"]
 caller_ids = ["+12125550100-+12125550199"]
 caller_id = "+12125550100"
 caller_id_policy = "substitute"
+transfers = "judge"
 max_call_s = 90
 """
 
@@ -305,7 +307,8 @@ class House:
             edge=ask.edge,
         )
         if verdict.outcome == "allow":
-            for call_id in (ask.attempt.call_id, self.edge._edge.tokens.call_id(ask.attempt.id)):
+            within = ask.attempt.transfer_of if ask.attempt.transfer else ask.attempt.id
+            for call_id in (ask.attempt.call_id, self.edge._edge.tokens.call_id(within)):
                 judged = self.judged.setdefault(call_id.encode(), set())
                 judged.add((verdict.send_user.encode(), ask.attempt.trunk))
         if verdict.emergency:
@@ -376,8 +379,20 @@ class House:
             return
         if data.startswith(b"INVITE ") and b"tag=" not in _header(data, b"to").lower():
             raise Broken("an INVITE to the carrier names a number that wasn't judged", data)
+        if data.startswith(b"REFER "):
+            self._referred(party, data, allowed)
         if match[1] not in self._from_carrier and not re.fullmatch(rb"sip:127\.0\.2\.\d:\d+", match[1]):
             raise Broken("a request to the carrier names a target that nobody gave", data)
+
+    def _referred(self, party: str, data: bytes, allowed: set[tuple[bytes, str]]) -> None:
+        """A REFER to the carrier leads to a number that was judged, or to a target of its own in place of a call."""
+        target = _header(data, b"refer-to").strip()[1:-1]
+        uri, _, rest = target.partition(b"?")
+        number = _JUDGED.match(uri)
+        judged = number is not None and (number[1], party) in allowed and not rest
+        named = allowed and rest.startswith(b"Replaces=") and b"&" not in rest
+        if not judged and not named:
+            raise Broken("a REFER to the carrier leads where nobody judged", data)
 
     # What must hold of the whole.
 
@@ -401,8 +416,8 @@ class House:
             live = self.engine.calls.get(dialog.id)
             if live is not None and live.emergency:  # Never cut: it ends when somebody says so.
                 self.edge.cut(dialog.id, "", "operator", self.now)
-        if self.edge._edge.dialogs:
-            self.do(("wait", 86_400 * SECOND))  # What bounds an inbound call.
+        if self.edge._edge.dialogs or any(live.attempt.transfer for live in self.engine.calls.values()):
+            self.do(("wait", 86_400 * SECOND))  # What bounds an inbound call, and one that a carrier places itself.
         self.do(("wait", 61 * SECOND))
         edge = self.edge._edge
         left = [name for name in TABLES if getattr(edge, name)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from base64 import b64decode
+from dataclasses import replace
 from random import Random
 
 import msgspec
@@ -53,6 +54,13 @@ EXTRAS = (
 )  # fmt: skip
 SDES = SDP.replace("RTP/AVP", "RTP/SAVP") + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7\r\n"
 MEDIA = (SDES, SDES, SDES, SDES, "", SDES + "m=video 40002 RTP/AVP 96\r\n", SDP)
+REFERRED = (
+    "<sip:+12125550144@a>", "<sip:+442079460018@a;method=INVITE>", "sip:2125550144@a", "<tel:+12125550144>",
+    "<sip:+5372041000@a>", "<sip:911@a>", "<sip:102@a>", "<http://a>", "<sip:+12125550144@a?X=y&body=z>", "<",
+)  # fmt: skip
+"""Where transfers lead, beside the other calls of an episode."""
+FRAGMENTS = ("", "SIP/2.0 100 Trying\r\n", "SIP/2.0 200 OK\r\n", "SIP/2.0 486 Busy Here\r\n", "SIP/2.0 9")
+"""What is said of the calls they lead to."""
 _CSEQ = re.compile(r"\d+ \S+", re.ASCII)
 DELAYS = (1_000, 100_000, 600_000, 4_100_000, 11_000_000, 33_000_000, 95 * SECOND, 200 * SECOND)
 
@@ -207,9 +215,27 @@ class Episode:
     def speaks_inside(self) -> None:
         """A request within a dialog, early or not."""
         if self.dialogs:
-            one, method = self.random.choice(self.dialogs), self.random.choice(INSIDE_METHODS)
+            one, method = self.random.choice((*self.dialogs, *self.legs)), self.random.choice(INSIDE_METHODS)
             body = self._media() if method in ("INVITE", "UPDATE", "PRACK", "ACK") else ""
-            one.peer.send(one.request(method, *self.random.choice(EXTRAS), body=body), INSIDE)
+            request = one.request(method, *self.random.choice(EXTRAS), body=body)
+            if method == "NOTIFY":
+                request = replace(request, body=self.random.choice(FRAGMENTS))
+            one.peer.send(request, INSIDE)
+
+    def transfers(self) -> None:
+        """One side of a call asks the other to call somebody."""
+        if self.dialogs:
+            one = self.random.choice((*self.dialogs, *self.legs))
+            headers = (("Refer-To", self._referred()), *self.random.choice(EXTRAS))
+            one.peer.send(one.request("REFER", *headers), INSIDE)
+
+    def _referred(self) -> str:
+        """Where a transfer leads: a number, or the far end of another call."""
+        if self.random.random() < 0.7:
+            return self.random.choice(REFERRED)
+        other = self.random.choice(self.dialogs)
+        tags = f"to-tag%3D{wire.tag_of(other.remote)}%3Bfrom-tag%3D{wire.tag_of(other.local)}"
+        return f"<sip:+12125550144@a?Replaces={other.call_id.replace('@', '%40')}%3B{tags}>"
 
     def answers_request(self) -> None:
         """A party answers another request."""
@@ -261,6 +287,7 @@ class Episode:
 EVENTS = (
     Episode.dials, Episode.dials, Episode.carrier_calls, *[Episode.answers_invite] * 4, Episode.forks,
     *[Episode.acknowledges] * 2, Episode.cancels, Episode.asks_again, *[Episode.speaks_inside] * 2,
+    *[Episode.transfers] * 2,
     *[Episode.answers_request] * 2, Episode.repeats, Episode.tortures, Episode.stranger_speaks, Episode.time_passes,
     Episode.breaks, Episode.rare,
 )  # fmt: skip
