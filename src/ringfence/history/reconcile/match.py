@@ -12,6 +12,7 @@ the same second would shift all after it. Only calls near the time are in memory
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -190,7 +191,7 @@ class Matcher:
         ]
         pairs.sort(key=lambda pair: pair[:2])
         taken = self._paired(rows, (pair for pair in pairs if pair[0][:2] == (0, False)), {})
-        twins = {at: twin for at, row in enumerate(rows) if at not in taken and (twin := self._twin(row, rows, taken))}
+        twins = self._twins(rows, pairs, taken)
         self._paired(rows, (pair for pair in pairs if pair[1] not in twins), taken)
         near = {at for _, at, _ in pairs}
         for at, row in enumerate(rows):
@@ -214,6 +215,15 @@ class Matcher:
                 if len(self._skews) < SKEWS:
                     self._skews.append(self._skew(rows[at], call))
         return taken
+
+    def _twins(
+        self, rows: Sequence[Billed], pairs: Sequence[tuple[Likely, int, Seen]], taken: Mapping[int, Seen]
+    ) -> dict[int, Seen]:
+        """By the places of rows that say what another says, the call of that: as many as have no call of their own."""
+        left = [at for at in range(len(rows)) if at not in taken]
+        free = {id(call) for likely, at, call in pairs if at not in taken and not likely[0] and not call.billed_at}
+        found = ((at, twin) for at in left if (twin := self._twin(rows[at], rows, taken)))
+        return dict(itertools.islice(found, max(0, len(left) - len(free))))
 
     def _twin(self, row: Billed, rows: Sequence[Billed], taken: Mapping[int, Seen]) -> Seen | None:
         """The call of a row that says the same."""
