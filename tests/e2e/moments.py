@@ -42,10 +42,10 @@ def committed() -> None:
     """The verdict is in the ledger, and nothing was sent to the carrier."""
     go_on = Guard._committed
 
-    def dying(self: Guard, decided: Decided, error: str | None) -> None:
+    def dying(self: Guard, decided: Decided, *arguments: Any) -> None:
         if decided.attempt.dialled == FATAL:
             die()
-        go_on(self, decided, error)
+        go_on(self, decided, *arguments)
 
     Guard._committed = dying  # type: ignore[method-assign]
 
