@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ringfence.edge import headers, inbound, media, own, redirecting, relay, signing
+from ringfence.edge import headers, inbound, media, own, redirect_mode, relay, signing
 from ringfence.edge.calls import finish
 from ringfence.edge.effects import Ask
 from ringfence.edge.records import Call, Client, Contact, Target
@@ -51,7 +51,7 @@ def forward(edge: Edge, call: Call, now: int) -> None:
     call.targets = edge.targets.of(call.trunk, now) if keeps_secure(edge, call.request, call.trunk) else []
     call.state = "sent"
     if call.targets and call.verdict is not None and call.verdict.redirect_s:
-        redirecting.answer(edge, call, call.verdict, now)
+        redirect_mode.answer(edge, call, call.verdict, now)
     elif call.targets:
         send_next(edge, call, now)
     else:

@@ -2,8 +2,7 @@
 `spared`.
 
 An address that is banned already isn't banned again for less; one that would hit somebody who is never banned isn't
-banned at all. Each further ban of an address lasts twice as long as
-the one before it.
+banned at all. Each further ban of an address lasts twice as long as the one before it.
 """
 
 from __future__ import annotations

@@ -40,8 +40,6 @@ _TAIL = """PRAGMA temp_store = MEMORY;
 CREATE TABLE temp.tail (seq INTEGER PRIMARY KEY, at INTEGER, kind TEXT,
     call TEXT, source TEXT, caller TEXT, callee TEXT, outcome TEXT);"""
 _END = 2**63 - 1
-MOST_POLICIES = 1000
-"""Changes of the policy that are looked through for the one that decided."""
 _ALIKE = 7
 """Digits by which two forms of a number are taken for alike: a subscriber's number without its area."""
 
@@ -176,8 +174,8 @@ class Reader:
 
     def places(self, version: str, at: Instant) -> dict[str, str]:
         """Where the keys of the policy stood that was in force at an instant; empty where that isn't kept."""
-        for one in reversed(self.log(until=at + 1, kinds=("policy-changed",), limit=MOST_POLICIES)):
-            if isinstance(one.entry, PolicyChanged) and one.entry.version == version and one.entry.places:
+        for one in self.log(until=at + 1, kinds=("policy-changed",), limit=1):
+            if isinstance(one.entry, PolicyChanged) and one.entry.version == version:
                 return one.entry.places
         return {}
 
