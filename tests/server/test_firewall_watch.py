@@ -165,15 +165,15 @@ def test_it_is_told_once_and_so_is_that_it_is_over(
 
     async def minute() -> None:
         await looks(0)
-        assert "somebody else changed" in watch.says()[0]
+        assert "somebody else changed" in watch.status()[0]
         text.is_now = is_right
         await looks(1)
-        assert watch.says() != [], "it isn't time yet"
+        assert watch.status() != [], "it isn't time yet"
         await looks(LOOK_EVERY_US)
         await looks(2 * LOOK_EVERY_US)
 
     asyncio.run(minute())
-    assert watch.says() == []
+    assert watch.status() == []
     assert [text.partition(":")[0] for text in caplog.messages] == [
         "somebody else changed the firewall",
         "the firewall is as the policy wants it",
@@ -230,12 +230,12 @@ def test_a_kernel_that_refuses_is_told_of(
         for _ in range(2):
             watch.banned(banned("10.0.0.66"))
             await settled(watch)
-        assert watch.says() == ["refused"]
+        assert watch.status() == ["refused"]
         watch.banned(banned("10.0.0.67"))
         await settled(watch)
 
     asyncio.run(bans())
-    assert watch.says() == []
+    assert watch.status() == []
     assert caplog.messages == ["refused"]
 
 
@@ -248,4 +248,4 @@ def test_without_a_firewall_in_the_policy_nothing_is_looked_at(policy: Policy, t
         await settled(watch)
 
     asyncio.run(minute())
-    assert (watch.says(), told) == ([], [])
+    assert (watch.status(), told) == ([], [])

@@ -13,7 +13,7 @@ from ringfence.engine.engine import Engine
 from ringfence.policy import Loader
 from ringfence.server.control import ControlError
 from ringfence.server.guard import Guard
-from ringfence.server.told import ended, refuse_redirected
+from ringfence.server.told import cut, ended
 
 
 class Told:
@@ -50,7 +50,10 @@ def test_a_call_that_passes_through_is_left_alone(tmp_path: Path) -> None:
     guard = Told(tmp_path)
     decide(guard.engine, "a", NOON, "12125550143")
     assert guard.tell({"call": "a", "talked_s": 5}) == {"ended": 0, "unknown": 1}
-    refuse_redirected(cast("Guard", guard), "a")
+    through = SimpleNamespace(engine=guard.engine, cut=lambda call, leg, cause: call == "a")
+    assert cut(cast("Guard", through), {"id": "a"}) == "call a is being ended"
+    with pytest.raises(ControlError, match="no call 'b'"):
+        cut(cast("Guard", through), {"id": "b"})
 
 
 @pytest.mark.parametrize(
@@ -64,4 +67,4 @@ def test_what_cannot_be_meant_is_refused(guard: Told, calls: Any) -> None:
 
 def test_it_says_why_a_redirected_call_cannot_be_cut(guard: Told) -> None:
     with pytest.raises(ControlError, match=r"was redirected.*calls ended"):
-        refuse_redirected(cast("Guard", SimpleNamespace(engine=guard.engine)), "a")
+        cut(cast("Guard", SimpleNamespace(engine=guard.engine)), {"id": "a"})

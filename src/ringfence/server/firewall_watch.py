@@ -37,18 +37,21 @@ class FirewallWatch:
         """That the kernel was told all bans for."""
         self._looks = False
         self._look_at: Instant = 0
-        self._policy = ""
 
-    def says(self) -> list[str]:
+    def follow(self, policy: Policy) -> None:
+        """Another policy is in force: look at the next chore."""
+        self._look_at = 0
+
+    def status(self) -> list[str]:
         """All that is to be told."""
         return [text for text in (self.wrong, self._bans.says) if text]
 
     def chore(self, now: Instant) -> None:
-        """Look if it is time, at once after the policy changed; call it a few times a second."""
+        """Look if it is time."""
         policy = self._guard.engine.policy
-        if policy.firewall is None or self._looks or (now < self._look_at and policy.version == self._policy):
+        if policy.firewall is None or self._looks or now < self._look_at:
             return
-        self._look_at, self._policy, self._looks = now + LOOK_EVERY_US, policy.version, True
+        self._look_at, self._looks = now + LOOK_EVERY_US, True
         backend = backend_of(policy.firewall.backend)
         looked = asyncio.get_running_loop().run_in_executor(None, lambda: (look(policy), table(backend)))
         looked.add_done_callback(self._looked)
@@ -65,6 +68,9 @@ class FirewallWatch:
         if there != self._table:
             self._table = there
             self._tell(*self._guard.engine.banning.bans)
+
+    async def close(self) -> None:
+        """A look that is under way tells nobody."""
 
     def banned(self, fact: Banned | Unbanned) -> None:
         """Somebody is banned, or no longer."""

@@ -20,7 +20,7 @@ from ringfence.edge.effects import Ask
 from ringfence.engine.live import Live
 from ringfence.errors import RingfenceError
 from ringfence.model.settings import Asterisk, Policy
-from ringfence.model.time import SECOND
+from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Verdict
 from ringfence.platforms.asterisk.ami import AmiError, Message
 from ringfence.platforms.asterisk.dialplan import VERIFY
@@ -87,9 +87,9 @@ class Link:
         self._settle()
         return found
 
-    def tick(self) -> None:
+    def tick(self, now: Instant) -> None:
         """Do what is due."""
-        self.pbx.tick(self._guard.clock.now(), self._guard.engine.policy.ledger.stranger_rows_per_10s)
+        self.pbx.tick(now, self._guard.engine.policy.ledger.stranger_rows_per_10s)
         self._settle()
 
     def status(self) -> dict[str, Any]:
@@ -265,10 +265,10 @@ class Links:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def tick(self) -> None:
+    def chore(self, now: Instant) -> None:
         """A few times a second."""
         for link in self._links.values():
-            link.tick()
+            link.tick(now)
 
     async def decide(self, values: Mapping[str, str]) -> Reply:
         """The answer to a question of a dial plan. Raises HookError."""

@@ -38,26 +38,26 @@ from ringfence.edge.tls import load as load_tls
 from ringfence.edge.udp import Deliver, UdpSocket
 from ringfence.engine.destinations import plan_of
 from ringfence.engine.engine import Engine
-from ringfence.engine.forget import forget
-from ringfence.engine.snapshot import dump
 from ringfence.history import baseline
 from ringfence.ledger.ledger import SWITCH_INTERVAL_S, Ledger
-from ringfence.ledger.records import number_key
 from ringfence.model import SECOND
 from ringfence.model.settings import Admit, Listen, Policy
 from ringfence.policy import Loaded, Loader, PolicyErrors
 from ringfence.server import told, views
 from ringfence.server.admit import Doors
 from ringfence.server.ban_orders import BAN_ORDERS, BanOrders
+from ringfence.server.beside import Beside
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
+from ringfence.server.erasing import erase
 from ringfence.server.fetching import Fetcher
 from ringfence.server.firewall_watch import FirewallWatch
 from ringfence.server.garbage import Collector
 from ringfence.server.guard import Guard
 from ringfence.server.orders import ORDERS, Orders
 from ringfence.server.pbx import Links, PbxError
-from ringfence.server.recovery import ENGINE, recover, take_snapshot
+from ringfence.server.recovery import recover, take_snapshot
+from ringfence.server.reloading import what_is_fixed
 from ringfence.server.secret import load_secret
 from ringfence.server.trusted import trusted
 
@@ -96,6 +96,8 @@ class Server:
         Links.check(self.loaded.policy)
         self.baseline = baseline.read(options.baseline) if options.baseline is not None else None
         self.sockets: dict[str, UdpSocket | StreamSocket] = {}
+        self.beside: dict[str, Beside] = {}
+        """By the name that `ringfence status` has for each."""
         self.started = self.clock.now()
         self._stop = asyncio.Event()
         self._snapshot_at = self.started + SNAPSHOT_EVERY_US
@@ -158,15 +160,17 @@ class Server:
         edge.equip(self.shaken)
         edge.restore(found.open_facts, now)
         self.guard = Guard(found.engine, edge, self.ledger, self.clock)
-        self.firewall = FirewallWatch(self.guard)
-        self.guard.told_ban = self.firewall.banned
+        firewall = FirewallWatch(self.guard)
+        self.guard.told_ban = firewall.banned
         self.streams = Streams(self.guard, first_flow=now, tls=self.tls)
         self.fetcher = Fetcher(self.guard.fetched, self.shaken.hosts)
         self.guard.transmit, self.guard.hang_up = self._transmit, self.streams.hang_up
         self.guard.fetch = self.fetcher.fetch
         self.guard.in_force(self.loaded, "start")
         self.links = Links(self.guard)
-        self.links.follow(policy)
+        self.beside = {"asterisk": self.links, "firewall": firewall}
+        for each in self.beside.values():
+            each.follow(policy)
         self.doors = Doors(policy.admit or Admit(), self.links.decide)
         self.guard.obey(found.engine.reconcile(now=now))
         self.guard.spare(now)
@@ -234,9 +238,9 @@ class Server:
 
     def _chores(self) -> None:
         self.guard.watch()
-        self.links.tick()
         now = self.clock.now()
-        self.firewall.chore(now)
+        for each in self.beside.values():
+            each.chore(now)
         self.collector.watch(sum(socket.received for socket in self.sockets.values()), self.streams.failed, now)
         if now >= self._snapshot_at:
             self._snapshot_at = now + SNAPSHOT_EVERY_US
@@ -285,7 +289,7 @@ class Server:
         except PolicyErrors as failed:
             mistakes = "\n".join(str(error) for error in failed.errors)
             raise ControlError(f"the policy has mistakes, the one before stays in force:\n{mistakes}") from failed
-        fixed = self._fixed(old, loaded.policy)
+        fixed = what_is_fixed(old, loaded.policy, free_port=self.options.free_port)
         if fixed:
             raise ControlError(
                 f"{fixed} can't change while the guard runs, the policy before stays in force: restart it"
@@ -303,34 +307,13 @@ class Server:
         self.guard.use(msgspec.structs.replace(loaded.policy, listens=listens), secrets)
         self.guard.edge.equip(shaken)
         self.fetcher.use(shaken.hosts)
-        self.links.follow(loaded.policy)
+        for each in self.beside.values():
+            each.follow(loaded.policy)
         self.streams.use(listens, tls)
         self._prepare_connections()
         self.resolver.follow()
         kept = "".join(f"\nkept as it was: {error}" for error in loaded.kept)
         return f"policy {loaded.policy.version[:12]} is in force{kept}"
-
-    def _fixed(self, old: Policy, new: Policy) -> str:
-        """What a reload would have to change and can't."""
-        if new.ledger.path != old.ledger.path:
-            return "ledger.path"
-        if new.admit != old.admit:
-            return "[admit]"
-        if new.control != old.control:
-            return "control.socket"
-        if sorted(new.listens) != sorted(old.listens):
-            return "the set of [listen] tables"
-        for name, listen in new.listens.items():
-            before = old.listens[name]
-            if (listen.host, listen.advertise_host, listen.transport) != (
-                before.host,
-                before.advertise_host,
-                before.transport,
-            ):
-                return f"listen.{name}"
-            if listen.port not in (0, before.port) and not self.options.free_port:
-                return f"listen.{name}"
-        return ""
 
     # Commands.
 
@@ -339,11 +322,11 @@ class Server:
             "status": self._status,
             "accounts": lambda _: self.guard.edge.registered(self.clock.now()),
             "calls": lambda _: views.calls(self.guard.engine, self.clock.now()),
-            "cut": self._cut,
+            "cut": lambda arguments: told.cut(self.guard, arguments),
             "ended": lambda arguments: told.ended(self.guard, arguments),
-            "hangup": self._hangup,
+            "hangup": self._hang_up_extension,
             "reload": lambda _: self.reload("control socket"),
-            "erase": self._erase,
+            "erase": lambda arguments: erase(self.guard, arguments),
             **{name: partial(self._order, Orders, name) for name in ORDERS},
             **{name: partial(self._order, BanOrders, name) for name in BAN_ORDERS},
         }
@@ -364,50 +347,27 @@ class Server:
             "edge": self.guard.edge.status(),
             "enrolments": self.guard.edge.enrolments(now),
             "names": self.resolver.status(),
-            "asterisk": self.links.status(),
             "admit": {"addresses": self.doors.addresses(), **self.doors.counters},
             "sockets": {name: {"address": s.shown, **s.counts()} for name, s in self.sockets.items()},
             "streams": self.streams.status(),
             "certificates": views.certificates(self._certificates(), now),
-            "firewall": self.firewall.says(),
+            **{name: each.status() for name, each in self.beside.items()},
         }
 
     def _order(self, orders: type[Orders | BanOrders], name: str, arguments: dict[str, Any]) -> Any:
         return getattr(orders(self.guard, self.clock.now), name)(arguments)
 
-    def _cut(self, arguments: dict[str, Any]) -> str:
-        call, leg = str(arguments.get("id", "")), str(arguments.get("leg", ""))
-        told.refuse_redirected(self.guard, call)
-        if not self.guard.cut(call, leg, "operator"):
-            raise ControlError(f"no call {call!r} is in progress; `ringfence calls` lists them")
-        return f"call {call} is being ended"
-
-    async def _hangup(self, arguments: dict[str, Any]) -> int:
-        """End every call of an extension at an Asterisk; how many channels."""
+    async def _hang_up_extension(self, arguments: dict[str, Any]) -> int:
         return await self.links.hang_up(str(arguments.get("extension", "")), str(arguments.get("asterisk", "")))
-
-    async def _erase(self, arguments: dict[str, Any]) -> dict[str, int]:
-        """Erase a person's calls (`numbers`), or what is older than `before`, from the ledger that the asker means."""
-        asked, ours = str(arguments.get("ledger", "")), self.ledger.path.resolve()
-        if asked != str(ours):
-            raise ControlError(f"this guard writes {ours}, not {asked}; name its --ledger, or the --control of another")
-        if self.ledger.down is not None:
-            raise ControlError(self.ledger.down)
-        if "before" in arguments:
-            entries = await asyncio.wrap_future(self.ledger.purge(int(arguments["before"])))
-            return {"entries": entries}
-        numbers = [number_key(str(number)) for number in arguments.get("numbers", ())]
-        forget(self.guard.engine.behaviour, set(numbers))
-        erasure = self.ledger.erase(numbers, {ENGINE: dump(self.guard.engine)})
-        return (await asyncio.wrap_future(erasure))._asdict()
 
     # Stop.
 
     async def _close(self) -> None:
         log.info("stopping; calls in progress go on")
-        if hasattr(self, "links"):
+        if hasattr(self, "doors"):
             await self.doors.close()
-            await self.links.close()
+        for each in self.beside.values():
+            await each.close()
         if hasattr(self, "resolver"):
             await self.resolver.close()
             await self.fetcher.close()

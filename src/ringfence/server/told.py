@@ -1,4 +1,4 @@
-"""What people and call records tell of calls that were redirected, and so don't pass through the guard."""
+"""What people and call records tell of single calls: that one shall end, or that one which was redirected has ended."""
 
 from __future__ import annotations
 
@@ -43,11 +43,15 @@ def ended(guard: Guard, arguments: dict[str, Any]) -> dict[str, int]:
     return {"ended": over, "unknown": len(told) - over}
 
 
-def refuse_redirected(guard: Guard, call: str) -> None:
-    """Raises ControlError where a call isn't in our hands."""
+def cut(guard: Guard, arguments: dict[str, Any]) -> str:
+    """End a call by order of somebody; what was done."""
+    call, leg = str(arguments.get("id", "")), str(arguments.get("leg", ""))
     live = guard.engine.calls.get(call)
     if live is not None and live.redirect_s:
         raise ControlError(
             f"call {call} was redirected: it doesn't pass through the guard and can't be cut here. End it at the SBC, "
             "then tell so with `ringfence calls ended`"
         )
+    if not guard.cut(call, leg, "operator"):
+        raise ControlError(f"no call {call!r} is in progress; `ringfence calls` lists them")
+    return f"call {call} is being ended"
