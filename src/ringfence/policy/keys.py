@@ -1,7 +1,7 @@
 """Every key of the policy file: what it may be, its default, what it means; sections and trunks here.
 
 Reading, JSON Schema (`schema.py`) and docs/policy.md (`reference.py`) all come from these tables. Defaults are those of
-the settings structs (`model/settings.py`).
+the settings structs (`model/settings`).
 """
 
 from __future__ import annotations
