@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The real peers that the end-to-end tests and the benchmark talk to: SIPp, SIPVicious, baresip, faketime,
-# Kamailio, Chromium, MariaDB, nftables; or those that are named.
+# Kamailio, Chromium, MariaDB, nftables, fail2ban; or those that are named.
 # Debian's packages, installed as root only; run again it does nothing. Exit code 3: they are missing and this user may not
 # install them; any other failure has its own.
 set -euo pipefail
 
 packages=("$@")
 [ $# -gt 0 ] || packages=(sip-tester sipvicious baresip-core faketime kamailio chromium mariadb-server
-    nftables iptables ipset conntrack firewalld dbus-daemon iproute2 iputils-ping)
+    nftables iptables ipset conntrack firewalld fail2ban dbus-daemon iproute2 iputils-ping)
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=""

@@ -14,7 +14,7 @@ from ringfence.cli.evidence import evidence
 from ringfence.cli.firewall import firewall_app
 from ringfence.cli.guard import accounts, calls_app, reload, status
 from ringfence.cli.incidents import accept, contain, containments, incidents, release
-from ringfence.cli.install import install
+from ringfence.cli.install import install_app
 from ringfence.cli.learn import learn
 from ringfence.cli.ledger import explain, ledger_app
 from ringfence.cli.log import log
@@ -44,7 +44,7 @@ _ABOUT = Group.create_ordered("About this program")
 
 app.command(serve, name="serve", group=_RUN)
 app.command(reload, name="reload", group=_RUN)
-app.command(install, name="install", group=_RUN)
+app.command(install_app(_RUN))
 app.command(secret_app(_RUN))
 app.command(firewall_app(_RUN))
 app.command(status, name="status", group=_ASK)

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from cyclopts import App, Group
+
+from ringfence.cli.install_fail2ban import install_fail2ban
 from ringfence.cli.options import CONTROL, Control, Flag
 from ringfence.harden.blocks import Change, HardenError, carry_out, difference, outside_block, read, take_back
 from ringfence.harden.blocks import with_block as block_in
@@ -27,6 +30,14 @@ CONNECTED_WITHIN_S = 45.0
 """The guard tries to connect every 30 seconds at the least."""
 ASKED_WITHIN_S = 10.0
 ETC = Path("/etc/asterisk")
+
+
+def install_app(group: Group) -> App:
+    """`ringfence install`, with fail2ban's under it."""
+    app = App(name="install", group=group, help="Put what is needed into the configuration of other programs.")
+    app.default(install)
+    app.command(install_fail2ban, name="fail2ban")
+    return app
 
 
 def install(
