@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.platforms.fail2ban.database import bans
 from ringfence.platforms.fail2ban.render import USUAL, files
 from ringfence.policy import load
+from ringfence.testing.guard import CARRIER, PBX, Guard
 from ringfence.testing.netns import inside, laid
+from ringfence.testing.peer import Peer
 from ringfence.testing.process import polls
 
 pytestmark = [
@@ -103,3 +106,26 @@ def test_who_is_banned(fail2ban: Fail2ban) -> None:
     assert fail2ban.banned() == ["203.0.113.9"]
     listed = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
     assert "203.0.113.9" in listed
+    now = time.time_ns() // 1000
+    (found,), others = bans(fail2ban.database, ("ringfence-asterisk",), now)
+    assert (found.address, found.jail, found.failures, others) == ("203.0.113.9", "ringfence-asterisk", 5, 0)
+    assert 0 < found.until - now <= 86_400_000_000
+
+
+def test_its_bans_are_taken_over(fail2ban: Fail2ban, tmp_path: Path) -> None:
+    fail2ban.ask("set", "ringfence-asterisk", "banip", "203.0.113.9")
+    fail2ban.ask("set", "ringfence-asterisk", "banip", CARRIER)
+    with Peer(PBX, name="pbx") as pbx, Peer(CARRIER, name="carrier") as carrier:
+        given = "bans", "import", "--database", str(fail2ban.database)
+        (tmp_path / "guard").mkdir()
+        with Guard(tmp_path / "guard", pbx.address, carrier.address) as guard:
+            control = "--control", str(guard.control)
+            shown = guard.cli(*given, *control)
+            assert (shown.returncode, guard.ask("bans")) == (1, [])
+            assert "would be banned" in shown.stdout and "trunk carrier" in shown.stdout
+            assert guard.cli(*given, *control, "--apply").returncode == 0
+            assert [(fact["name"], fact["reason"]) for fact in guard.ask("bans")] == [
+                ("203.0.113.9", "fail2ban ringfence-asterisk")
+            ]
+            again = guard.cli(*given, *control)
+            assert again.returncode == 0 and "as long already" in again.stdout

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ringfence.model import SECOND
 from ringfence.server.control import ControlError
 from ringfence.testing.guard import CARRIER, PBX, STRANGER, Guard
 from ringfence.testing.peer import Peer
@@ -88,6 +90,47 @@ def test_a_reload_that_names_somebody_ends_his_ban(guard: Guard) -> None:
     guard.edit(f'addresses = ["{PBX}"]', f'addresses = ["{PBX}", "{STRANGER}"]')
     guard.ask("reload")
     assert names(guard) == ["203.0.113.9"]
+
+
+def foreign(address: str, until: int, jail: str = "asterisk") -> dict[str, Any]:
+    return {"address": address, "jail": jail, "until": until, "failures": 5}
+
+
+def test_bans_of_fail2ban_are_taken_over(guard: Guard) -> None:
+    guard.ask("ban", address="203.0.113.7", for_s=7200, **ORDER)
+    soon = guard.ask("bans")[0]["at"] + 3600 * SECOND
+    given = [
+        foreign("203.0.113.7", soon),
+        foreign("203.0.113.9", soon),
+        foreign("2001:db8::9", soon),
+        foreign("203.0.114.0/24", soon),
+        foreign(CARRIER, soon),
+        foreign("198.51.100.200", soon),
+        foreign("2001:db8:1::9", soon),
+    ]
+    orders = {"owner": "noc", "connected": ["198.51.100.200", "2001:db8:1::8"], "bans": given}
+    says = ["is banned for as long already", "", "", "", "trunk carrier", "your own connection", ""]
+    for dry in (True, False):
+        rows = guard.ask("import_bans", dry=dry, **orders)
+        assert all(says in row["obstacle"] for row, says in zip(rows, says, strict=True))
+        assert [not row["obstacle"] for row in rows] == [not each for each in says]
+        if dry:
+            assert names(guard) == ["203.0.113.7"]
+    added = ["203.0.113.9", "2001:db8::/64", "203.0.114.0/24", "2001:db8:1::9"]
+    assert set(names(guard)) == {"203.0.113.7", *added}
+    (fact,) = guard.ask("bans", address="203.0.113.9")
+    assert (fact["reason"], fact["evidence"], fact["owner"], fact["until"]) == ("fail2ban asterisk", 5, "noc", soon)
+
+
+def test_what_isnt_a_list_of_bans_is_refused(guard: Guard) -> None:
+    for bans in (None, [1], [{"address": "203.0.113.9"}]):
+        with pytest.raises(ControlError, match="no list of bans"):
+            guard.ask("import_bans", owner="noc", bans=bans)
+
+
+def test_ones_own_connection_isnt_banned(guard: Guard) -> None:
+    with pytest.raises(ControlError, match="would hit your own connection from 203"):
+        guard.ask("ban", address="203.0.113.0/24", for_s=60, connected=["203.0.113.9"], **ORDER)
 
 
 def test_the_commands(guard: Guard) -> None:

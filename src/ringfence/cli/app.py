@@ -9,7 +9,7 @@ import sys
 from cyclopts import App, CycloptsError, Group
 
 import ringfence
-from ringfence.cli.bans import ban, bans, unban
+from ringfence.cli.bans import ban, bans_app, unban
 from ringfence.cli.evidence import evidence
 from ringfence.cli.firewall import firewall_app
 from ringfence.cli.guard import accounts, calls_app, reload, status
@@ -52,7 +52,7 @@ app.command(calls_app(_ASK))
 app.command(accounts, name="accounts", group=_ASK)
 for command in (incidents, containments, contain, release, accept, evidence):
     app.command(command, group=_ACT)
-app.command(bans, group=_BAN)
+app.command(bans_app(_BAN))
 app.command(ban, group=_BAN)
 app.command(unban, group=_BAN)
 app.command(log, name="log", group=_BACK)

@@ -1,14 +1,32 @@
-"""Commands about bans: `bans`, `ban`, `unban`; they ask a running guard."""
+"""Commands about bans: `bans`, `bans import`, `ban`, `unban`; they ask a running guard."""
 
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App, Group
 
 from ringfence.cli.incidents import For, span_s, user
-from ringfence.cli.options import CONTROL, Control, Json, Text
-from ringfence.cli.tables import instant, show
+from ringfence.cli.options import CONTROL, Control, Flag, Json, Several, Text
+from ringfence.cli.tables import counted, instant, show
+from ringfence.platforms.fail2ban import database as fail2ban
+from ringfence.platforms.firewall.ssh import connections
 from ringfence.rules.words import plain
 from ringfence.server.control import ask
+
+AT_ONCE = 100
+"""Bans that are sent to the guard in one line: calls go on between them."""
+
+
+def bans_app(group: Group) -> App:
+    """`ringfence bans`, with what takes bans over under it."""
+    app = App(name="bans", group=group, help="Show which addresses are banned, or take bans over from fail2ban.")
+    app.default(bans)
+    app.command(import_bans, name="import")
+    return app
 
 
 def bans(address: Text = "", /, *, control: Control = CONTROL, as_json: Json = False) -> int:
@@ -77,12 +95,86 @@ def ban(
     as_json
         Write JSON instead of text.
     """
-    fact = ask(control, "ban", address=address, why=why, for_s=span_s(length), owner=owner or user())
+    given: dict[str, Any] = {"address": address, "why": why, "for_s": span_s(length), "owner": owner or user()}
+    fact = ask(control, "ban", **given, connected=_connected())
     if as_json:
         print(json.dumps(fact, indent=1))
     else:
         print(f"{fact['name']} is banned until {instant(fact['until'])[:-4]}; undo: ringfence unban {fact['name']}")
     return 0
+
+
+def _connected() -> list[str]:
+    """Addresses that whoever types this is connected from over SSH."""
+    return [each.source for each in connections()]
+
+
+def import_bans(
+    *,
+    database: Path = fail2ban.DATABASE,
+    jail: Several = (),
+    apply: Flag = False,
+    owner: Text = "",
+    control: Control = CONTROL,
+    as_json: Json = False,
+) -> int:
+    """Take over the bans that fail2ban has in force, until the end that each has there.
+
+    Nobody is banned without `--apply`. Whom the policy names, and from where you are connected, is never banned.
+
+    Exit code 0: nobody is to be banned, or it is done; 1: somebody would be; 2: it can't be done.
+
+    Example: `ringfence bans import --jail asterisk --apply`
+
+    Parameters
+    ----------
+    database
+        fail2ban's database, which is only read.
+    jail
+        Only the bans of this jail; may be given several times.
+    apply
+        Do it.
+    owner
+        Who orders it; the user who runs this unless given.
+    control
+        Control socket of the guard.
+    as_json
+        Write JSON instead of text.
+    """
+    found, others = fail2ban.bans(database, jail, time.time_ns() // 1000)
+    given = [{"address": one.address, "jail": one.jail, "until": one.until, "failures": one.failures} for one in found]
+    orders: dict[str, Any] = {"owner": owner or user(), "dry": not apply, "connected": _connected()}
+    rows: list[dict[str, Any]] = []
+    for first in range(0, len(given), AT_ONCE):
+        rows += ask(control, "import_bans", bans=given[first : first + AT_ONCE], **orders)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        _tell_imported(rows, others, applied=apply)
+    return 0 if apply else int(any(not row["obstacle"] for row in rows))
+
+
+def _tell_imported(rows: list[dict[str, Any]], others: int, *, applied: bool) -> None:
+    if rows:
+        cells = [
+            (
+                row["name"],
+                row["jail"],
+                instant(row["until"])[:-4],
+                row["failures"] or "",
+                _outcome(row, applied=applied),
+            )
+            for row in rows
+        ]
+        show(("address", "jail", "until", "evidence", "outcome"), cells, right=("evidence",), sentences=("outcome",))
+    else:
+        print("fail2ban bans nobody")
+    if others:
+        print(f"left out: {counted(others, 'ban')} of something else than an address")
+
+
+def _outcome(row: dict[str, Any], *, applied: bool) -> str:
+    return row["obstacle"] or ("banned" if applied else "would be banned; with --apply it is")
 
 
 def unban(address: str, /, *, owner: Text = "", control: Control = CONTROL) -> int:

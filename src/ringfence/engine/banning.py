@@ -48,14 +48,14 @@ class Banning:
         """Somebody did what only attackers do."""
         if self._settings.mode == "off":
             return ()
-        name = self._name(fact.address)
+        name = self.name(fact.address)
         if not name:
             return ()
         found = self._offenders.take(fact, name, self._settings)
         commands = (self._command(finding, fact.at) for finding in found)
         return tuple(command for command in commands if command is not None)
 
-    def _name(self, address: str) -> str:
+    def name(self, address: str) -> str:
         """What would be banned; empty where somebody would be hit who never is."""
         for name in (name_of(address), address):
             if not self.spared.whose(ip_network(name)):

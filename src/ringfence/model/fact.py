@@ -318,7 +318,8 @@ class Banned(_Fact, frozen=True, gc=False, kw_only=True, tag="banned"):
     """An address, or a network in CIDR form."""
     until: Instant
     reason: str
-    """Slug: password-guessing, distributed-guessing, extension-sweep, prefix-probing, scanner, malformed; by-hand."""
+    """Slug: password-guessing, distributed-guessing, extension-sweep, prefix-probing, scanner, malformed; by-hand;
+    fail2ban and the name of its jail."""
     why: str
     evidence: int = 0
     """How many times it was seen to do what it is banned for."""

@@ -13,15 +13,17 @@ import msgspec
 
 from ringfence.engine.bans import Bans
 from ringfence.engine.spared import Network
-from ringfence.model import Banned, Instant, Unbanned
+from ringfence.model import SECOND, Banned, Instant, Unbanned
+from ringfence.platforms.fail2ban.database import Foreign
 from ringfence.server.control import ControlError
 from ringfence.server.guard import Guard
-from ringfence.server.orders import ordered_text, ordered_us
+from ringfence.server.orders import LONGEST_HOLD_S, ordered_text, ordered_us
 
 BY_HAND = "by-hand"
+FAIL2BAN = "fail2ban"
 WIDEST = {4: 8, 6: 19}
 """Shortest prefix that may be banned: more is a mistake."""
-BAN_ORDERS = ("bans", "ban", "unban")
+BAN_ORDERS = ("bans", "ban", "unban", "import_bans")
 """Methods of `BanOrders` that are commands of the control socket."""
 
 
@@ -47,11 +49,9 @@ class BanOrders:
     def ban(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ban an address or network for a while."""
         now, network = self._now(), _network(str(arguments.get("address", "")))
-        whose = self._guard.engine.banning.spared.whose(network)
-        if whose:
-            raise ControlError(f"{_name(network)} would hit {whose}, which is never banned")
-        if network.prefixlen < WIDEST[network.version]:
-            raise ControlError(f"{_name(network)} is a large part of all there is; ban something narrower")
+        obstacle = self._obstacle(network, arguments)
+        if obstacle:
+            raise ControlError(obstacle)
         fact = Banned(
             at=now,
             name=_name(network),
@@ -64,6 +64,45 @@ class BanOrders:
         found: dict[str, Any] = msgspec.to_builtins(fact)
         return found
 
+    def _obstacle(self, network: Network, arguments: dict[str, Any]) -> str:
+        """Why this network can't be banned; `connected` of the arguments are addresses of who orders it."""
+        if network.prefixlen < WIDEST[network.version]:
+            return f"{_name(network)} is a large part of all there is; ban something narrower"
+        connected = (each for each in arguments.get("connected", ()) if _touches(each, network))
+        mine = next((f"your own connection from {each}" for each in connected), "")
+        whose = self._guard.engine.banning.spared.whose(network) or mine
+        return f"{_name(network)} would hit {whose}, which is never banned" if whose else ""
+
+    def import_bans(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take over bans of fail2ban (`address`, `jail`, `until`, `failures`), or with `dry` say what would become of
+        each."""
+        owner, dry, now = ordered_text(arguments, "owner"), arguments.get("dry") is True, self._now()
+        given = _converted(arguments.get("bans"))
+        return [self._imported(one, owner, arguments, now, dry=dry) for one in given]
+
+    def _imported(
+        self, one: Foreign, owner: str, arguments: dict[str, Any], now: Instant, *, dry: bool
+    ) -> dict[str, Any]:
+        name = self._named(one.address, arguments)
+        until = min(one.until, now + LONGEST_HOLD_S * SECOND)
+        before = self._bans.get(name)
+        says = self._obstacle(_network(name), arguments)
+        if not says and before is not None and before.until >= until:
+            says = "is banned for as long already"
+        if not says and not dry:
+            reason, why = f"{FAIL2BAN} {one.jail}", "taken over from fail2ban"
+            fact = Banned(at=now, name=name, until=until, reason=reason, why=why, evidence=one.failures, owner=owner)
+            self._guard.order(fact)
+        return {"name": name, "jail": one.jail, "until": until, "failures": one.failures, "obstacle": says}
+
+    def _named(self, address: str, arguments: dict[str, Any]) -> str:
+        """What is banned for an address: of IPv6 its /64, unless that would hit somebody who is never banned."""
+        network = _network(address)
+        if network.num_addresses > 1:
+            return str(network)
+        wide = self._guard.engine.banning.name(address) or address
+        return address if self._obstacle(_network(wide), arguments) else wide
+
     def unban(self, arguments: dict[str, Any]) -> list[str]:
         """Undo what bans an address or network; all there is for `all`."""
         wanted, owner = str(arguments.get("address", "")), ordered_text(arguments, "owner")
@@ -74,6 +113,13 @@ class BanOrders:
         for name in names:
             self._guard.order(Unbanned(at=self._now(), name=name, owner=owner))
         return names
+
+
+def _converted(bans: object) -> list[Foreign]:
+    try:
+        return msgspec.convert(bans, list[Foreign])
+    except msgspec.ValidationError as error:
+        raise ControlError(f"no list of bans: {error}") from None
 
 
 def _network(text: str) -> Network:
