@@ -132,6 +132,18 @@ def test_a_request_that_was_lost_with_its_connection_is_sent_again(stage):
     over(stage)
 
 
+def test_a_refusal_that_was_lost_with_its_connection_is_sent_again(stage):
+    """The PBX's process dies with the refusal in it, comes back, and gets it again over another one."""
+    made = stage.dial()
+    stage.offered(made).refuse(486)
+    lost = stage.pbx.expect(486)
+    stage.pbx.hang_up(reset=True)
+    again = stage.pbx.expect(486, repeats=True)
+    assert again.raw == lost.raw
+    made.ack_refusal(again)
+    over(stage)
+
+
 def test_one_that_is_lost_twice_fails(stage):
     made = stage.dial()
     for _ in range(2):

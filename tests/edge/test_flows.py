@@ -111,7 +111,7 @@ def clean(table: Streams) -> None:
     table.run(60)
     status = table.edge.status()
     assert (status["transactions"], status["dialogs"], status["waiting"], table.slots) == (0, 0, 0, 0)
-    assert table.edge._edge.riders == {}
+    assert table.edge._edge.riders == table.edge._edge.unacknowledged == {}
 
 
 def test_nothing_is_repeated_and_nothing_lingers(table: Streams) -> None:
@@ -190,6 +190,55 @@ def test_a_request_that_was_lost_is_sent_again_once(table: Streams) -> None:
     table.lose(table.carrier)
     assert [message.method for message in table.spare.heard()] == ["INVITE"]  # Twice is enough: the next address.
     assert again.invite.raw == next(send.data for send in table.taken if send.data.startswith(b"INVITE"))
+
+
+def test_a_refusal_that_was_lost_is_sent_again_once_to_the_sent_by(table: Streams) -> None:
+    table.lost.add("pbx")
+    made = table.dial("+882161234567")
+    refused = table.taken[-1]
+    assert refused.data.startswith(b"SIP/2.0 603 ")
+    table.lost.clear()
+    table.lose(table.pbx)
+    again = table.taken[-1]
+    assert (again.data, again.hop[1:4]) == (refused.data, (*PBX, 0))
+    sent = len(table.taken)
+    table.lose(table.pbx)
+    assert len(table.taken) == sent  # Twice is enough.
+    made.ack_refusal(table.pbx.expect(603))
+    assert table.told() == ["decided"]
+    clean(table)
+
+
+def test_a_refusal_that_cant_be_sent_again_is_given_up(table: Streams) -> None:
+    table.lost.add("pbx")
+    table.dial("+882161234567")
+    table.down.add("pbx")
+    table.lose(table.pbx)
+    assert table.taken[-1].hop.flow == 0
+    clean(table)
+
+
+def test_one_that_was_acknowledged_is_not(table: Streams) -> None:
+    made = table.dial("+882161234567")
+    made.ack_refusal(table.pbx.expect(603))
+    sent = len(table.taken)
+    table.lose(table.pbx)
+    assert len(table.taken) == sent
+    clean(table)
+
+
+def test_who_connects_anew_and_asks_again_is_answered_there(table: Streams) -> None:
+    """Who is behind NAT can be reached by his own connection alone."""
+    made = table.dial()
+    offered = table.offered()
+    table.lose(table.pbx)
+    again = table.connected(table.pbx, INSIDE)
+    table.pbx.send(made.invite, INSIDE)
+    offered.refuse(486)
+    assert table.taken[-1].hop.flow == again
+    made.ack_refusal(table.pbx.expect(486))
+    assert table.told() == ["decided", "ended rejected"]
+    clean(table)
 
 
 def test_one_that_was_heard_of_is_not(table: Streams) -> None:

@@ -110,6 +110,8 @@ def request(edge: Edge, request: Request, origin: Origin, now: int) -> None:
         else:
             _acknowledged(edge, request, origin, now)
     elif server is not None:
+        if origin.flow and server.hop.flow not in edge.flows:  # Its sender connected anew, to ask again.
+            server.hop = server.hop._replace(flow=origin.flow)
         if server.step("request", now) == "repeat" and server.last:
             edge.transmit(server.hop, server.last)
     elif not origin.guest:

@@ -8,6 +8,8 @@ which the shell has a connection or makes one.
 What was written to a connection that breaks may have arrived or not. A request of which nothing was heard since is sent
 once more over another connection: whoever has it already knows it by its branch. One that can't be sent at all counts
 as answered with 503 (§16.9), but for BYE, which is tried again until timer F: a call that isn't hung up costs money.
+A final answer to an INVITE that isn't a 2xx is sent once more too while its ACK is waited for (a 2xx its callee
+repeats), but not to who has to prove himself: a phone is reached by its own connection alone.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ringfence.edge.effects import HangUp
 from ringfence.edge.ending import bye_is_over
 from ringfence.edge.guests import stranger
 from ringfence.edge.peers import Party, plain_host
-from ringfence.edge.records import Client, Origin, Verified
+from ringfence.edge.records import Client, Origin, Ride, Verified
 from ringfence.edge.state import Edge
 from ringfence.edge.strangers import CONNECTION
 from ringfence.sip.domains import is_of
@@ -159,11 +161,12 @@ def closed(edge: Edge, flow: int, now: int) -> None:
     edge.digest.guests.left((origin.listener, origin.host, origin.port))
     for alias in [alias for alias, its in edge.aliases.items() if its == flow]:
         del edge.aliases[alias]
-    keys = list(edge.riders.pop(flow, ()))
-    if origin.dialled:
-        keys += edge.riders.pop((origin.listener, origin.host, origin.port), ())
-    for key in keys:
+    rides: tuple[Ride, ...] = (flow, (origin.listener, origin.host, origin.port)) if origin.dialled else (flow,)
+    for key in [key for ride in rides for key in edge.riders.pop(ride, ())]:
         _try_again(edge, edge.clients.get(key), now)
+    answers = [key for ride in rides for key in edge.unacknowledged.pop(ride, ())]
+    for server in [edge.servers[key] for key in answers if not origin.guest]:
+        edge.say_again(server)
 
 
 def unsent(edge: Edge, key: str, now: int) -> None:

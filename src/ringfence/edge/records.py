@@ -74,10 +74,14 @@ class Origin(NamedTuple):
     """What says that it is this party."""
 
 
+Ride = int | tuple[str, str, int]
+"""A connection: its number, or the (listener, host, port) that one is made to."""
+
+
 class Server(Transaction):
     """A request that came in; of the request itself only what its answers repeat is kept, until the final one."""
 
-    __slots__ = ("call", "head", "merge")
+    __slots__ = ("again", "call", "head", "merge", "ride")
 
     def __init__(self, key: str, state: str, now: int, hop: NextHop, head: ReplyHead | None) -> None:
         super().__init__(key, state, now, hop)
@@ -86,6 +90,10 @@ class Server(Transaction):
         """Of an INVITE: the key of the Call that answers it, or of the Client that it was forwarded by."""
         self.merge: tuple[str, str, int] | None = None
         """(Call-ID, From tag, CSeq): §8.2.2.2."""
+        self.ride: Ride | None = None
+        """The connection that took an answer which waits for its ACK."""
+        self.again = False
+        """Whether that was lost, and the answer sent once more."""
 
 
 class Client(Transaction):

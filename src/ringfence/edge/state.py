@@ -14,7 +14,7 @@ from ringfence.edge.digest import Digest
 from ringfence.edge.effects import Effect, Message, Note, Send, Told
 from ringfence.edge.enrolled import Enrolment
 from ringfence.edge.peers import Party, Peers
-from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Round, Server, Target
+from ringfence.edge.records import Account, Call, Client, Origin, Orphan, Retry, Ride, Round, Server, Target
 from ringfence.edge.referrals import Referrals
 from ringfence.edge.scanners import Scanners
 from ringfence.edge.secrets import Secrets
@@ -93,9 +93,11 @@ class Edge:
         self.enrolments: dict[str, Enrolment] = {}
         """Our own registrations at carriers, by trunk."""
         self.counters: dict[str, int] = {}
-        self.riders: dict[int | tuple[str, str, int], dict[str, None]] = {}
+        self.riders: dict[Ride, dict[str, None]] = {}
         """Requests that were sent over a connection and not heard of yet: by its number where it was asked for by that,
         else by (listener, host, port); keys of clients."""
+        self.unacknowledged: dict[Ride, dict[str, None]] = {}
+        """Final answers that were sent over a connection and wait for their ACK; keys of servers."""
         self.origins: dict[tuple[str, str, int], Origin] = {}
         """Who is known at (listener, host as the socket gives it, port), so that it is found out once."""
         self.flows: dict[int, Origin] = {}
@@ -249,7 +251,22 @@ class Edge:
         server.last = data if server.state != "ist.accepted" else b""
         if server.wake:
             self.agenda.arm(server, server.wake, self.servers, server.key)
+        if server.state == "ist.completed" and server.hop.reliable:
+            self._await_ack(server)
         return True
+
+    def say_again(self, server: Server) -> None:
+        """A final answer was lost with its connection: once more, over another one (§18.2.2)."""
+        if server.state != "ist.completed" or server.again:
+            return
+        server.again, server.hop = True, server.hop._replace(flow=0)
+        self.transmit(server.hop, server.last)
+        self._await_ack(server)
+
+    def _await_ack(self, server: Server) -> None:
+        hop = self.live(server.hop)
+        server.ride = hop.flow or hop[:3]
+        self.unacknowledged.setdefault(server.ride, {})[server.key] = None
 
     def respond(
         self, server: Server, status: int, reason: str, now: int, extra: Iterable[tuple[str, bytes]] = ()
@@ -290,13 +307,13 @@ class Edge:
             self.agenda.arm(client, client.wake, self.clients, client.key)
         if client.hop.reliable and client.state not in _UNHEARD:
             ride = client.hop.flow or client.hop[:3]
-            riders = self.riders.get(ride)
-            if riders is not None and riders.pop(client.key, 0) is None and not riders:
-                del self.riders[ride]
+            _get_off(self.riders, ride, client.key)
 
     def forget(self, server: Server) -> None:
         """A server transaction is over."""
         self.servers.pop(server.key, None)
+        if server.ride is not None:
+            _get_off(self.unacknowledged, server.ride, server.key)
         if server.merge is not None and self.merges.get(server.merge) == server.key:
             del self.merges[server.merge]
 
@@ -392,6 +409,13 @@ class Edge:
     def party_at(self, listener: str, host: str) -> Party | None:
         """Who is at an address: as the policy says, or since a password was right there."""
         return self.peers.find(listener, host) or self.digest.guests.party_at(listener, host)
+
+
+def _get_off(table: dict[Ride, dict[str, None]], ride: Ride, key: str) -> None:
+    """What was sent over a connection has arrived, or needn't."""
+    riders = table.get(ride)
+    if riders is not None and riders.pop(key, 0) is None and not riders:
+        del table[ride]
 
 
 def _transport(listen: Listen) -> bytes:
