@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from table import CARRIER, INSIDE, NUMBER, OUTSIDE, Table
 
-from ringfence.model import Answered, Attempt, Cut, Decided
+from ringfence.engine.live import cut_call
+from ringfence.model import Answered, Attempt, Cut, Decided, MeterKey
+from ringfence.policy import Loader
 from ringfence.sip.address import parse_address
 from ringfence.testing import wire
 from ringfence.testing.peer import Dialog, Leg, alone, answer_ok, call, leg, response_to
@@ -445,3 +447,83 @@ def test_emergency_numbers(table: Table, by: str) -> None:
     asked(offered if by == "carrier" else dialog, "<sip:911@x>")
     (decided,) = attempts(table)
     assert decided.verdict.outcome == ("allow" if by == "carrier" else "deny")
+
+
+# --- money of what the carrier places -------------------------------------------------------------------------------
+
+RATES = """prefix,name,connect_fee,price_per_min,first_increment_s,next_increment_s,valid_from
+1,United States,0,0.06,60,60,
+"""
+LONGEST_S, WHOLE = 600, 600_000
+"""A call of ten minutes, and its price in millionths."""
+
+
+def priced(tmp_path: Path, per_day: str = "1.00") -> Table:
+    (tmp_path / "rates.csv").write_text(RATES)
+    billed = f'billing = {{ rates = "rates.csv", currency = "USD" }}\nspend = {{ total = {{ per_day = {per_day} }} }}'
+    return Table(tmp_path, trunk=f"{JUDGE}\n{billed}\nmax_call_s = {LONGEST_S}", source=f"{JUDGE}\n{FORWARDS}")
+
+
+def money(table: Table) -> int:
+    return table.engine.meters.read(MeterKey("trunk", "carrier", "money", "", 86_400), table.now)
+
+
+def test_all_that_it_may_cost_is_reserved_before_the_carrier_hears_of_it(tmp_path: Path) -> None:
+    table = priced(tmp_path)
+    _, offered = called_in(table)
+    asked(offered, f"<sip:{NUMBER}@{HOME}>")
+    assert money(table) == WHOLE
+    passed(table)
+    table.run(LONGEST_S - 1)
+    assert (money(table), table.slots) == (WHOLE, 1)
+    table.run(2)
+    assert (money(table), table.slots, table.told()[-1]) == (WHOLE, 0, "ended longest-call")
+
+
+def test_one_that_could_go_over_a_cap_is_refused(tmp_path: Path) -> None:
+    table = priced(tmp_path, per_day="0.59")
+    _, offered = called_in(table)
+    asked(offered, f"<sip:{NUMBER}@{HOME}>")
+    assert table.pbx.expect(480, method="REFER")
+    assert (money(table), table.slots, table.carrier.heard()) == (0, 0, [])
+
+
+def test_what_failed_gives_back_all_but_its_first_increment(tmp_path: Path) -> None:
+    table = priced(tmp_path)
+    dialog, offered = called_in(table)
+    asked(offered, f"<sip:{NUMBER}@{HOME}>")
+    passed(table)
+    notifies(dialog, "SIP/2.0 486 Busy Here", "terminated;reason=noresource")
+    assert (money(table), table.slots) == (60_000, 0)
+
+
+def test_after_a_restart_it_is_still_reserved(tmp_path: Path) -> None:
+    table = priced(tmp_path)
+    _, offered = called_in(table)
+    asked(offered, f"<sip:{NUMBER}@{HOME}>")
+    passed(table)
+    table.restart()
+    assert (money(table), table.slots) == (WHOLE, 1)
+    table.run(LONGEST_S + 1)
+    assert (money(table), table.slots) == (WHOLE, 0)
+
+
+def test_a_shorter_policy_does_not_shorten_what_is_with_the_carrier(tmp_path: Path) -> None:
+    table = priced(tmp_path)
+    _, offered = called_in(table)
+    asked(offered, f"<sip:{NUMBER}@{HOME}>")
+    passed(table)
+    path = tmp_path / "policy.toml"
+    path.write_text(path.read_text().replace(f"max_call_s = {LONGEST_S}", "max_call_s = 60"))
+    table.engine.use(Loader(str(path)).load().policy)
+    table.run(LONGEST_S - 1)
+    assert (money(table), table.slots) == (WHOLE, 1)
+
+
+def test_containment_does_not_end_the_count_of_what_goes_on(tmp_path: Path) -> None:
+    table = priced(tmp_path)
+    _, offered = called_in(table)
+    asked(offered, f"<sip:{NUMBER}@{HOME}>")
+    passed(table)
+    (live,) = table.engine.calls.values()
+    assert cut_call(live, "contained", "contained") == []

@@ -199,12 +199,14 @@ class Engine:
         return (*self._tick(now), *self._response.rearm(now))
 
     def use(self, policy: Policy) -> None:
-        """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration."""
+        """Another policy for what comes; calls in progress keep price and meters, and the shorter longest duration.
+
+        One that a carrier placed keeps its own, since it goes on whatever the policy says."""
         self.policy = policy
         self.behaviour.use(policy)
         self.banning.use(policy)
         self._judge = self._judge_by(policy)
-        for live in self.calls.values():
+        for live in (live for live in self.calls.values() if not live.unseen_s):
             limit = self._judge.longest(live.attempt, live.since)
             live.max_call_s = min((s for s in (limit, live.max_call_s) if s), default=0)
             self._wake(live)
@@ -277,7 +279,7 @@ class Engine:
             return ()
         own = leg_id(fact.id, fact.leg)
         first = not fact.late and (self.meters.move(fact.id, own) or self.meters.held(own) is not None)
-        leg = Leg(fact.leg, fact.at, live.price.billed_s(0) if live.price is not None else 0)
+        leg = Leg(fact.leg, fact.at, live.price.billed_s(live.unseen_s) if live.price is not None else 0)
         live.legs.append(leg)
         live.expires = live.expires if fact.late else 0
         self._wake(live)

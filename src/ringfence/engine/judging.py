@@ -141,6 +141,10 @@ class Judge:
         limit = self._longest(case.source, case.bounds, case.destination.klass)
         return limit or (UNSEEN_S if case.attempt.transfer == "carrier" else 0)
 
+    def _unseen_s(self, case: Case) -> int:
+        """How long it may go on without being seen, so that all of it is reserved with the verdict; 0 of others."""
+        return self._counted_s(case) if case.attempt.transfer == "carrier" else redirected_s(case.source)
+
     def _longest(self, source: Source, bounds: Places, klass: DestinationClass) -> int:
         cuts = self._cuts and source.mode == "enforce" and klass != "emergency"
         return longest(bounds, klass)[0] if cuts else 0
@@ -217,7 +221,7 @@ class Judge:
         return self._memory.acceptances.covers(case.attempt, digits_of(case.destination.number), case.now)
 
     def _limited(self, case: Case) -> Dues:
-        money = first_money(case.destination.price, redirected_s(case.source))
+        money = first_money(case.destination.price, self._unseen_s(case))
         dues = self.dues(case.attempt, case.destination.klass, money)
         if not case.contained or self._slowing == "off":
             return dues

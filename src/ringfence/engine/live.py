@@ -5,6 +5,8 @@ answer on, each leg is paid up to some second of its duration; LEAD_US before th
 asked for, at least CHUNK_S seconds of them so that a call with one-second increments doesn't ask every second. If so
 much isn't to be had, one increment is asked for alone; if that isn't either, the leg is cut while it is still paid.
 
+A call that the carrier places itself (REFER) can't be cut, so all of its longest duration is reserved with the verdict.
+
                      reserve                  extend               extend refused
     decided ├─ connect + first increment ─┤├──── chunk ────┤ ... ├── cut here ──x
                                       LEAD_US before                LEAD_US before
@@ -60,6 +62,11 @@ class Live(msgspec.Struct, gc=False):
     redirect_s: int = 0
     """How long it is held, since its caller was only told where to send it: it has no legs then, and can't be cut."""
 
+    @property
+    def unseen_s(self) -> int:
+        """How long it counts once it is up, since nobody tells its end, and nobody can cut it; 0 of other calls."""
+        return self.max_call_s if self.attempt.transfer == "carrier" else 0
+
     def leg(self, tag: str) -> Leg | None:
         """The leg with this To tag."""
         return next((leg for leg in self.legs if leg.tag == tag), None)
@@ -96,8 +103,10 @@ def weighed_at(live: Live, leg: Leg) -> Instant | None:
 
 
 def pays_at(live: Live, leg: Leg) -> Instant | None:
-    """When more money has to be asked for; None where calls are free or it is being asked for."""
+    """When more money has to be asked for; None where calls are free, it is paid, or it is being asked for."""
     if live.price is None or not live.price.price_micros_per_min or leg.asked_s or live.emergency:
+        return None
+    if live.max_call_s and leg.paid_s >= live.max_call_s:
         return None
     return leg.answered_at + leg.paid_s * SECOND - LEAD_US
 
@@ -119,7 +128,7 @@ def wakes_at(live: Live) -> Instant | None:
 
 def cut_call(live: Live, cause: str, text: str) -> list[Command]:
     """Order a call to end with all its legs, once; an emergency call never, nor one that isn't in our hands."""
-    if live.cut or live.emergency or live.redirect_s:
+    if live.cut or live.emergency or live.redirect_s or (live.unseen_s and live.legs):
         return []
     live.cut = True
     if not live.legs:
