@@ -275,6 +275,12 @@ CASES: list[tuple[str, str, str, str]] = [
     ),
     ("unused", TEXT + TRUNK_B, "trunk.b", "nothing uses trunk.b"),
     (
+        "include-without-files",
+        'include = ["pol*.toml", "tenants/*.toml"]\n' + TEXT,
+        "include[2]",
+        "no file fits 'tenants/*.toml'",
+    ),
+    (
         "srtp-keys-in-clear",
         edit(CARRIER, CARRIER + '\nsrtp = "required"'),
         "trunk.carrier.srtp",

@@ -416,7 +416,8 @@ SINGLE: dict[str, Table] = {
 INCLUDE = Key(
     name="include",
     kind=ListOf(text("a path, which may have * in it")),
-    doc="More files, relative to this one: `tenants/*.toml`. They hold named tables and exceptions, nothing else.",
+    doc="More files, relative to this one: `tenants/*.toml`. They hold named tables and exceptions, nothing else. "
+    "A path without `*` has to be there; that nothing fits a pattern is told by `ringfence policy lint`.",
     default="none",
 )
 

@@ -37,6 +37,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """Dotted key to `file:line`; a key that a source has from its profile has the profile's place."""
     files: dict[str, str]
     """Every file that was read, to the SHA-256 of its bytes."""
+    unmatched: dict[str, str] = {}
+    """Dotted key of each pattern in `include` that no file fits, to the pattern."""
     kept: tuple[PolicyError, ...] = ()
     """After a reload: mistakes in included files, which go on in the version before."""
 
@@ -102,7 +104,8 @@ class Loader:
         main = files.read(self._path)
         root = self._tree(main)
         read = {self._path: main}
-        for path, node in self._included(root, problems).items():
+        patterns = self._patterns(root, problems)
+        for path, node in self._included(patterns).items():
             self._include(path, node, instead, read, problems)
         document = read_document(root, [self._tree(read[path]) for path in read if path != self._path], problems)
         problems += contradictions(document)
@@ -112,16 +115,20 @@ class Loader:
         self._good = read
         self._trees = {path: self._trees[path] for path in read}
         self._tables = {key: table for key, table in self._tables.items() if key[1] in tariffs.files.values()}
-        return _loaded(document, tariffs, read)
+        return _loaded(document, tariffs, read, [pattern for pattern, fitting in patterns if not fitting])
 
-    def _included(self, root: Node, problems: list[PolicyError]) -> dict[str, Node]:
-        """Path of every included file to the pattern that names it."""
+    def _patterns(self, root: Node, problems: list[PolicyError]) -> list[tuple[Node, list[str]]]:
+        """Every pattern of `include`, with the paths that fit it."""
         node = root.value.get(INCLUDE.name)
         if node is None or INCLUDE.kind.read(node, problems) is MISSING:
-            return {}
+            return []
+        return [(pattern, files.matching(files.beside(self._path, pattern.value))) for pattern in node.value]
+
+    def _included(self, patterns: list[tuple[Node, list[str]]]) -> dict[str, Node]:
+        """Path of every included file to the pattern that names it."""
         found: dict[str, Node] = {}
-        for pattern in node.value:
-            for path in files.matching(files.beside(self._path, pattern.value)):
+        for pattern, fitting in patterns:
+            for path in fitting:
                 found.setdefault(path, pattern)
         found.pop(self._path, None)
         return found
@@ -152,12 +159,13 @@ class Loader:
         return tree
 
 
-def _loaded(document: Document, tariffs: Tariffs, read: dict[str, files.File]) -> Loaded:
+def _loaded(document: Document, tariffs: Tariffs, read: dict[str, files.File], unmatched: list[Node]) -> Loaded:
     policy = build(document, tariffs)
     digests = {path: file.sha256 for path, file in read.items()}
     return Loaded(
         policy=msgspec.structs.replace(policy, version=_version(policy, tariffs)),
-        places=_places(document),
+        places=_places(document) | {node.key: f"{node.path}:{node.line}" for node in unmatched},
+        unmatched={node.key: node.value for node in unmatched},
         files={**digests, **tariffs.files},
     )
 

@@ -116,6 +116,11 @@ def _unused(subject: Subject) -> Iterator[Found]:
             yield Found(f"trunk.{name}.pass_headers", text, 'remove it, or write identity = "own"')
 
 
+def _include_without_files(subject: Subject) -> Iterator[Found]:
+    for key, pattern in subject.loaded.unmatched.items():
+        yield Found(key, f"no file fits {pattern!r}", "mend the path, which is beside this file, or remove it")
+
+
 LINTS = (
     Lint(
         code="POL-401",
@@ -170,5 +175,11 @@ LINTS = (
         slug="holidays-over",
         why="Opening hours are then open on days on which nobody is there (C7).",
         find=_holidays_over,
+    ),
+    Lint(
+        code="POL-410",
+        slug="include-without-files",
+        why="Tenants, caps or exceptions that were meant aren't in force.",
+        find=_include_without_files,
     ),
 )
