@@ -35,6 +35,20 @@ def test_an_extension_that_a_proxy_would_have_to_know_is_refused(table: Table, m
     assert table.carrier.heard() == []
 
 
+@pytest.mark.parametrize("number", ["911", "urn:service:sos"])
+def test_an_emergency_call_goes_out_whatever_a_proxy_would_have_to_know(table: Table, number: str) -> None:
+    """And the carrier's proxies aren't asked what would have them refuse it."""
+    uri = number if number.startswith("urn:") else f"sip:{number}@127.0.0.1"
+    call(table.pbx, INSIDE, number, CALLER, ("Proxy-Require", "sec-agree"), ("Require", "sec-agree"), uri=uri)
+    sent = table.offered().invite
+    assert (sent.user, sent.all("Proxy-Require"), sent.value("Require")) == ("911", [], "sec-agree")
+
+
+def test_a_call_from_outside_to_such_a_number_is_no_emergency(table: Table) -> None:
+    call(table.carrier, OUTSIDE, "911", CALLER, ("Proxy-Require", "sec-agree"))
+    assert table.carrier.expect(0).status == 420
+
+
 def test_an_extension_that_is_asked_of_us_alone_is_refused(table: Table) -> None:
     final = asked(table, "OPTIONS", ("Require", "foo"))
     assert (final.status, final.value("Unsupported")) == (420, "foo")

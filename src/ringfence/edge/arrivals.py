@@ -166,7 +166,7 @@ def _begin(edge: Edge, request: Request, key: str, origin: Origin, now: int) -> 
 
 
 def _begin_something(edge: Edge, request: Request, server: Server, origin: Origin, now: int) -> None:
-    method, problem = request.method, preconditions.problem(request)
+    method, problem = request.method, preconditions.problem(edge, request, origin)
     if problem is not None:
         edge.respond(server, problem[0], problem[1], now, problem[2])
     elif method == "INVITE":

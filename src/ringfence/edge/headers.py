@@ -30,6 +30,9 @@ CHARGING = (
 """RFC 7315, RFC 5502, RFC 8496: of a carrier's own network."""
 ATTESTING = ("attestation-info", "origination-id")
 """3GPP TS 24.229 §7.2: what a network says of a signature that it verified."""
+REQUIRED = "proxy-require"
+"""What proxies have to know comes this far in an emergency call alone, and the carrier's are asked for nothing that
+could have them refuse it."""
 REMOVED_OUT = ("p-preferred-identity", "remote-party-id", "identity", "identity-info", *ATTESTING, *CHARGING)
 REMOVED_IN = ("p-preferred-identity", *CHARGING)
 DIVERTING = ("diversion", "history-info")
@@ -54,6 +57,7 @@ def zone_of(policy: Policy, leg: Leg) -> Zone:
 def outward(out: Outgoing, source: Source, send_user: str) -> None:
     """An INVITE of a source that begins a call to the carrier; `send_user` is the number that was judged."""
     _leave_out(out, source.zone)
+    out.drop(REQUIRED)
     for name in DIVERTING:
         if out.request.has(name):
             out.put(name, *_diverting(out.request, name, source, send_user))
