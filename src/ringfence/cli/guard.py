@@ -45,7 +45,7 @@ def _show_status(found: dict[str, Any], state: str) -> None:
     print(f"up for {duration(found['up_s'])}, {found['calls']} calls in progress, ledger {journal}")
     if state != "writing":
         console().print(f"{state}; new calls get what when_down of their trunk says", style="red", markup=False)
-    for told in (*_certificates(found), *_troubles(found), *found["firewall"]):
+    for told in (*_certificates(found), *_troubles(found), *found["firewall"], *found["feeds"]):
         console().print(told, style="red", markup=False)
     for row in found["enrolments"]:
         print(_enrolment(row))

@@ -21,6 +21,7 @@ from ringfence.model.settings import (
     Caps,
     Containment,
     Digest,
+    Feed,
     Ledger,
     Levels,
     Listen,
@@ -67,6 +68,7 @@ def build(document: Document, tariffs: Tariffs) -> Policy:
         risks=next(iter(tariffs.risks), None),
         tenants=tenants,
         asterisks={name: _asterisk(name, entry) for name, entry in document.named["asterisk"].items()},
+        feeds={name: _feed(name, entry) for name, entry in document.named["feed"].items()},
         exceptions=tuple(_exception(entry.values, site["time_zone"]) for entry in document.listed["exception"]),
         address_exceptions=tuple(
             _address_exception(entry.values, site["time_zone"]) for entry in document.listed["address_exception"]
@@ -148,6 +150,10 @@ def _asterisk(name: str, entry: Entry) -> Asterisk:
         **_only(values, "user", "tls", "tls_name", "source", "trunks", "announcements"),
         **_paths(entry, "ca"),
     )
+
+
+def _feed(name: str, entry: Entry) -> Feed:
+    return Feed(**{"name": name, **entry.values, **_paths(entry, "key", "ca")})
 
 
 def _admit(values: Values) -> Admit:

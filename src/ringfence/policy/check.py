@@ -10,6 +10,7 @@ from ringfence.policy.check_accounts import inbound_numbers, wrong_accounts
 from ringfence.policy.check_addresses import wrong_addresses
 from ringfence.policy.check_asterisk import wrong_asterisks
 from ringfence.policy.check_failover import weaker_failovers
+from ringfence.policy.check_feeds import wrong_feeds
 from ringfence.policy.check_firewall import wrong_firewall
 from ringfence.policy.check_shaken import wrong_signatures
 from ringfence.policy.check_tls import wrong_transports
@@ -42,6 +43,7 @@ def contradictions(document: Document) -> Iterator[PolicyError]:
     yield from wrong_signatures(document)
     yield from wrong_asterisks(document)
     yield from wrong_firewall(document)
+    yield from wrong_feeds(document)
     yield from _inbound(document)
 
 

@@ -10,6 +10,7 @@ from ringfence.model.settings import Behaviour, Containment, Ledger, Listen, Pol
 from ringfence.policy.keys_accounts import DIGEST, REGISTER
 from ringfence.policy.keys_asterisk import ADMIT, ASTERISK
 from ringfence.policy.keys_bans import BANS
+from ringfence.policy.keys_feeds import FEED
 from ringfence.policy.keys_firewall import FIREWALL, SERVICE
 from ringfence.policy.keys_limits import BOUNDS
 from ringfence.policy.keys_party import (
@@ -388,6 +389,7 @@ NAMED: dict[str, Table] = {
     "asterisk": ASTERISK,
     "rules": RULE,
     "service": SERVICE,
+    "feed": FEED,
 }
 """Sections of named tables: `[trunk.carrier]`."""
 

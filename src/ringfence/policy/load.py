@@ -181,6 +181,7 @@ def _version(policy: Policy, tariffs: Tariffs) -> str:
         sources={name: replace(source, ca=_name(source.ca)) for name, source in policy.sources.items()},
         listens={name: _placeless(listen) for name, listen in policy.listens.items()},
         asterisks={name: replace(one, ca=_name(one.ca)) for name, one in policy.asterisks.items()},
+        feeds={name: replace(one, ca=_name(one.ca), key=_name(one.key)) for name, one in policy.feeds.items()},
         risks=None,
     )
     digest = hashlib.sha256(msgspec.json.encode(settings, order="deterministic"))

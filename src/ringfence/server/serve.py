@@ -50,6 +50,7 @@ from ringfence.server.beside import Beside
 from ringfence.server.clock import Clock
 from ringfence.server.control import ControlError, ControlServer
 from ringfence.server.erasing import erase
+from ringfence.server.feeding import Feeding
 from ringfence.server.fetching import Fetcher
 from ringfence.server.firewall_watch import FirewallWatch
 from ringfence.server.garbage import Collector
@@ -168,7 +169,7 @@ class Server:
         self.guard.fetch = self.fetcher.fetch
         self.guard.in_force(self.loaded, "start")
         self.links = Links(self.guard)
-        self.beside = {"asterisk": self.links, "firewall": firewall}
+        self.beside = {"asterisk": self.links, "firewall": firewall, "feeds": Feeding(self.guard)}
         for each in self.beside.values():
             each.follow(policy)
         self.doors = Doors(policy.admit or Admit(), self.links.decide)

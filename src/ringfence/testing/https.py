@@ -54,8 +54,14 @@ class Https:
                 outer.asked.append(self.path)
                 time.sleep(outer.delay_s)
                 page = outer.pages.get(self.path)
+                tag = f'"{hash(page):x}"'
+                if page is not None and self.headers.get("If-None-Match") == tag:
+                    self.send_response(304)
+                    self.end_headers()
+                    return
                 self.send_response(302 if self.path == "/moved" else 404 if page is None else 200)
                 self.send_header("Location", outer.url("/there"))
+                self.send_header("ETag", tag)
                 self.end_headers()
                 self.wfile.write(page or b"")
 

@@ -8,7 +8,7 @@ currency; clock times are minutes since local midnight.
 from ringfence.model.settings.base import ANYWHERE, PRIVATE, CallerIdPolicy, Mode, Protecting, Settings, WhenDown
 from ringfence.model.settings.caps import Bounds, CallRate, CallWindows, Caps, Levels, Spend, Window
 from ringfence.model.settings.exceptions import AddressException, PermitException, TransportException
-from ringfence.model.settings.house import Admit, Asterisk, Digest, Ledger, Listen, Shaken
+from ringfence.model.settings.house import Admit, Asterisk, Digest, Feed, Ledger, Listen, Shaken
 from ringfence.model.settings.parties import Party, Redirect, Register, Registrations, Source, Tenant, Trunk
 from ringfence.model.settings.policy import Policy
 from ringfence.model.settings.requests import Pace, Rate, Requests
@@ -29,6 +29,7 @@ __all__ = [
     "Caps",
     "Containment",
     "Digest",
+    "Feed",
     "Ledger",
     "Levels",
     "Listen",

@@ -99,3 +99,18 @@ class Shaken(Settings, frozen=True, kw_only=True):
     """Path of its certificate."""
     x5u: str | None = None
     """Where others fetch that."""
+
+
+class Feed(Settings, frozen=True, kw_only=True):
+    """A list of addresses that somebody else keeps: who is on it is banned."""
+
+    name: str
+    url: str
+    kind: Literal["list", "apiban"] = "list"
+    key: str | None = None
+    """Path of the file that APIBAN's key is in."""
+    refresh_min: int = 60
+    expires_h: int = 168
+    most: int = 5000
+    """Entries that are taken."""
+    ca: str | None = None

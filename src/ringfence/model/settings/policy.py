@@ -5,7 +5,7 @@ import msgspec
 from ringfence.model.firewall import Firewall
 from ringfence.model.settings.base import PRIVATE, Mode, Settings
 from ringfence.model.settings.exceptions import AddressException, PermitException, TransportException
-from ringfence.model.settings.house import Admit, Asterisk, Digest, Ledger, Listen, Shaken
+from ringfence.model.settings.house import Admit, Asterisk, Digest, Feed, Ledger, Listen, Shaken
 from ringfence.model.settings.parties import Source, Tenant, Trunk
 from ringfence.model.settings.requests import Requests
 from ringfence.model.settings.watching import Bans, Behaviour, Containment
@@ -31,6 +31,7 @@ class Policy(Settings, frozen=True, kw_only=True):
     sources: dict[str, Source]
     tenants: dict[str, Tenant] = msgspec.field(default_factory=dict)
     asterisks: dict[str, Asterisk] = msgspec.field(default_factory=dict)
+    feeds: dict[str, Feed] = msgspec.field(default_factory=dict)
     exceptions: tuple[PermitException, ...] = ()
     address_exceptions: tuple[AddressException, ...] = ()
     transport_exceptions: tuple[TransportException, ...] = ()

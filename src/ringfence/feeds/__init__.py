@@ -1,0 +1,1 @@
+"""Lists of addresses that others keep: fetched, read, and what of them may be banned."""
