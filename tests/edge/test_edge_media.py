@@ -316,6 +316,87 @@ def test_offered_takes_a_plain_answer(tmp_path: Path) -> None:
     assert mismatches(table) == []
 
 
+@pytest.fixture(params=["transparent", "own"])
+def offering(tmp_path: Path, request: pytest.FixtureRequest) -> Table:
+    return Table(tmp_path, trunk=f'srtp = "offered"\nidentity = "{request.param}"')
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("side", ["pbx", "carrier"])
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("body", [PLAIN, BROKEN], ids=["plain", "broken"])
+def test_where_srtp_was_answered_offered_takes_no_fallback(
+    offering: Table, killed: bool, side: str, method: str, body: str
+) -> None:
+    dialog, offered = connect(offering)
+    if killed:
+        offering.restart()
+    (dialog if side == "pbx" else offered).send(method, body=body)
+    assert (offering.pbx if side == "pbx" else offering.carrier).expect(488, method=method)
+    by = "source:pbx" if side == "pbx" else "trunk:carrier"
+    assert mismatches(offering) == [(by, method, True)]
+    hung_up(offering)
+
+
+def test_nor_in_the_answer_to_a_later_offer(offering: Table) -> None:
+    dialog, _ = connect(offering)
+    dialog.send("INVITE", body=BEST_EFFORT)
+    leg(offering.carrier, offering.carrier.expect("INVITE")).answer(body=PLAIN)
+    assert offering.pbx.expect(488, method="INVITE")
+    assert mismatches(offering) == [("trunk:carrier", "200 to INVITE", True)]
+
+
+@pytest.mark.parametrize("body", [SDES, DTLS, BEST_EFFORT, FAX], ids=["sdes", "dtls", "best effort", "fax"])
+def test_what_it_takes_after_srtp_was_answered(offering: Table, body: str) -> None:
+    """Media of another kind was never secured."""
+    dialog, _ = connect(offering)
+    dialog.send("INVITE", body=body)
+    assert offering.carrier.expect("INVITE").body.startswith(body[:20])
+    assert mismatches(offering) == []
+
+
+def test_srtp_that_nobody_took_binds_nobody(offering: Table) -> None:
+    made = dial(offering, BEST_EFFORT)
+    offering.offered().answer(body=PLAIN)
+    dialog = made.confirm(offering.pbx.expect(200))
+    offering.carrier.expect("ACK")
+    dialog.send("INVITE", body=SDES)
+    leg(offering.carrier, offering.carrier.expect("INVITE")).refuse(488)
+    offering.pbx.expect(488)
+    dialog.send("INVITE", body=PLAIN)
+    assert offering.carrier.expect("INVITE")
+    assert mismatches(offering) == []
+
+
+@pytest.mark.parametrize("status", [183, 200])
+def test_the_first_offer_is_judged_wherever_it_comes(offering: Table, status: int) -> None:
+    made = dial(offering, "")
+    offered = offering.offered()
+    if status == 200:
+        offered.answer(body=PLAIN)
+    else:
+        offered.ring(183, "Session Progress", ("RSeq", "1"), ("Require", "100rel"), body=PLAIN)
+        offering.carrier.expect("CANCEL")
+        offered.refuse(487)
+    made.ack_refusal(offering.pbx.expect(488))
+    assert mismatches(offering) == [("trunk:carrier", f"{status} to INVITE", True)]
+
+
+def test_a_late_offer_may_be_answered_without_srtp(offering: Table) -> None:
+    made = dial(offering, "")
+    offering.offered().answer(body=BEST_EFFORT)
+    made.confirm(offering.pbx.expect(200), PLAIN)
+    assert offering.carrier.expect("ACK").body
+    assert mismatches(offering) == []
+
+
+@pytest.mark.parametrize("body", [PLAIN, SDES], ids=["plain", "sdes"])
+def test_a_late_offer_of_the_pbx_is_judged(offering: Table, body: str) -> None:
+    call(offering.carrier, OUTSIDE, CALLER, NUMBER, body="")
+    offering.offered(offering.pbx).answer(body=body)
+    assert offering.carrier.expect(0).status == (488 if body == PLAIN else 200)
+
+
 def test_forbidden_ends_a_call_that_turns_to_srtp(tmp_path: Path) -> None:
     table = Table(tmp_path, trunk='srtp = "forbidden"')
     dialog, _ = connect(table, PLAIN)

@@ -66,7 +66,7 @@ def take(edge: Edge, client: Client, response: Response, now: int) -> None:
 
 
 def _ringing(edge: Edge, call: Call, client: Client, response: Response, now: int) -> None:
-    tag = response.to_tag
+    tag, dialog = response.to_tag, call.prototype
     if tag:
         key = (call.prototype.call_id, call.prototype.caller.tag, tag)
         if key not in edge.dialogs:
@@ -75,8 +75,9 @@ def _ringing(edge: Edge, call: Call, client: Client, response: Response, now: in
                 return
             call.early.append(key)
             edge.keep(_dialog(edge, client, call.prototype, response))
+        dialog = edge.dialogs[key]
     edge.store_in(call.id, call.prototype.call_id, client.hop.host, client.hop.port)
-    if media.objects(edge, call.prototype, call.prototype.callee, response, now):
+    if media.objects(edge, dialog, dialog.callee, response, now):
         sending.stop(edge, call, media.CAUSE, media.FINAL, now)
     else:
         relay.pass_back(edge, client, response, now)

@@ -8,8 +8,11 @@ It is judged in every message that may say so.
 
 Offer and answer aren't told apart: on a trunk with `srtp` each description has to be as it asks, whoever sends it and
 whichever of several the far side takes. So an offer that comes in a 200 and is answered in the ACK, or one in a 183, is
-judged like any, nothing has to be remembered between messages, and a killed guard forgets nothing: what was asked of
+judged like any, and nothing has to be remembered between messages. A killed guard forgets nothing: what was asked of
 media when the call began stands in its dialog.
+
+`offered` alone asks something of the first offer, wherever it comes, and of what was answered with SRTP that it stays
+so. Both stand in the dialog too, and what an answer changed of it is told.
 
 Whoever ends the call for it tells it first (`objects`), and doesn't pass the message on.
 """
@@ -19,14 +22,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from ringfence.edge import peers
 from ringfence.edge.state import Edge
-from ringfence.model.fact import MediaElsewhere, MediaMismatch
+from ringfence.model.fact import DialogChanged, MediaElsewhere, MediaMismatch
 from ringfence.model.media import Media, Srtp, Stream
 from ringfence.model.settings import Party, Source
 from ringfence.rules import ELSEWHERE, SRTP
 from ringfence.rules.media_elsewhere import elsewhere
-from ringfence.rules.srtp_mismatch import mismatch
+from ringfence.rules.srtp_mismatch import mismatch, secured_by
 from ringfence.sip.bodies import descriptions
 from ringfence.sip.dialog import Dialog, Leg
 from ringfence.sip.errors import SipParseError
@@ -78,10 +83,30 @@ def objects(edge: Edge, dialog: Dialog, leg: Leg, message: Message, now: int, *,
     if media is None:
         return False
     said = _Said(dialog, by, message, media)
-    ends = _mismatches(edge, said, now, opening=opening)
+    ends = _mismatches(edge, said, now, opening=opening or dialog.unoffered)
+    if dialog.srtp == "offered" and not ends:
+        _remember(edge, said, now)
     if ranges and not ends:
         _locate(edge, said, ranges, now)
     return ends
+
+
+def begins(dialog: Dialog, *, offered: bool) -> None:
+    """The INVITE of a call has an offer, or leaves it to the other side."""
+    dialog.unoffered = dialog.srtp == "offered" and not offered
+
+
+def _remember(edge: Edge, said: _Said, now: int) -> None:
+    """What is asked of later descriptions of this call, by what an answer says."""
+    dialog, message = said.dialog, said.message
+    dialog.unoffered = False
+    answers = isinstance(message, Response) or message.cseq[1] == "ACK"
+    kinds = dict.fromkeys([*dialog.secured, *secured_by(said.media)]) if answers else dialog.secured
+    if len(kinds) == len(dialog.secured):
+        return
+    dialog.secured = tuple(kinds)
+    if dialog.state == "confirmed":
+        edge.note(DialogChanged(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=msgspec.msgpack.encode(dialog)))
 
 
 def drops(edge: Edge, message: Message, *parties: peers.Party | None) -> bool:
@@ -119,7 +144,7 @@ class _Said(NamedTuple):
 def _mismatches(edge: Edge, said: _Said, now: int, *, opening: bool) -> bool:
     """Whether it isn't as the trunk asks, and the call has to end for it."""
     dialog, media, srtp = said.dialog, said.media, said.dialog.srtp
-    why = mismatch(srtp, media, opening=opening) if srtp else ""
+    why = mismatch(srtp, media, opening=opening, secured=dialog.secured) if srtp else ""
     if not srtp or not why:
         return False
     ended = _is_enforced(edge, dialog)

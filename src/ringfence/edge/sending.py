@@ -41,6 +41,7 @@ def ask(edge: Edge, call: Call, now: int, *, emergency: bool = False) -> None:
         return
     own.begin(edge, call.prototype, edge.policy.trunks.get(call.trunk))
     call.prototype.srtp = "" if emergency else media.asked_of(edge, (call.trunk,)) or ""
+    media.begins(call.prototype, offered=call.attempt.media is not None)
     edge.agenda.arm(call, now + ANSWER_WITHIN, edge.calls, call.id)
     edge.out.append(Ask(call.attempt, msgspec.msgpack.encode(call.prototype), emergency))
     call.state = "asked"

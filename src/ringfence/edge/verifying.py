@@ -106,6 +106,8 @@ def _go_on(edge: Edge, call: Call, trunk: str, found: Verification | None, now: 
         return
     inbound.remember(edge, call.prototype, request, call.trunk, trunk, found, now)
     call.inbound, call.wake = True, 0
+    if call.prototype.srtp == "offered":
+        media.begins(call.prototype, offered=media.read(request) is not None)
     if media.objects(edge, call.prototype, call.prototype.caller, request, now, opening=True):
         finish(edge, call, *media.FINAL, media.CAUSE, now)
     else:

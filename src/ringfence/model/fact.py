@@ -83,7 +83,8 @@ class Answered(_Fact, frozen=True, gc=False, kw_only=True, tag="answered"):
 
 
 class DialogChanged(_Fact, frozen=True, gc=False, kw_only=True, tag="dialog-changed"):
-    """A target refresh moved a contact, or we answered a challenge of the carrier, so that it numbers otherwise."""
+    """A target refresh moved a contact, an answer secured media, or we answered a challenge of the carrier, so that it
+    numbers otherwise."""
 
     id: str
     leg: str

@@ -240,7 +240,7 @@ TRUNK = Table(
             name="srtp",
             kind=choice("required", "offered", "forbidden"),
             doc="What is asked of the media of its calls, both ways ([media](media.md)). required: SRTP in every offer "
-            "and answer; offered: SRTP in the first offer, at best effort too; forbidden: none.",
+            "and answer; offered: SRTP in the first offer, at best effort too, kept once answered; forbidden: none.",
             default="nothing is asked",
         ),
         MEDIA,

@@ -28,12 +28,13 @@ class SrtpMismatch:
 
     *Why it matters*
 
-    An encrypted trunk is as good as its worst call. A PBX that offers SRTP "optimistically" talks in the clear as soon
-    as the far side, or somebody on the way, leaves it out, and nobody hears a difference. So on a trunk with `srtp =
-    "required"` every stream that is offered or answered has to be SRTP, with keys in the description or by DTLS; one
-    that leaves the choice to the far side isn't. `"offered"` asks that much of the first offer only, and best effort
-    will do. `"forbidden"` takes nothing but plain media, for a carrier or recorder that can't do otherwise. What can't
-    be read is none of these. Emergency calls pass.
+    An encrypted trunk is as good as its worst call. A PBX that offers SRTP "optimistically" talks in the clear as
+    soon as the far side, or somebody on the way, leaves it out, and nobody hears a difference. So on a trunk with
+    `srtp = "required"` every stream that is offered or answered has to be SRTP, with keys in the description or by
+    DTLS; one that leaves the choice to the far side isn't. `"offered"` asks that much of the first offer only, and
+    best effort will do; but what was answered with SRTP once has to stay so. `"forbidden"` takes nothing but plain
+    media, for a carrier or recorder that can't do otherwise. What can't be read is none of these. Emergency calls
+    pass.
 
     *Before*
 
@@ -68,17 +69,29 @@ class SrtpMismatch:
             yield Finding("block", wrong, f"trunk.{case.trunk.name}.srtp", observed(media), str(srtp))
 
 
-def mismatch(srtp: Srtp, media: Media, *, opening: bool) -> str:
-    """Why media isn't as a trunk asks, in words; empty where it is. `opening`: it is the first offer of a call."""
-    if srtp == "offered" and not opening:
+def mismatch(srtp: Srtp, media: Media, *, opening: bool, secured: tuple[str, ...] = ()) -> str:
+    """Why media isn't as a trunk asks, in words; empty where it is.
+
+    `opening`: it is the first offer of a call; `secured`: kinds of media that were answered with SRTP before.
+    """
+    later = srtp == "offered" and not opening
+    if later and not secured:
         return ""
     if media.fault:
         return f'the trunk has srtp = "{srtp}", and what is said of media can\'t be read: {media.fault}'
-    wrong = [stream for stream in media.streams if not _suits(srtp, stream, media)]
+    asked = [stream for stream in media.streams if not later or stream.kind in secured]
+    wrong = [stream for stream in asked if not _suits(srtp, stream, media)]
     if not wrong:
         return ""
     found = ", ".join(dict.fromkeys(f"{stream.kind} is {IN_WORDS[stream.protection]}" for stream in wrong))
-    return f'the trunk has srtp = "{srtp}", and {found}'
+    return f'the trunk has srtp = "{srtp}", and {found}' + (", after it was SRTP" if later else "")
+
+
+def secured_by(media: Media) -> tuple[str, ...]:
+    """The kinds of media that a description has SRTP for, and nothing else."""
+    kinds = dict.fromkeys(stream.kind for stream in media.streams)
+    open_kinds = {stream.kind for stream in media.streams if stream.protection not in ENCRYPTED}
+    return tuple(kind for kind in kinds if kind not in open_kinds)
 
 
 def _suits(srtp: Srtp, stream: Stream, media: Media) -> bool:

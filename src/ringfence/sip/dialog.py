@@ -91,6 +91,10 @@ class Dialog(msgspec.Struct, gc=False, array_like=True):
     """Number of the caller's last INVITE that was shifted, and the callee's number of it."""
     srtp: Literal["", "required", "offered", "forbidden"] = ""
     """What its trunk asked of media when it began; empty: nothing."""
+    unoffered: bool = False
+    """Whether nobody has offered media yet, where its trunk asks that of the first offer."""
+    secured: tuple[str, ...] = ()
+    """Kinds of media that somebody answered with SRTP, where its trunk asks that they stay so."""
     own: str = ""
     """Call-ID toward the carrier where that sees nothing of the inside (`edge/own.py`); empty: both sides have one."""
     base: int = 0
