@@ -15,7 +15,7 @@ from ringfence.engine.bans import DAY_US, Bans, name_of
 from ringfence.engine.engine import Engine
 from ringfence.engine.snapshot import dump, load
 from ringfence.engine.spared import Spared
-from ringfence.model import SECOND, Alert, Ban, Banned, Offended, Unbanned
+from ringfence.model import SECOND, Alert, Allowed, Ban, Banned, Offended, Unbanned
 from ringfence.model.fact import OURSELVES, Offence
 from ringfence.model.settings import Bans as Settings
 from ringfence.model.settings import Policy
@@ -432,3 +432,17 @@ def test_a_snapshot_of_before_there_were_bans_is_taken(policy: Policy) -> None:
 
 def test_an_ipv4_address_is_its_own_name() -> None:
     assert (name_of("192.0.2.1"), name_of("2001:db8::1")) == ("192.0.2.1", "2001:db8::/64")
+
+
+def test_who_is_allowed_isnt_banned_for_what_he_does_until_the_end(policy: Policy) -> None:
+    banning = Banning(policy)
+    banning.allowed(Allowed(at=START, name=HOST, until=START + HOUR, why="", owner="noc"))
+    other = Banning(policy)
+    other.load(msgspec.msgpack.decode(msgspec.msgpack.encode(banning.dump())))
+    for each in (banning, other):
+        assert each.name(HOST) == ""
+        each.use(policy)
+        each.sweep(START + HOUR - 1)
+        assert each.name(HOST) == ""
+        each.sweep(START + HOUR)
+        assert each.name(HOST) == HOST

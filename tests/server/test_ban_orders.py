@@ -133,6 +133,53 @@ def test_ones_own_connection_isnt_banned(guard: Guard) -> None:
         guard.ask("ban", address="203.0.113.0/24", for_s=60, connected=["203.0.113.9"], **ORDER)
 
 
+def test_who_is_allowed_is_banned_no_more_and_never_again(guard: Guard) -> None:
+    guard.ask("ban", address="203.0.113.0/24", for_s=3600, **ORDER)
+    guard.ask("ban", address="203.0.114.9", for_s=3600, **ORDER)
+    fact = guard.ask("allow", address="203.0.113.9", **ORDER)
+    assert (fact["name"], fact["until"], fact["why"], fact["owner"]) == ("203.0.113.9", 0, "ticket 4711", "noc")
+    assert names(guard) == ["203.0.114.9"]
+    for address in ("203.0.113.9", "203.0.113.0/24"):
+        with pytest.raises(ControlError, match="would hit allowed by hand"):
+            guard.ask("ban", address=address, for_s=60, **ORDER)
+    guard.ask("ban", address="203.0.113.8", for_s=3600, **ORDER)
+    log = ("log", "--ledger", "state/ledger.db", "--kind", "allowed", "--json")
+    for _ in polls(10.0):
+        if guard.cli(*log).stdout:
+            break
+    guard.process.kill()
+    guard.start()
+    assert [fact["name"] for fact in guard.ask("allowed")] == ["203.0.113.9"]
+    guard.ask("reload")
+    with pytest.raises(ControlError, match="allowed by hand"):
+        guard.ask("ban", address="203.0.113.9", for_s=60, **ORDER)
+    guard.ask("disallow", address="203.0.113.9", owner="noc")
+    guard.ask("ban", address="203.0.113.9", for_s=60, **ORDER)
+    assert guard.ask("allowed") == []
+
+
+@pytest.mark.parametrize(("order", "address", "says"), [
+    ("allow", "4.0.0.0/6", "large part of all there is"),
+    ("allow", "nobody", "no address or network"),
+    ("disallow", "203.0.113.9", "isn't allowed by hand"),
+])  # fmt: skip
+def test_what_cant_be_allowed_or_undone(guard: Guard, order: str, address: str, says: str) -> None:
+    with pytest.raises(ControlError, match=says):
+        guard.ask(order, address=address, **ORDER)
+
+
+def test_the_commands_about_who_is_allowed(guard: Guard) -> None:
+    control = ("--control", str(guard.control))
+    assert guard.cli("allowed", *control).stdout == "nobody is allowed by hand\n"
+    told = guard.cli("allow", "203.0.113.9", "--for", "2h", "--why", "tests", "--owner", "noc", *control)
+    assert told.stdout.startswith("203.0.113.9 is never banned, until 20") and told.returncode == 0
+    guard.cli("allow", "203.0.113.10", "--why", "tests", *control)
+    listed = guard.cli("allowed", *control)
+    assert listed.returncode == 1 and "until it is undone" in listed.stdout and "noc" in listed.stdout
+    assert guard.cli("disallow", "203.0.113.9", *control).stdout == "203.0.113.9 can be banned again\n"
+    assert guard.cli("disallow", "203.0.113.9", *control).returncode == 2
+
+
 def test_the_commands(guard: Guard) -> None:
     control = ("--control", str(guard.control))
     assert guard.cli("bans", *control).stdout == "nobody is banned\n"

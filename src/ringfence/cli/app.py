@@ -9,7 +9,7 @@ import sys
 from cyclopts import App, CycloptsError, Group
 
 import ringfence
-from ringfence.cli.bans import ban, bans_app, unban
+from ringfence.cli.bans import allow, allowed, ban, bans_app, disallow, unban
 from ringfence.cli.evidence import evidence
 from ringfence.cli.firewall import firewall_app
 from ringfence.cli.guard import accounts, calls_app, reload, status
@@ -55,6 +55,9 @@ for command in (incidents, containments, contain, release, accept, evidence):
 app.command(bans_app(_BAN))
 app.command(ban, group=_BAN)
 app.command(unban, group=_BAN)
+app.command(allow, group=_BAN)
+app.command(disallow, group=_BAN)
+app.command(allowed, group=_BAN)
 app.command(log, name="log", group=_BACK)
 app.command(explain, name="explain", group=_BACK)
 app.command(ledger_app(_BACK))

@@ -1,13 +1,13 @@
-"""Commands about bans: `bans`, `bans import`, `ban`, `unban`; they ask a running guard."""
+"""Commands about bans: `bans`, `bans import`, `ban`, `unban`, `allow`, `disallow`, `allowed`; they ask a guard."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
 
 from ringfence.cli.incidents import For, span_s, user
 from ringfence.cli.options import CONTROL, Control, Flag, Json, Several, Text
@@ -180,7 +180,7 @@ def _outcome(row: dict[str, Any], *, applied: bool) -> str:
 def unban(address: str, /, *, owner: Text = "", control: Control = CONTROL) -> int:
     """Undo whatever bans an address or network, and forget what it was banned for.
 
-    To have it never banned again, write it into `allow` under `[bans]`.
+    To have it never banned again, `ringfence allow` it.
 
     Parameters
     ----------
@@ -197,3 +197,89 @@ def unban(address: str, /, *, owner: Text = "", control: Control = CONTROL) -> i
     if not found:
         print("nobody was banned")
     return 0
+
+
+def allow(
+    address: str,
+    /,
+    *,
+    why: str,
+    length: Annotated[Text, Parameter(name="--for")] = "",
+    owner: Text = "",
+    control: Control = CONTROL,
+    as_json: Json = False,
+) -> int:
+    """Never ban an address or network from now on, until it is undone or for a time; what bans it is undone at once.
+
+    It isn't let in anywhere by that: it has to prove who it is as before.
+
+    Example: `ringfence allow 203.0.113.77 --for 30d --why "our tester, ticket 4711"`
+
+    Parameters
+    ----------
+    address
+        192.0.2.7, 192.0.2.0/24, 2001:db8::/64.
+    why
+        The reason, for those who find it.
+    length
+        For how long: 30m, 4h, 90d; until `ringfence disallow` unless given.
+    owner
+        Who orders it; the user who runs this unless given.
+    control
+        Control socket of the guard.
+    as_json
+        Write JSON instead of text.
+    """
+    given: dict[str, Any] = {"address": address, "why": why, "owner": owner or user()}
+    fact = ask(control, "allow", **given, for_s=span_s(length) if length else 0)
+    if as_json:
+        print(json.dumps(fact, indent=1))
+    else:
+        print(f"{fact['name']} is never banned, {_end(fact)}; undo: ringfence disallow {fact['name']}")
+    return 0
+
+
+def _end(fact: dict[str, Any]) -> str:
+    return f"until {instant(fact['until'])[:-4]}" if fact["until"] else "until it is undone"
+
+
+def disallow(address: str, /, *, owner: Text = "", control: Control = CONTROL) -> int:
+    """Undo `ringfence allow`: the address can be banned like any other again.
+
+    Parameters
+    ----------
+    address
+        As it was allowed.
+    owner
+        Who orders it; the user who runs this unless given.
+    control
+        Control socket of the guard.
+    """
+    ask(control, "disallow", address=address, owner=owner or user())
+    print(f"{address} can be banned again")
+    return 0
+
+
+def allowed(*, control: Control = CONTROL, as_json: Json = False) -> int:
+    """Show whom somebody allowed: who is never banned beside those whom the policy names.
+
+    Exit code 0: nobody; 1: somebody; 2: no guard answers.
+
+    Parameters
+    ----------
+    control
+        Control socket of the guard.
+    as_json
+        Write JSON instead of text.
+    """
+    found = ask(control, "allowed")
+    if as_json:
+        print(json.dumps(found, indent=1))
+    elif not found:
+        print("nobody is allowed by hand")
+    else:
+        rows = [
+            (fact["name"], instant(fact["at"])[:-4], _end(fact), fact["owner"], plain(fact["why"])) for fact in found
+        ]
+        show(("address", "since", "end", "by", "why"), rows, sentences=("why",))
+    return int(bool(found))

@@ -40,6 +40,8 @@ Kind = Literal[
     "strangers",
     "banned",
     "unbanned",
+    "allowed",
+    "disallowed",
     "opened",
     "outage",
     "purged",

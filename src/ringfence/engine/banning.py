@@ -10,11 +10,14 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
+import msgspec
+
+from ringfence.engine.allowances import Allowances
 from ringfence.engine.bans import DAY_US, Bans, name_of
 from ringfence.engine.offenders import Finding, Offenders
 from ringfence.engine.spared import Spared
 from ringfence.model.command import Alert, Ban, Command
-from ringfence.model.fact import OURSELVES, Banned, Offended, Unbanned
+from ringfence.model.fact import OURSELVES, Allowed, Banned, Disallowed, Offended, Unbanned
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 from ringfence.model.verdict import Hit
@@ -32,6 +35,7 @@ class Banning:
 
     def __init__(self, policy: Policy) -> None:
         self.bans = Bans()
+        self.allowances = Allowances()
         self._offenders = Offenders()
         self._told: dict[str, Instant] = {}
         self._paid_until: Instant = 0
@@ -42,7 +46,11 @@ class Banning:
     def use(self, policy: Policy) -> None:
         """Another policy for what comes."""
         self._settings = policy.bans
-        self.spared = Spared(policy)
+        self._policy = policy
+        self._spare()
+
+    def _spare(self) -> None:
+        self.spared = Spared(self._policy, (fact.name for fact in self.allowances))
 
     def offended(self, fact: Offended) -> tuple[Command, ...]:
         """Somebody did what only attackers do."""
@@ -111,16 +119,31 @@ class Banning:
         self.bans.release(fact.name)
         self._offenders.forget(fact.name)
 
+    def allowed(self, fact: Allowed) -> None:
+        """Somebody is never banned from now on."""
+        self.allowances.add(fact)
+        self._offenders.forget(fact.name)
+        self._spare()
+
+    def disallowed(self, fact: Disallowed) -> None:
+        """Somebody can be banned again."""
+        self.allowances.drop(fact.name)
+        self._spare()
+
     def sweep(self, now: Instant) -> None:
         """Forget what has come to its end, and what no longer counts."""
+        if self.allowances.expire(now):
+            self._spare()
         self.bans.expire(now)
         self._offenders.sweep(now)
 
     def dump(self) -> dict[str, Any]:
         """All of it, for a snapshot."""
-        return {**self.bans.dump(), **self._offenders.dump()}
+        return {**self.bans.dump(), **self._offenders.dump(), "allowed": list(self.allowances)}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `dump` gave."""
         self.bans.load(state)
         self._offenders.load(state)
+        self.allowances = Allowances(msgspec.convert(state.get("allowed", []), list[Allowed]))
+        self._spare()

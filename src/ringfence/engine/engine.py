@@ -43,6 +43,7 @@ from ringfence.model import (
     SECOND,
     Accepted,
     Alert,
+    Allowed,
     Answered,
     Arrived,
     Attempt,
@@ -57,6 +58,7 @@ from ringfence.model import (
     Cut,
     Decided,
     DialogChanged,
+    Disallowed,
     Ended,
     Enrolled,
     Extend,
@@ -178,6 +180,10 @@ class Engine:
                 self.banning.banned(fact)
             case Unbanned():
                 self.banning.unbanned(fact)
+            case Allowed():
+                self.banning.allowed(fact)
+            case Disallowed():
+                self.banning.disallowed(fact)
             case Attempted() | DialogChanged() | Enrolled() | MediaMismatch() | PolicyChanged() | Strangers():
                 pass
             case _:

@@ -1,10 +1,11 @@
 """Who is never banned, whatever is seen or ordered (B6): carriers, PBXs and other parties that the policy names by
-address, our own addresses, this machine, administrators, and the networks of `bans.allow`.
+address, our own addresses, this machine, administrators, and the networks of `bans.allow`; and whom
+somebody allowed by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from ringfence.model.settings import ANYWHERE, Policy
@@ -14,14 +15,15 @@ _MACHINE = ("127.0.0.1", "::1")
 
 
 class Spared:
-    """Of one policy."""
+    """Of one policy, and of what people allowed beside it."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, allowed: Iterable[str] = ()) -> None:
         self._names: dict[Network, str] = {}
         """What each of them is, for people."""
         self._lengths: dict[int, set[int]] = {4: set(), 6: set()}
         """Prefix lengths that there are, by IP version."""
-        for name, networks in never_banned(policy):
+        by_hand = ("allowed by hand", tuple(map(ip_network, allowed)))
+        for name, networks in (*never_banned(policy), by_hand):
             for network in networks:
                 self._names.setdefault(network, name)
                 self._lengths[network.version].add(network.prefixlen)

@@ -13,6 +13,7 @@ import msgspec
 
 from ringfence.model import (
     Accepted,
+    Allowed,
     Arrived,
     Attempted,
     AuthFailed,
@@ -20,6 +21,7 @@ from ringfence.model import (
     Bound,
     Contained,
     Decided,
+    Disallowed,
     Enrolled,
     Extended,
     Fact,
@@ -135,7 +137,7 @@ def columns(entry: Entry) -> Columns:
         return Columns(source=entry.source, caller=number_key(entry.account))
     if isinstance(entry, Strangers):
         return Columns(source=entry.address)
-    if isinstance(entry, Contained | Banned | Unbanned):
+    if isinstance(entry, Contained | Banned | Unbanned | Allowed | Disallowed):
         return Columns(source=entry.name)
     if isinstance(entry, Extended):
         return Columns(call=call_of(entry.hold))

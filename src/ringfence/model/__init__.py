@@ -8,6 +8,7 @@ from ringfence.model.attempt import Attempt, Destination
 from ringfence.model.command import Alert, Ban, Command, Contain, Cut, Extend, Presume
 from ringfence.model.fact import (
     Accepted,
+    Allowed,
     Answered,
     Arrived,
     Attempted,
@@ -18,6 +19,7 @@ from ringfence.model.fact import (
     Contained,
     Decided,
     DialogChanged,
+    Disallowed,
     Ended,
     Enrolled,
     Extended,
@@ -42,6 +44,7 @@ __all__ = [
     "UNLIMITED",
     "Accepted",
     "Alert",
+    "Allowed",
     "Answered",
     "Arrived",
     "Attempt",
@@ -59,6 +62,7 @@ __all__ = [
     "Decided",
     "Destination",
     "DialogChanged",
+    "Disallowed",
     "Ended",
     "Enrolled",
     "Extend",

@@ -335,6 +335,24 @@ class Unbanned(_Fact, frozen=True, gc=False, kw_only=True, tag="unbanned"):
     owner: str
 
 
+class Allowed(_Fact, frozen=True, gc=False, kw_only=True, tag="allowed"):
+    """An address is never banned from now on; a second one of the same name takes the place of the first."""
+
+    name: str
+    """An address, or a network in CIDR form."""
+    until: Instant = 0
+    """0: until it is undone."""
+    why: str
+    owner: str
+
+
+class Disallowed(_Fact, frozen=True, gc=False, kw_only=True, tag="disallowed"):
+    """An address can be banned like any other again."""
+
+    name: str
+    owner: str
+
+
 class Tick(_Fact, frozen=True, gc=False, kw_only=True, tag="tick"):
     """Time passed. Not journaled."""
 
@@ -363,5 +381,7 @@ Fact = (
     | Offended
     | Banned
     | Unbanned
+    | Allowed
+    | Disallowed
     | Tick
 )

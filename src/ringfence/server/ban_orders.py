@@ -1,4 +1,4 @@
-"""What people order a running guard about bans: look, ban, release. Commands of the control socket.
+"""What people order a running guard about bans: look, ban, release, allow. Commands of the control socket.
 
 An order can't hit whom the policy names: carriers, PBXs, this machine, `bans.allow` (B6).
 """
@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from ringfence.engine.allowances import MAX_ALLOWED
 from ringfence.engine.bans import Bans
 from ringfence.engine.spared import Network
-from ringfence.model import SECOND, Banned, Instant, Unbanned
+from ringfence.model import SECOND, Allowed, Banned, Disallowed, Instant, Unbanned
 from ringfence.platforms.fail2ban.database import Foreign
 from ringfence.server.control import ControlError
 from ringfence.server.guard import Guard
@@ -23,7 +24,7 @@ BY_HAND = "by-hand"
 FAIL2BAN = "fail2ban"
 WIDEST = {4: 8, 6: 19}
 """Shortest prefix that may be banned: more is a mistake."""
-BAN_ORDERS = ("bans", "ban", "unban", "import_bans")
+BAN_ORDERS = ("bans", "ban", "unban", "import_bans", "allow", "disallow", "allowed")
 """Methods of `BanOrders` that are commands of the control socket."""
 
 
@@ -63,6 +64,41 @@ class BanOrders:
         self._guard.order(fact)
         found: dict[str, Any] = msgspec.to_builtins(fact)
         return found
+
+    # Who is never banned.
+
+    def allowed(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        """All who are never banned since somebody said so, the latest last."""
+        return [msgspec.to_builtins(fact) for fact in sorted(self._in_force(), key=lambda fact: (fact.at, fact.name))]
+
+    def allow(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Never ban an address or network from now on; for a time where `for_s` is given."""
+        now, network = self._now(), _network(str(arguments.get("address", "")))
+        if network.prefixlen < WIDEST[network.version]:
+            raise ControlError(f"{_name(network)} is a large part of all there is; allow something narrower")
+        if len(self._guard.engine.banning.allowances) >= MAX_ALLOWED:
+            raise ControlError(f"{MAX_ALLOWED} are allowed already: `ringfence disallow` some, or write bans.allow")
+        fact = Allowed(
+            at=now,
+            name=_name(network),
+            until=now + ordered_us(arguments) if arguments.get("for_s") else 0,
+            why=ordered_text(arguments, "why"),
+            owner=ordered_text(arguments, "owner"),
+        )
+        self._guard.order(fact)
+        found: dict[str, Any] = msgspec.to_builtins(fact)
+        return found
+
+    def disallow(self, arguments: dict[str, Any]) -> None:
+        """Undo that."""
+        name = _name(_network(str(arguments.get("address", ""))))
+        if name not in {fact.name for fact in self._in_force()}:
+            raise ControlError(f"{name} isn't allowed by hand; `ringfence allowed` lists who is")
+        self._guard.order(Disallowed(at=self._now(), name=name, owner=ordered_text(arguments, "owner")))
+
+    def _in_force(self) -> list[Allowed]:
+        now = self._now()
+        return [fact for fact in self._guard.engine.banning.allowances if not fact.until or fact.until > now]
 
     def _obstacle(self, network: Network, arguments: dict[str, Any]) -> str:
         """Why this network can't be banned; `connected` of the arguments are addresses of who orders it."""

@@ -34,6 +34,7 @@ from ringfence.model import (
     SECOND,
     Accepted,
     Alert,
+    Allowed,
     Answered,
     Attempted,
     Ban,
@@ -44,6 +45,7 @@ from ringfence.model import (
     Cut,
     Decided,
     DialogChanged,
+    Disallowed,
     Ended,
     Enrolled,
     Extend,
@@ -74,7 +76,7 @@ LEDGER_LATE_US = 50_000
 
 TOLD = Answered | DialogChanged | Ended
 """Facts that the parties of a call know of already: a guard that is killed should too."""
-RELIED_ON = Contained | Released | Accepted | Banned | Unbanned
+RELIED_ON = Contained | Released | Accepted | Banned | Unbanned | Allowed | Disallowed
 """Facts that somebody was promised."""
 
 Transmit = Callable[[Send], None]
@@ -213,10 +215,10 @@ class Guard:
         self._rest()
 
     def spare(self, now: int) -> None:
-        """Undo bans that would hit somebody whom the policy never bans; it was another one when they were made."""
+        """Undo bans that would hit somebody who is never banned: that was otherwise when they were made."""
         banning = self.engine.banning
         for name in banning.bans.hitting(banning.spared):
-            log.warning("%s isn't banned any more: the policy names it", name)
+            log.warning("%s isn't banned any more: the policy names it, or somebody allowed it", name)
             self.note(Unbanned(at=now, name=name, owner=OURSELVES))
 
     def stop(self) -> None:
@@ -287,14 +289,16 @@ class Guard:
         self.note(fact)
         self.edge.banned(fact.at)
 
-    def order(self, fact: Contained | Released | Accepted | Banned | Unbanned) -> None:
-        """Somebody contains, releases, accepts, bans."""
+    def order(self, fact: RELIED_ON) -> None:
+        """Somebody contains, releases, accepts, bans, allows."""
         if isinstance(fact, Contained):
             self.contain(fact)
         elif isinstance(fact, Banned):
             self.ban(fact)
         else:
             self.note(fact)
+        if isinstance(fact, Allowed):
+            self.spare(fact.at)
         self._settle()
         self._rest()
 
