@@ -1,6 +1,7 @@
 """What the guard says of the firewall."""
 
 import asyncio
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -208,6 +209,22 @@ def test_the_kernel_is_told_of_bans_as_they_come(policy: Policy, told: list[dict
 
     asyncio.run(bans())
     assert told == [{"203.0.113.1": 100}, {"203.0.113.2": 0, "203.0.113.3": 100}]
+
+
+def test_who_is_logged_in_keeps_his_connection(
+    policy: Policy, told: list[dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ip_address("203.0.113.1")
+    monkeypatch.setattr("ringfence.server.firewall_watch.anybody_in", lambda network: there in network)
+    watch = FirewallWatch(House(policy))  # type: ignore[arg-type]
+
+    async def bans() -> None:
+        watch.banned(banned("203.0.113.0/24"))
+        watch.banned(banned("203.0.114.2"))
+        await settled(watch)
+
+    asyncio.run(bans())
+    assert told == [{"203.0.113.0/24": 0}, {"203.0.114.2": 100}]
 
 
 def test_an_address_with_phones_behind_it_is_left_to_the_edge(policy: Policy, told: list[dict[str, int]]) -> None:

@@ -2,19 +2,21 @@
 
 It also has the kernel keep bans: all at the start and whenever the table they are in was made anew, then each as it
 comes. It doesn't where an account's password was right at the address: others behind it go on, whom only the edge
-can tell apart.
+can tell apart; nor where somebody is logged in from, who would lose his connection to this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from ipaddress import ip_network
 
 from ringfence.model.fact import Banned, Unbanned
 from ringfence.model.settings import Policy
 from ringfence.model.time import SECOND, Instant
 from ringfence.platforms.firewall.errors import FirewallError
 from ringfence.platforms.firewall.keeper import Keeper
+from ringfence.platforms.firewall.sessions import anybody_in
 from ringfence.platforms.firewall.wanted import wanted
 from ringfence.server.firewall import backend_of, keeper_of
 from ringfence.server.guard import Guard
@@ -83,8 +85,9 @@ class FirewallWatch:
             self._bans.note(ends, backend_of(firewall.backend), self._guard.clock.now())
 
     def _end(self, fact: Banned | Unbanned) -> Instant:
-        shared = isinstance(fact, Banned) and self._guard.edge.shares(fact.name)
-        return fact.until if isinstance(fact, Banned) and not shared else 0
+        if isinstance(fact, Unbanned) or self._guard.edge.shares(fact.name) or anybody_in(ip_network(fact.name)):
+            return 0
+        return fact.until
 
 
 def look(policy: Policy) -> str:
