@@ -82,8 +82,7 @@ _CONTROLS = (
     ("A15", "no failover to less TLS or SRTP without an owner and an end", "`[[transport_exception]]`"),
     ("B1", "requests of one address by method", "`[requests]`"),
     ("B2", "who guesses passwords is banned", "`[bans]`"),
-    ("B4", "so are scanners, sweeps and probing", "`[bans]`"),
-    ("B6", "whom the policy names never is", "`bans.allow`, lints `ban-too-hasty`, `never-banned-too-wide`"),
+    ("B4", "so are scanners, sweeps and probing, and who is on a list of others", "`[bans]`, `[feed.NAME]`"),
     ("B5", "calls that wait for an answer", "`requests.half_open`"),
     (
         "B6",
