@@ -9,6 +9,7 @@ from table import OUTSIDE, Table
 from test_edge_registrar import ACCOUNTS, DID, POLICY, REALM, login, secrets
 
 from ringfence.edge.effects import Send
+from ringfence.edge.registrar import LONGEST_ON_A_CONNECTION_S
 from ringfence.testing import wire
 from ringfence.testing.peer import alone, call
 from ringfence.testing.wire import Sip
@@ -43,7 +44,7 @@ def said(table: Table) -> list[tuple[int, Sip]]:
     return sends
 
 
-def register(table: Table, flow: int) -> None:
+def register(table: Table, flow: int) -> Sip:
     seat, who = table.seat("phone", PHONE), login()
     request = alone(seat, "REGISTER", f"sip:{REALM}", f"sip:1001@{REALM}")
     ((back, challenge),) = say(table, flow, request)
@@ -53,6 +54,7 @@ def register(table: Table, flow: int) -> None:
     again = again.having(("Via", f"SIP/2.0/TCP 127.0.4.1;branch={wire.new_branch()}"))
     ((back, taken),) = say(table, flow, again)
     assert (back, taken.status) == (flow, 200)
+    return taken
 
 
 def test_a_strangers_connection_is_taken_where_strangers_are_challenged(table: Table) -> None:
@@ -84,6 +86,45 @@ def test_a_call_is_sent_on_the_connection(table: Table) -> None:
     table.edge.receive(invite, host, port, "outside", table.now)
     sent = [(flow, message.start) for flow, message in said(table) if message.method == "INVITE" and not message.status]
     assert sent == [(7, "INVITE sip:phone@127.0.4.1:40000 SIP/2.0")]
+
+
+def rings(table: Table) -> list[tuple[int, str]]:
+    """What a call of the carrier to the account leads to at once: connection and start line, but for 100."""
+    held = _invite(table)
+    table.edge.receive(held, *table.carrier.address, "outside", table.now)
+    return [(flow, message.start) for flow, message in said(table) if message.status != 100]
+
+
+INVITED, GONE = "INVITE sip:phone@127.0.4.1:40000 SIP/2.0", (0, "SIP/2.0 480 Temporarily Unavailable")
+
+
+def test_a_phone_whose_connection_is_gone_is_not_waited_for(table: Table) -> None:
+    table.edge.opened(7, "inside", *PHONE, dialled=False)
+    register(table, 7)
+    table.edge.closed(7, table.now)
+    assert rings(table) == [GONE]
+    table.edge.opened(8, "inside", *PHONE, dialled=False)
+    register(table, 8)
+    assert rings(table) == [(8, INVITED)]
+
+
+def test_after_a_restart_it_is_not_rung_until_it_comes_back(table: Table) -> None:
+    table.edge.opened(7, "inside", *PHONE, dialled=False)
+    register(table, 7)
+    table.restart()
+    table.edge.trust(secrets(), table.now)
+    said(table)
+    assert table.edge.status()["registered"] == 1
+    assert rings(table) == [GONE]
+    table.edge.opened(8, "inside", *PHONE, dialled=False)
+    register(table, 8)
+    assert rings(table) == [(8, INVITED)]
+
+
+def test_over_a_connection_it_registers_again_soon(table: Table) -> None:
+    """However long the policy lets others be registered: a connection that is gone may be noticed then only."""
+    table.edge.opened(7, "inside", *PHONE, dialled=False)
+    assert register(table, 7).value("Contact").endswith(f";expires={LONGEST_ON_A_CONNECTION_S}")
 
 
 def _invite(table: Table) -> bytes:

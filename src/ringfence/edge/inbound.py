@@ -42,10 +42,13 @@ def find(edge: Edge, request: Request, origin: Origin, now: int) -> tuple[Source
 
 
 def _registered(edge: Edge, source: Source, digits: str, uri: Uri) -> list[Contact]:
-    """Where the account is registered that an inbound number rings, the latest contact first."""
+    """Where the account is registered that an inbound number rings, the latest contact first.
+
+    Who registered over a connection is reached by that alone (RFC 5626 §5.3): is it gone, the contact isn't rung.
+    """
     account = _account(source, digits)
     found = reversed(list(edge.digest.bindings.of(account).values()))
-    return [_contact(source, one, uri) for one in found]
+    return [_contact(source, one, uri) for one in found if not one.hop.reliable or edge.live(one.hop).flow]
 
 
 def _account(source: Source, digits: str) -> str:

@@ -36,6 +36,9 @@ MAX_CONTACT = 512
 MAX_PATH = 4
 LONGEST_ASKED = 2**32 - 1
 _KNOWN_EXTENSIONS = frozenset({"path"})
+LONGEST_ON_A_CONNECTION_S = 600
+"""Registration over TCP or TLS at most: a phone that doesn't notice that its connection is gone isn't rung until it
+registers again."""
 
 
 class Refused(Exception):
@@ -89,7 +92,10 @@ def _contact(
     uri = text(address.uri.to_bytes())
     own = address.params.get("expires")
     asked = _seconds(wire(own)) if own is not None else expires
-    seconds = settings.max_expires_s if asked is None else min(asked, settings.max_expires_s)
+    longest = settings.max_expires_s
+    if origin.flow:
+        longest = max(settings.min_expires_s, min(longest, LONGEST_ON_A_CONNECTION_S))
+    seconds = longest if asked is None else min(asked, longest)
     if 0 < seconds < settings.min_expires_s:
         raise Refused(423, "Interval Too Brief", ("Min-Expires", b"%d" % settings.min_expires_s))
     return _fact(request, origin, address.params.get("+sip.instance") or uri, uri, seconds, now)
