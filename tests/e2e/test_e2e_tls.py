@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rig import CALLER, NUMBER, Meters, Site, site
 
+from ringfence.edge.revocation import WHY
 from ringfence.testing import wire
 from ringfence.testing.certificates import Authority, Pair
 from ringfence.testing.guard import CARRIER, PBX, STRANGER
@@ -65,6 +66,18 @@ class House:
             "source": self.source,
         }
         return site(self.directory, inside=inside, outside=outside, **{**lines, **policy})
+
+
+def refused_for(stage: Site, why: str) -> None:
+    """A call that gets no further than to us, since the carrier isn't believed."""
+    made = stage.dial()
+    for _ in polls(8.0):
+        stage.carrier.heard(0.05)
+        if answers := stage.pbx.arrived(0.05):
+            break
+    assert [answer.status for answer in answers] == [500]
+    made.ack_refusal(answers[0])
+    assert troubles(stage) == [why]
 
 
 @pytest.fixture
@@ -224,6 +237,25 @@ def test_a_carrier_that_isnt_who_it_should_be_gets_no_calls(house, tmp_path, kin
         assert not any("INVITE" in line for line in stage.carrier.transcript)
 
 
+def test_a_carrier_whose_certificate_is_revoked_gets_calls_until_the_reload_and_then_none(house):
+    crl = house.authority.revoke(house.pbx)
+    with house.site(trunk=f'{house.trunk}\ncrl = "{crl}"') as stage:
+        talked(stage)
+        house.authority.revoke(house.carrier)
+        stage.guard.ask("reload")
+        stage.carrier.hang_up()
+        refused_for(stage, "trunk carrier: its certificate was revoked by its authority")
+
+
+def test_a_list_that_has_ended_is_told_and_nobody_of_it_is_believed(house):
+    crl = house.authority.revoke(days=-1)
+    with house.site(trunk=f'{house.trunk}\ncrl = "{crl}"') as stage:
+        refused_for(stage, f"trunk carrier: {WHY[12]}")
+        assert "trunk.carrier.crl: " in stage.guard.process.said()
+        (row,) = [row for row in stage.guard.status()["certificates"] if row["of"] == "trunk.carrier.crl"]
+        assert row["says"].startswith("ended on ")
+
+
 def test_what_is_wrong_is_known_before_the_first_call(house, tmp_path):
     with house.site(outside=_of_another_name(house, tmp_path)) as stage:
         for _ in polls(8.0):
@@ -305,6 +337,15 @@ def test_who_connects_has_to_have_a_certificate_of_the_authority(house, stage, t
     (said,) = troubles(stage)
     assert said == f"source pbx: {NOT_TRUSTED if shows else 'it shows no certificate, and client_ca asks for one'}"
     talked(stage)
+
+
+def test_who_connects_with_a_revoked_certificate_stays_out(house):
+    lost = house.authority.issue("pbx.example", file="lost")
+    crl = house.authority.revoke(lost)
+    with house.site(listen_inside=f'{house.mutual}\nclient_crl = "{crl}"') as stage:
+        stays_out(stage, house.kind(lost))
+        assert troubles(stage) == ["source pbx: its certificate was revoked by its authority"]
+        talked(stage)
 
 
 def test_a_stranger_isnt_even_answered_with_our_certificate(house, stage):

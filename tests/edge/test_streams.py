@@ -114,7 +114,7 @@ async def staged(tls: Tls | None = None, **limits: int) -> AsyncIterator[Stage]:
     listen = Listen(
         name="l", host="127.0.0.1", port=0, advertise_host="127.0.0.1", advertise_port=0, transport=transport, **limits
     )
-    listening, streams = StreamSocket(bound, listen), Streams(house, FIRST, tls or Tls({}, {}, {}))
+    listening, streams = StreamSocket(bound, listen), Streams(house, FIRST, tls or Tls({}, {}, {}, {}))
     house.streams = streams
     streams.add(listening)
     stage = Stage(house, listening, streams)
@@ -557,7 +557,7 @@ def contexts(tmp_path: Path) -> Tls:
     server.load_cert_chain(*authority.issue("here.example"))
     client.load_verify_locations(authority.path)
     client.check_hostname = False
-    return Tls({"l": server}, {("l", None): client}, {})
+    return Tls({"l": server}, {("l", None, None): client}, {}, {})
 
 
 async def opened(stage: Stage, data: bytes) -> socket.socket:

@@ -43,6 +43,8 @@ class Expected(NamedTuple):
     """Of one of which its certificate has to be."""
     ca: str | None
     """Path of the authorities that may have issued it, None for the system's."""
+    crl: str | None = None
+    """Path of what they revoked, None where nobody looks."""
 
 
 def who(edge: Edge, listener: str, address: str) -> tuple[Party, bool] | None:
@@ -78,9 +80,8 @@ def expected(edge: Edge, listener: str, address: str, port: int) -> Expected:
             (one.tls_name,) if one.tls_name is not None else edge.targets.hosts_at(party.kind, one.name, address, port)
         )
         domains += named or one.tls_peer
-    return Expected(
-        f"{party.kind} {', '.join(party.names)}", tuple(dict.fromkeys(domains)), parties[0].ca if parties else None
-    )
+    ca, crl = (parties[0].ca, parties[0].crl) if parties else (None, None)
+    return Expected(f"{party.kind} {', '.join(party.names)}", tuple(dict.fromkeys(domains)), ca, crl)
 
 
 def admits(edge: Edge, listener: str, host: str, now: int) -> Admitted:

@@ -241,7 +241,7 @@ class Streams:
         if listen.transport == "tls":
             if not expected.domains:
                 raise tls.TlsError("nothing in the policy says which name its certificate has to have")
-            context = self._tls.clients[listen.name, expected.ca]
+            context = self._tls.clients[listen.name, expected.ca, expected.crl]
             options = {"ssl": context, "server_hostname": expected.domains[0], **_WITHIN}
         local = None if listen.host in ("0.0.0.0", "::") else (listen.host, 0)
         async with asyncio.timeout(CONNECT_WITHIN_S):

@@ -5,6 +5,8 @@ SIP's rules (RFC 5922); that its certificate holds and comes from an authority t
 
 Everything is loaded anew on a reload and takes effect for connections made from then on. A file that can't be used is
 an error before anything changes.
+
+What an authority revoked is read from files too (`revocation`): no handshake waits for a fetch.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from typing import NamedTuple, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from ringfence.edge import revocation
+from ringfence.edge.revocation import RevocationList
 from ringfence.errors import RingfenceError
-from ringfence.model.settings import Listen, Policy
+from ringfence.model.settings import Listen, Party, Policy
 from ringfence.sip.domains import Certificate as PeerCertificate
 
 T = TypeVar("T")
@@ -61,16 +65,18 @@ class Tls(NamedTuple):
 
     servers: dict[str, ssl.SSLContext]
     """By listener: for who connects to us."""
-    clients: dict[tuple[str, str | None], ssl.SSLContext]
-    """By listener and `ca` of who is connected to."""
+    clients: dict[tuple[str, str | None, str | None], ssl.SSLContext]
+    """By listener, and `ca` and `crl` of who is connected to."""
     certificates: dict[str, Certificate]
     """By listener."""
+    lists: dict[str, RevocationList]
+    """By the key of the policy that names them."""
 
 
 def load(policy: Policy) -> Tls:
     """Read every file that the policy names. Raises TlsError with all that is wrong."""
     problems: list[str] = []
-    found = Tls({}, {}, {})
+    found = Tls({}, {}, {}, {})
     for listen in policy.listens.values():
         if listen.transport == "tls":
             _listener(listen, policy, found, problems)
@@ -91,22 +97,30 @@ def _listener(listen: Listen, policy: Policy, found: Tls, problems: list[str]) -
         return
     if listen.client_ca is not None:
         _tried(f"{where}.client_ca", listen.client_ca, partial(_demand, server), problems)
+    _revoking(f"{where}.client_crl", listen.client_crl, server, found, problems)
     found.servers[name] = server
-    for place, ca in _authorities(policy, name):
-        client = _tried(place, ca, partial(_client, listen, ca), problems)
+    for place, ca, crl in _authorities(policy, name):
+        client = _tried(f"{place}.ca", ca, partial(_client, listen, ca), problems)
         if client is not None:
-            found.clients[name, ca] = client
+            _revoking(f"{place}.crl", crl, client, found, problems)
+            found.clients[name, ca, crl] = client
 
 
-def _authorities(policy: Policy, listener: str) -> list[tuple[str, str | None]]:
-    """Each `ca` of a listener's parties, and where it is first named."""
-    parties = [(f"trunk.{trunk.name}", trunk.listen, trunk.ca) for trunk in policy.trunks.values()]
-    parties += [(f"source.{source.name}", source.listen, source.ca) for source in policy.sources.values()]
-    found: dict[str | None, str] = {}
-    for name, listen, ca in parties:
-        if listen == listener:
-            found.setdefault(ca, f"{name}.ca")
-    return [(place, ca) for ca, place in found.items()]
+def _revoking(place: str, crl: str | None, context: ssl.SSLContext, found: Tls, problems: list[str]) -> None:
+    """Have a context look at what was revoked, where the policy says so."""
+    known = _tried(place, crl, partial(revocation.demand, context), problems) if crl is not None else None
+    if known is not None:
+        found.lists[place] = known
+
+
+def _authorities(policy: Policy, listener: str) -> list[tuple[str, str | None, str | None]]:
+    """Each `ca` and `crl` of a listener's parties, and who names it first."""
+    parties: list[Party] = [*policy.trunks.values(), *policy.sources.values()]
+    found: dict[tuple[str | None, str | None], str] = {}
+    for party in (party for party in parties if party.listen == listener):
+        kind = "trunk" if party is policy.trunks.get(party.name) else "source"
+        found.setdefault((party.ca, party.crl), f"{kind}.{party.name}")
+    return [(place, ca, crl) for (ca, crl), place in found.items()]
 
 
 def _tried(place: str, path: str | None, make: Callable[[str], T], problems: list[str]) -> T | None:
@@ -185,6 +199,7 @@ def why(error: BaseException) -> str:
 
 _UNTRUSTED = "its certificate isn't of an authority that is trusted here; `ca` names one that is"
 _VERIFY = {
+    **revocation.WHY,
     9: "its certificate isn't valid yet",
     10: "its certificate has expired",
     18: f"its certificate is signed by itself: {_UNTRUSTED}",

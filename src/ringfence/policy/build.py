@@ -135,7 +135,7 @@ def _listen(name: str, entry: Entry) -> Listen:
         advertise_port=port if advertised_port is None else advertised_port,
         transport=transport,
         **_only(values, "digest", "connections", "idle_s"),
-        **_paths(entry, "certificate", "key", "client_ca"),
+        **_paths(entry, "certificate", "key", "client_ca", "client_crl"),
     )
 
 
@@ -186,7 +186,7 @@ def _trunk(name: str, entry: Entry, site: Values, tariffs: Tariffs) -> Trunk:
         pass_headers=frozenset(name.lower() for name in values.get("pass_headers", ())),
         register=_register(values),
         **_timer(values),
-        **_paths(entry, "ca"),
+        **_paths(entry, "ca", "crl"),
     )
 
 
@@ -216,7 +216,7 @@ def _source(name: str, entry: Entry, site: Values, tenants: dict[str, Tenant], l
         **_only(values, "zone", "listen", "trunks", "caller_ids", "caller_id_policy", "transfers"),
         **_only(values, "caller_id", "tenant", "mode", "auth", "digest_algorithms", "registrations", "redirect"),
         **_only(values, "tls_peer", "tls_name", "media"),
-        **_paths(entry, "ca"),
+        **_paths(entry, "ca", "crl"),
     )
 
 

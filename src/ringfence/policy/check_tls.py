@@ -45,6 +45,8 @@ def _listen(entry: Entry) -> Iterator[PolicyError]:
         for key in ("certificate", "key"):
             if key not in written:
                 yield entry.node.error(f'the key "{key}" is missing', "TLS needs a certificate and its private key")
+        if "client_crl" in written and "client_ca" not in written:
+            yield entry.at("client_crl").error("nobody is asked for a certificate", "write client_ca, or leave it out")
         return
     for key in (key.name for key in LISTEN_TLS):
         if key in written:
@@ -115,8 +117,8 @@ def _two_names(document: Document) -> Iterator[PolicyError]:
     trunks = [entry for entry in document.named["trunk"].values() if entry.values.get("listen") in over_tls]
     for index, entry in enumerate(trunks):
         for other in trunks[:index]:
-            expects = [(each.values.get("tls_name"), each.values.get("ca")) for each in (entry, other)]
+            expects = [tuple(map(each.values.get, ("tls_name", "ca", "crl"))) for each in (entry, other)]
             same_listen = entry.values.get("listen") == other.values.get("listen")
             if same_listen and expects[0] != expects[1] and shares_addresses(entry, other):
                 text = f"shares addresses with {other.node.key} but expects another certificate of them"
-                yield entry.node.error(text, "give both the same tls_name and ca, or a listen each")
+                yield entry.node.error(text, "give both the same tls_name, ca and crl, or a listen each")

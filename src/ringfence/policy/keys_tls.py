@@ -33,6 +33,13 @@ LISTEN_TLS = (
         doc="Mutual TLS: who connects to us needs a certificate of one of these authorities.",
         default="no certificate is asked for",
     ),
+    Key(
+        name="client_crl",
+        kind=PEM,
+        doc="What these authorities revoked (CRL), of each that issues certificates. Who connects to us is let in "
+        "only while the list of his authority holds and hasn't his certificate. Read again by a reload.",
+        default="nobody looks",
+    ),
 )
 PARTY_TLS = (
     Key(
@@ -53,5 +60,12 @@ PARTY_TLS = (
         kind=PEM,
         doc="The authorities that may have issued that certificate.",
         default="those that the system trusts",
+    ),
+    Key(
+        name="crl",
+        kind=PEM,
+        doc="What these authorities revoked (CRL). Where we connect, no call goes to a certificate that is in it, nor "
+        "once the list has ended. Read again by a reload.",
+        default="nobody looks",
     ),
 )

@@ -176,9 +176,12 @@ def _version(policy: Policy, tariffs: Tariffs) -> str:
     settings = replace(
         policy,
         trunks={
-            name: replace(trunk, deck=None, block_lists=(), ca=_name(trunk.ca)) for name, trunk in policy.trunks.items()
+            name: replace(trunk, deck=None, block_lists=(), ca=_name(trunk.ca), crl=_name(trunk.crl))
+            for name, trunk in policy.trunks.items()
         },
-        sources={name: replace(source, ca=_name(source.ca)) for name, source in policy.sources.items()},
+        sources={
+            name: replace(source, ca=_name(source.ca), crl=_name(source.crl)) for name, source in policy.sources.items()
+        },
         listens={name: _placeless(listen) for name, listen in policy.listens.items()},
         asterisks={name: replace(one, ca=_name(one.ca)) for name, one in policy.asterisks.items()},
         feeds={name: replace(one, ca=_name(one.ca), key=_name(one.key)) for name, one in policy.feeds.items()},
@@ -191,8 +194,8 @@ def _version(policy: Policy, tariffs: Tariffs) -> str:
 
 def _placeless(listen: Listen) -> Listen:
     """Where the policy is looked at from changes the paths that it names, and nothing else."""
-    certificate, key, client_ca = map(_name, (listen.certificate, listen.key, listen.client_ca))
-    return msgspec.structs.replace(listen, certificate=certificate, key=key, client_ca=client_ca)
+    names = ("certificate", "key", "client_ca", "client_crl")
+    return msgspec.structs.replace(listen, **{name: _name(getattr(listen, name)) for name in names})
 
 
 def _name(path: str | None) -> str | None:

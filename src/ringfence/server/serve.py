@@ -29,6 +29,7 @@ from ringfence.edge.effects import Send
 from ringfence.edge.listening import StreamSocket
 from ringfence.edge.lookup import Dns
 from ringfence.edge.resolve import Resolver
+from ringfence.edge.revocation import RevocationList
 from ringfence.edge.secrets import Secrets, SecretsError
 from ringfence.edge.shaken.material import Material, ShakenError
 from ringfence.edge.shaken.material import load as load_shaken
@@ -254,15 +255,18 @@ class Server:
             self._purge(now)
 
     def _warn(self, now: int) -> None:
-        """Tell of our certificates that end soon: each day, and after each reload."""
+        """Tell of our certificates and of lists of revoked ones that end soon: each day, and after each reload."""
         for name, certificate in self._certificates().items():
             says = certificate.says(now // SECOND)
             if says:
                 log.warning("%s: %s %s: renew it, then `ringfence reload`", name, certificate.path, says)
 
-    def _certificates(self) -> dict[str, Certificate]:
-        """What we prove ourselves by, by the table of the policy that names it."""
-        found = {f"listen.{name}": certificate for name, certificate in self.tls.certificates.items()}
+    def _certificates(self) -> dict[str, Certificate | RevocationList]:
+        """What we prove ourselves by, and what others are held against, by who names it in the policy."""
+        found: dict[str, Certificate | RevocationList] = {
+            f"listen.{name}": certificate for name, certificate in self.tls.certificates.items()
+        }
+        found |= self.tls.lists
         return found if self.shaken.certificate is None else {**found, "shaken": self.shaken.certificate}
 
     def _purge(self, now: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 import ringfence
+from ringfence.edge.revocation import RevocationList
 from ringfence.edge.tls import Certificate
 from ringfence.engine.engine import Engine
 from ringfence.engine.levels import levels
@@ -29,7 +30,7 @@ def status(engine: Engine, now: Instant, *, callers: bool = False) -> dict[str, 
     }
 
 
-def certificates(ours: Mapping[str, Certificate], now: Instant) -> list[dict[str, Any]]:
+def certificates(ours: Mapping[str, Certificate | RevocationList], now: Instant) -> list[dict[str, Any]]:
     """What we prove ourselves by, by the table of the policy that names it, and what is to be said of it."""
     return [
         {

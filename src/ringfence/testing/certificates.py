@@ -80,6 +80,20 @@ class Authority:
             built = built.add_extension(extension, critical=True)
         return self._issued(built, key, file)
 
+    def revoke(self, *pairs: Pair, file: str = "revoked", since: float = 0, days: float = 7) -> Path:
+        """A list of what is revoked. It began `since` days ago and ends in so many days; under 0 it has ended."""
+        now = datetime.datetime.fromtimestamp(time.time_ns() / 1e9, datetime.UTC)
+        built = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        built = built.last_update(now - datetime.timedelta(days=max(since, 1 - min(0, days))))
+        built = built.next_update(now + datetime.timedelta(days=days))
+        for pair in pairs:
+            serial = x509.load_pem_x509_certificate(pair.certificate.read_bytes()).serial_number
+            one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now)
+            built = built.add_revoked_certificate(one.build())
+        path = self._directory / f"{file}.crl"
+        path.write_bytes(built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return path
+
     def _issued(self, built: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, file: str) -> Pair:
         signed = built.sign(self._key, hashes.SHA256())
         stem = self._directory / file

@@ -55,6 +55,8 @@ class Listen(Settings, frozen=True, kw_only=True):
     key: str | None = None
     client_ca: str | None = None
     """Path of the authorities whose certificate who connects needs; None: none is asked for."""
+    client_crl: str | None = None
+    """Path of what they revoked; None: nobody looks."""
 
 
 class Ledger(Settings, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ class Party(Settings, frozen=True, kw_only=True):
     """The name that its certificate has to have where we connect; None: the host that we connect to."""
     ca: str | None = None
     """Path of the authorities that may have issued it; None: those that the system trusts."""
+    crl: str | None = None
+    """Path of what they revoked; None: nobody looks."""
     media: tuple[str, ...] = ()
     """Networks in CIDR form that its media is in; none: nobody looks."""
 
