@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from table import INSIDE, Table
+from table import INSIDE, OUTSIDE, Table
 
 from ringfence.model import Answered
-from ringfence.testing.peer import Dialog, answer_ok
+from ringfence.model.fact import Arrived
+from ringfence.testing import wire
+from ringfence.testing.peer import Call, Dialog, Leg, answer_ok, call, leg
 
 
 @pytest.fixture
@@ -130,3 +132,77 @@ def test_a_cut_that_nobody_hears_ends_in_a_moment_and_both_sides_can_still_hang_
         dialog.send("BYE")
         answer_ok(other, other.expect("BYE"))
         assert dialog.peer.expect(200, method="BYE")
+
+
+# --- calls that came in ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["transparent", "own"])
+def both(tmp_path: Path, request: pytest.FixtureRequest) -> Table:
+    return Table(tmp_path, trunk=f'identity = "{request.param}"')
+
+
+def rang(table: Table) -> tuple[Call, Leg]:
+    """A call from outside that rings when the process dies."""
+    made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")
+    offered = leg(table.pbx, table.pbx.expect("INVITE"))
+    offered.ring()
+    table.carrier.expect(180)
+    table.restart()
+    return made, offered
+
+
+@pytest.mark.parametrize("side", ["carrier", "pbx"])
+def test_a_call_in_that_is_answered_after_a_restart_is_one_like_any(both: Table, side: str) -> None:
+    """Known from then on: changed, ended by either side, and told."""
+    made, offered = rang(both)
+    offered.answer()
+    dialog = made.confirm(both.carrier.expect(200, method="INVITE"))
+    assert both.pbx.expect("ACK")
+    assert (both.told()[-1], both.edge.status()["dialogs"]) == ("answered", 1)
+    for here, there in ((offered, both.carrier), (dialog, both.pbx)):
+        here.send("INVITE", body=wire.SDP)
+        leg(there, there.expect("INVITE")).answer()
+        assert here.peer.expect(200, method="INVITE")
+        here.peer.send(here.request("ACK", cseq=here.cseq), here.next_hop)
+        assert there.expect("ACK")
+    here, there = (dialog, both.pbx) if side == "carrier" else (offered, both.carrier)
+    here.send("BYE")
+    answer_ok(there, there.expect("BYE"))
+    assert here.peer.expect(200, method="BYE")
+    assert (both.slots, both.edge.status()["dialogs"]) == (0, 0)
+    assert both.told()[-1] == ("ended bye-caller" if side == "carrier" else "ended bye-callee")
+
+
+def test_it_can_be_cut_and_outlives_one_more_restart(both: Table) -> None:
+    made, offered = rang(both)
+    offered.answer()
+    made.confirm(both.carrier.expect(200, method="INVITE"))
+    both.pbx.expect("ACK")
+    both.restart()
+    assert both.edge.cut(both.told_ids("Arrived")[0], "", "operator", both.now)
+    both.settle()
+    for seat in (both.pbx, both.carrier):
+        answer_ok(seat, seat.expect("BYE"))
+    assert both.told()[-1] == "ended operator"
+
+
+def test_a_call_in_that_is_refused_after_a_restart_is_told_as_over(table: Table) -> None:
+    made, offered = rang(table)
+    offered.refuse(486)
+    made.ack_refusal(table.carrier.expect(486))
+    assert table.told()[-1] == "ended rejected"
+    assert list(table.engine.open) == []
+
+
+def test_an_answer_to_a_call_in_that_the_ledger_has_not_passes_all_the_same(table: Table) -> None:
+    made = call(table.carrier, OUTSIDE, "12125550123", "+13105550199")
+    offered = leg(table.pbx, table.pbx.expect("INVITE"))
+    killed(table, Arrived)
+    offered.answer()
+    dialog = made.confirm(table.carrier.expect(200, method="INVITE"))
+    assert table.pbx.expect("ACK")
+    dialog.send("BYE")
+    answer_ok(table.pbx, table.pbx.expect("BYE"))
+    assert table.carrier.expect(200, method="BYE")
+    assert table.slots == 0

@@ -110,7 +110,10 @@ def remember(
     """
     dialog.inbound = True
     number, caller = request.uri.user or "", caller_of(request)
-    fact = Arrived(at=now, id=dialog.id, source=source, trunk=trunk, caller=caller, dialled=number)
+    dialog.dialled = number
+    dialog.digits = "" if found is not None and found.verstat == "failed" else last_digits(caller)
+    record = msgspec.msgpack.encode(dialog)
+    fact = Arrived(at=now, id=dialog.id, source=source, trunk=trunk, caller=caller, dialled=number, dialog=record)
     if found is not None:
         fact = msgspec.structs.replace(
             fact,
@@ -120,6 +123,4 @@ def remember(
             verstat_why=found.why,
         )
     edge.note(fact)
-    dialog.dialled = number
-    dialog.digits = "" if found is not None and found.verstat == "failed" else last_digits(caller)
     edge.remember_inbound(dialog)

@@ -1,9 +1,9 @@
 """What comes after a restart: calls restored from facts, and messages of transactions that are gone (F5).
 
 Recovery gives back every answered dialog, in and out, and every attempt that was let through and neither answered nor
-ended (an orphan: the caller's leg and the verdict). A response to an orphan's INVITE is known by the signature in its
-branch, and repeats all that is needed to put both transactions up again (`revive`), so it takes its usual way. So does
-a CANCEL of the caller, by his Call-ID and tag.
+ended (an orphan: the caller's leg and the verdict), and the carrier's leg of each inbound call that rang. A response to
+an orphan's INVITE is known by the signature in its branch, and repeats all that is needed to put both transactions up
+again (`revive`), so it takes its usual way. So does a CANCEL of the caller, by his Call-ID and tag.
 
 What neither belongs to passes without state (`passing`).
 """
@@ -18,7 +18,7 @@ from ringfence.edge.ending import end
 from ringfence.edge.keys import key_of
 from ringfence.edge.records import SKIP, Call, Client, Origin, Orphan, Server, Target
 from ringfence.edge.state import Edge, is_party
-from ringfence.model.fact import Answered, Decided, DialogChanged, Ended, Fact
+from ringfence.model.fact import Answered, Arrived, Decided, DialogChanged, Ended, Fact
 from ringfence.model.time import SECOND
 from ringfence.sip.build import ReplyHead, build_request
 from ringfence.sip.dialog import Dialog
@@ -27,6 +27,9 @@ from ringfence.sip.hop import NextHop
 from ringfence.sip.message import Request, Response
 from ringfence.sip.timers import PATIENCE
 from ringfence.sip.via import parse_via
+
+RINGS_FOR = 600 * SECOND
+"""How long an inbound call may ring."""
 
 # --- facts --------------------------------------------------------------------------------------------------------
 
@@ -42,6 +45,8 @@ def restore(edge: Edge, facts: list[Fact], now: int) -> None:
             _asked_again(edge, fact)
         elif isinstance(fact, Answered | DialogChanged) and fact.dialog:
             _restore_dialog(edge, fact)
+        elif isinstance(fact, Arrived) and fact.dialog and now - fact.at < RINGS_FOR:
+            edge.rang[fact.id] = msgspec.msgpack.decode(fact.dialog, type=Dialog)
         elif isinstance(fact, Ended):
             _forget(edge, fact)
     for dialog in list(edge.dialogs.values()):
@@ -78,6 +83,7 @@ def _restore_dialog(edge: Edge, fact: Answered | DialogChanged) -> None:
     dialog.wake, dialog.armed, dialog.waiting, dialog.skip = 0, 0, 0, SKIP
     dialog.state, dialog.cause = "confirmed", "late" if late else ""
     if isinstance(fact, Answered):
+        edge.rang.pop(fact.id, None)
         edge.remember_inbound(dialog)
     edge.keep(dialog)
     if not late:
@@ -85,6 +91,7 @@ def _restore_dialog(edge: Edge, fact: Answered | DialogChanged) -> None:
 
 
 def _forget(edge: Edge, fact: Ended) -> None:
+    edge.rang.pop(fact.id, None)
     for dialog in edge.dialogs_of(fact.id):
         if fact.leg in ("", dialog.callee.tag):
             edge.drop(dialog)

@@ -19,7 +19,7 @@ from ringfence.edge.rewrite import Outgoing
 from ringfence.edge.session import INBOUND_LONGEST
 from ringfence.edge.state import Edge
 from ringfence.edge.tokens import is_inbound
-from ringfence.model.fact import Answered
+from ringfence.model.fact import Answered, Ended
 from ringfence.sip.address import cut_address
 from ringfence.sip.dialog import Dialog, Leg, contact_uri, route_set
 from ringfence.sip.errors import SipParseError
@@ -45,38 +45,64 @@ def response(edge: Edge, id: str, response: Response, origin: Origin, now: int) 
 
 
 def _of_inbound(edge: Edge, id: str, response: Response, origin: Origin, now: int) -> None:
-    """The answer to an inbound INVITE; where the carrier sees nothing of the inside a 2xx makes the record, since
-    nothing else would tell where the carrier's next requests go."""
+    """The answer to an inbound INVITE. A 2xx makes the record of the call: of the carrier's leg as it was told when the
+    call came in; where the carrier sees nothing of the inside as far as the answer tells, for nothing else would say
+    where the carrier's next requests go."""
     listener = _listener(edge, response, origin)
     if listener is None:
         return
     hop = hop_by_via(edge, listener, parse_via(response.all("via")[1]))
-    party = edge.party_at(listener, hop.host)
+    party, rang = edge.party_at(listener, hop.host), edge.rang.get(id)
+    dialog = None
     if party is not None and own.is_own(edge, party.names):
         dialog = _as_answered(edge, id, response, origin, hop, party)
         own.hide_answer(edge, response, dialog, listener)
-        answers = 200 <= response.status < 300 and response.cseq[1] == "INVITE" and dialog.callee.tag
-        if answers and len(edge.dialogs) < edge.policy.max_calls:
-            dialog.expires_at = now + INBOUND_LONGEST
-            edge.keep(dialog)
-            probing.begin(edge, now)
-            record = msgspec.msgpack.encode(dialog)
-            edge.note(Answered(at=now, id=id, leg=dialog.callee.tag, dialog=record))
+    elif rang is not None and (response.call_id, response.from_tag) == (rang.call_id, rang.caller.tag):
+        dialog = _as_rang(edge, rang, response, origin)
+        response.set("from", rang.caller.seen)
+    if response.status >= 300 and response.cseq[1] == "INVITE" and edge.rang.pop(id, None) is not None:
+        edge.note(Ended(at=now, id=id, cause="rejected", status=response.status))
+    if dialog is not None and 200 <= response.status < 300 and response.cseq[1] == "INVITE" and dialog.callee.tag:
+        _began(edge, dialog, now)
     _by_via(edge, response, listener, origin)
+
+
+def _began(edge: Edge, dialog: Dialog, now: int) -> None:
+    edge.rang.pop(dialog.id, None)
+    if len(edge.dialogs) < edge.policy.max_calls:
+        dialog.expires_at = now + INBOUND_LONGEST
+        edge.keep(dialog)
+        edge.remember_inbound(dialog)
+        probing.begin(edge, now)
+        record = msgspec.msgpack.encode(dialog)
+        edge.note(Answered(at=now, id=dialog.id, leg=dialog.callee.tag, dialog=record))
+
+
+def _as_rang(edge: Edge, rang: Dialog, response: Response, origin: Origin) -> Dialog:
+    """The record of an inbound call that rang before a restart."""
+    caller = msgspec.structs.replace(rang.caller, name=response.first("from") or rang.caller.name, flow=0)
+    callee = _answering(edge, response, origin)
+    return msgspec.structs.replace(rang, caller=caller, callee=callee, state="confirmed", skip=SKIP)
+
+
+def _answering(edge: Edge, response: Response, origin: Origin) -> Leg:
+    """The leg of whoever answers."""
+    to, (target, routes) = response.first("to") or b"", _way_back(edge, response, origin)
+    here = origin.host, edge.port_of(origin), origin.listener, origin.flow
+    callee = Leg(origin.party.label, response.to_tag or "", to, to, target, routes, -1, *here)
+    edge.locate(callee)
+    return callee
 
 
 def _as_answered(edge: Edge, id: str, response: Response, origin: Origin, hop: NextHop, party: Party) -> Dialog:
     """The record of an inbound call as far as its answer tells; of the carrier's Contact that is only the address."""
-    name, to, number = response.first("from") or b"", response.first("to") or b"", response.cseq[0]
-    target, routes = _way_back(edge, response, origin)
+    name, number = response.first("from") or b"", response.cseq[0]
+    callee = _answering(edge, response, origin)
     back = route_set(own.below_ours(edge, response))
     there = b"sip:" + host_port_bytes(hop.host, hop.port)
     caller = Leg(
         *(party.label, response.from_tag or "", name, name, there, back, number, hop.host, hop.port, hop.listener)
     )
-    here = origin.host, edge.port_of(origin), origin.listener, origin.flow
-    callee = Leg(origin.party.label, response.to_tag or "", to, to, target, routes, -1, *here)
-    edge.locate(callee)
     dialog = Dialog(id, response.call_id, caller, callee, "confirmed", invite_cseq=number, inbound=True)
     dialog.own, dialog.skip, dialog.srtp = dialog.call_id, SKIP, media.asked_of(edge, party.names) or ""
     return dialog

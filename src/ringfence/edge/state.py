@@ -80,6 +80,8 @@ class Edge:
         self.orphans: dict[str, Orphan] = {}
         self.orphan_ids: dict[tuple[str, str], str] = {}
         """(Call-ID, From tag) of orphans to their attempt."""
+        self.rang: dict[str, Dialog] = {}
+        """Inbound calls that rang when the process before this one ended; at most as many as the engine remembers."""
         self.rounds = {"": Round()}
         """The one round of asking which calls are up, where the agenda finds it."""
         self.over: dict[tuple[str, str], None] = {}

@@ -220,7 +220,7 @@ class Engine:
     @property
     def open(self) -> Iterator[str]:
         """Ids of the calls in progress that the edge needs to know after a restart: allowed ones, then inbound ones."""
-        return itertools.chain(self.calls, self.behaviour.inbound.answered())
+        return itertools.chain(self.calls, self.behaviour.inbound.up())
 
     def due(self) -> Instant | None:
         """When a Tick is wanted."""

@@ -68,9 +68,9 @@ class Arrivals:
         called = _digits(call.dialled)
         self._by_end.setdefault(_end(call.source, called), {})[call_id] = next(self._order), called, call
 
-    def answered(self) -> Iterator[str]:
-        """Ids of those that were answered."""
-        return (call_id for call_id, call in self._calls.items() if call.answered)
+    def up(self) -> Iterator[str]:
+        """Ids of those that ring or were answered."""
+        return iter(self._calls)
 
     def get(self, call_id: str) -> Inbound | None:
         """The call with this id."""

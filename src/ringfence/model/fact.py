@@ -218,6 +218,8 @@ class Arrived(_Fact, frozen=True, gc=False, kw_only=True, tag="arrived"):
     """Where it began, by the word of who signed it."""
     verstat_why: str = ""
     """Why it isn't passed."""
+    dialog: bytes = b""
+    """The carrier's leg, for the edge, so that a restart before the answer loses nothing of the call."""
 
 
 class AuthFailed(_Fact, frozen=True, gc=False, kw_only=True, tag="auth-failed"):
