@@ -1,8 +1,10 @@
 """Calls that go another way than they should: each leaves every meter right (issue: "How we know")."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from house import House
 from rig import CALLER, INCREMENT, NUMBER, Meters, Site, site
 
 from ringfence.testing import wire
@@ -13,9 +15,22 @@ from ringfence.testing.stream_peer import StreamPeer
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(params=[Peer, StreamPeer], ids=["UDP", "TCP"])
+def over_tls(directory):
+    house = House(directory)
+    return house.site(trunk=f"{house.trunk}\n{LIMIT}")
+
+
+LIMIT = "max_call_s = 3600"
+KINDS = {
+    "UDP": partial(site, trunk=LIMIT),
+    "TCP": partial(site, inside=StreamPeer, outside=StreamPeer, trunk=LIMIT),
+    "TLS": over_tls,
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
 def stage(tmp_path, request):
-    with site(tmp_path, inside=request.param, outside=request.param, trunk="max_call_s = 3600") as running:
+    with request.param(tmp_path) as running:
         yield running
 
 

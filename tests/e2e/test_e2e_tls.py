@@ -8,11 +8,12 @@ import ssl
 from pathlib import Path
 
 import pytest
-from rig import CALLER, NUMBER, Meters, Site, site
+from house import House
+from rig import CALLER, NUMBER, Meters, Site
 
 from ringfence.edge.revocation import WHY
 from ringfence.testing import wire
-from ringfence.testing.certificates import Authority, Pair
+from ringfence.testing.certificates import Authority
 from ringfence.testing.guard import CARRIER, PBX, STRANGER
 from ringfence.testing.peer import Peer, answer_ok, call, leg
 from ringfence.testing.process import polls
@@ -25,47 +26,6 @@ OPTIONS = (
     b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.1.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n"
     b"Call-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
-
-
-class House:
-    """An authority, what it issued to guard, PBX and carrier, and the lines of a policy that trusts it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.authority = Authority(directory)
-        self.guard = self.authority.issue("guard.example")
-        self.pbx = self.authority.issue("pbx.example")
-        self.carrier = self.authority.issue("sbc.carrier.example")
-
-    def kind(self, pair: Pair, **options: bool) -> type[TlsPeer]:
-        return tls_peer(pair, self.authority.path, **options)
-
-    @property
-    def listen(self) -> str:
-        return f'certificate = "{self.guard.certificate.name}"\nkey = "{self.guard.key.name}"'
-
-    @property
-    def mutual(self) -> str:
-        return f'{self.listen}\nclient_ca = "{self.authority.path.name}"'
-
-    @property
-    def trunk(self) -> str:
-        return f'ca = "{self.authority.path.name}"\ntls_name = "sbc.carrier.example"'
-
-    @property
-    def source(self) -> str:
-        return f'ca = "{self.authority.path.name}"\ntls_peer = ["pbx.example"]'
-
-    def site(self, *, inside: type[Peer] | None = None, outside: type[Peer] | None = None, **policy: str):
-        """TLS on both sides, mutual, unless said otherwise."""
-        inside, outside = inside or self.kind(self.pbx), outside or self.kind(self.carrier)
-        lines = {
-            "listen_inside": self.mutual,
-            "listen_outside": self.listen,
-            "trunk": self.trunk,
-            "source": self.source,
-        }
-        return site(self.directory, inside=inside, outside=outside, **{**lines, **policy})
 
 
 def refused_for(stage: Site, why: str) -> None:

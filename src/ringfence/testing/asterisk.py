@@ -1,7 +1,7 @@
-"""A real Asterisk 22 on loopback, as `tools/fetch_asterisk.sh` unpacks it: the PBX of the end-to-end tests.
+"""A real Asterisk 22 on loopback, as `tools/fetch_asterisk.sh` unpacks it: PBX or carrier of the end-to-end tests.
 
-Two phones stand in front of it (`phone` is known by its address, `1001` by its password), one carrier behind it
-(`trunk1`). What the dial plan does with a call is the test's.
+Two phones stand in front of it (`phone` is known by its address, `1001` by its password), and `trunk1` behind it, which
+it reaches over UDP, TCP or TLS. What the dial plan does with a call is the test's.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import ringfence
 from ringfence.platforms.asterisk.render import manager_conf
+from ringfence.testing.certificates import Pair
 from ringfence.testing.process import Process, ProcessError, free_ports, polls
 from ringfence.testing.wire import Address, host_port
 
@@ -91,6 +93,7 @@ endpoint_identifier_order=ip,username
 type=transport
 protocol=udp
 bind={sip}
+{transports}
 [ext](!)
 type=endpoint
 context=from-internal
@@ -122,15 +125,42 @@ disallow=all
 allow=ulaw
 aors=trunk1
 direct_media=no
+transport=transport-{protocol}
 {trunk}
 [trunk1]
 type=aor
-contact=sip:{carrier}
+contact=sip:{carrier}\\;transport={protocol}
 [trunk1]
 type=identify
 endpoint=trunk1
 match={carrier_host}
 """
+_TCP = """
+[transport-tcp]
+type=transport
+protocol=tcp
+bind={sip}
+"""
+_TLS = """
+[transport-tls]
+type=transport
+protocol=tls
+bind={sip}
+method=tlsv1_2
+cert_file={certificate}
+priv_key_file={key}
+ca_list_file={authority}
+verify_server=yes
+verify_client=yes
+require_client_cert=yes
+"""
+
+
+class Tls(NamedTuple):
+    """What it proves itself by, and whose certificates it takes, on both sides of a connection."""
+
+    own: Pair
+    authority: Path
 
 
 def unpacked(suite: str = "forky") -> Path:
@@ -152,6 +182,8 @@ class Asterisk:
         phone: Address,
         carrier: Address,
         *,
+        sip: Address | None = None,
+        protocol: Literal["udp", "tcp"] | Tls = "udp",
         dialplan: str = DIALPLAN,
         manager: str = MANAGER,
         general: str = "",
@@ -161,6 +193,8 @@ class Asterisk:
     ) -> None:
         """Further lines: `general` for [general] of manager.conf, `trunk` for the endpoint of the carrier.
 
+        `sip`: where it is, HOST with a free port unless told; `protocol`: how it reaches the carrier, and is reached
+        beside UDP.
         `suite`: of Debian, `bullseye` has Asterisk 16.28; `files`: more of them, `cdr="…"` is cdr.conf.
         """
         self.dest = unpacked(suite)
@@ -171,14 +205,21 @@ class Asterisk:
         self.etc.mkdir()
         for name in ("spool/outgoing", "spool/tmp", "log/cdr-csv"):
             (self.state / name).mkdir(parents=True)
-        self.sip: Address = (HOST, free_ports(1, HOST)[0])
-        self.ami: Address = (HOST, free_ports(1, HOST, tcp=True)[0])
-        self._configure(phone, carrier, trunk, dialplan, general + manager, files)
+        self.sip: Address = sip or (HOST, free_ports(1, HOST)[0])
+        self.ami: Address = (self.sip[0], free_ports(1, self.sip[0], tcp=True)[0])
+        self._configure(phone, carrier, protocol, trunk, dialplan, general + manager, files)
         self._process: Process | None = None
         self._starts = 0
 
     def _configure(
-        self, phone: Address, carrier: Address, trunk: str, dialplan: str, manager: str, files: dict[str, str]
+        self,
+        phone: Address,
+        carrier: Address,
+        protocol: Literal["udp", "tcp"] | Tls,
+        trunk: str,
+        dialplan: str,
+        manager: str,
+        files: dict[str, str],
     ) -> None:
         root = self.dest / "root"
         modules = next((root / "usr/lib").rglob("chan_pjsip.so")).parent
@@ -187,7 +228,7 @@ class Asterisk:
             "asterisk": _ASTERISK.format(state=self.state, etc=self.etc, modules=modules, root=root),
             "modules": f"[modules]\nautoload=no\n{load}",
             "logger": "[general]\n[logfiles]\nconsole => notice,warning,error,security\n",
-            "manager": _MANAGER.format(host=HOST, port=self.ami[1]) + manager,
+            "manager": _MANAGER.format(host=self.ami[0], port=self.ami[1]) + manager,
             "pjsip": _PJSIP.format(
                 sip=host_port(self.sip),
                 password=PASSWORD,
@@ -195,6 +236,8 @@ class Asterisk:
                 carrier=host_port(carrier),
                 carrier_host=carrier[0],
                 trunk=trunk,
+                protocol=protocol if isinstance(protocol, str) else "tls",
+                transports=self._transports(protocol),
             ),
             "extensions": dialplan,
             "indications": INDICATIONS,
@@ -206,6 +249,13 @@ class Asterisk:
         }
         for name, text in written.items():
             (self.etc / f"{name}.conf").write_text(text)
+
+    def _transports(self, protocol: Literal["udp", "tcp"] | Tls) -> str:
+        sip = host_port(self.sip)
+        if isinstance(protocol, Tls):
+            own = protocol.own
+            return _TLS.format(sip=sip, certificate=own.certificate, key=own.key, authority=protocol.authority)
+        return _TCP.format(sip=sip) if protocol == "tcp" else ""
 
     def __enter__(self) -> Asterisk:
         self.start()
