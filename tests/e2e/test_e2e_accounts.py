@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 GUESSES = 3
 """Within a minute, after which an address is banned."""
-REALM, PHONE, DID = "phones.example.net", "127.0.4.1", "+12125550150"
+REALM, PHONE, MOVED, DID = "phones.example.net", "127.0.4.1", "127.0.4.9", "+12125550150"
 SOURCE = """
 [digest]
 realm = "phones.example.net"
@@ -131,6 +131,29 @@ def test_a_phone_registers_calls_and_is_called_also_after_a_kill(phones: Phones)
         assert stranger.heard(0.3) == []
     decided = [json.loads(line) for line in phones.guard.cli("log", "--json").stdout.splitlines()]
     assert [(one["source"], one["outcome"]) for one in decided] == [("phones", "allow")]
+
+
+def test_an_account_whose_address_changes_is_reached_where_it_is_now(phones: Phones) -> None:
+    """In the middle of a call too: its BYE comes from the new address, and the next call rings there."""
+    who = Login("1001", phones.password)
+    with Peer(PHONE, name="before") as before, Peer(MOVED, name="now") as now:
+        assert register(phones, before, who).status == 200
+        made = call(before, phones.guard.inside, NUMBER, CALLER)
+        refusal = before.expect(407, call_id=made.call_id)
+        made.ack_refusal(refusal)
+        who.challenged(refusal)
+        made.again(who.answer("INVITE", made.invite.uri))
+        dialog, _ = phones.answer(made, leg(phones.carrier, phones.carrier.expect("INVITE", call_id=made.call_id)))
+        assert register(phones, now, Login("1001", phones.password)).status == 200
+        assert [row["peer"] for row in accounts(phones)] == [wire.host_port(now.address)]
+        now.send(dialog.request("BYE").having(("Via", _via(now))), phones.guard.inside)
+        answer_ok(phones.carrier, phones.carrier.expect("BYE", call_id=made.call_id))
+        now.expect(200, call_id=made.call_id, method="BYE")
+        assert phones.settled(Meters(0, 1, 600)).calls == 0
+        ringing = phones.dialled_in(DID)
+        dialog, _ = phones.answer(ringing, leg(now, now.expect("INVITE", call_id=ringing.call_id)))
+        phones.hang_up(dialog, now)
+        assert before.heard(0.2) == []
 
 
 def test_guesses_are_told_and_let_nobody_in(phones: Phones) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from ringfence.testing.asterisk import Asterisk, Tls
+from ringfence.edge.secrets import Owner, Secrets, hashes_of
+from ringfence.server import secret_file
+from ringfence.sip.digest import ALGORITHMS
+from ringfence.testing.asterisk import PASSWORD, Asterisk, Tls
 from ringfence.testing.certificates import Authority
 from ringfence.testing.guard import GUARD, Guard
 from ringfence.testing.peer import Call, Dialog, Peer, answer_ok, call
@@ -19,6 +22,8 @@ from ringfence.testing.process import free_ports, polls
 
 pytestmark = pytest.mark.e2e
 
+REALM = "asterisk"
+"""What Asterisk's challenges say."""
 PHONE, PBX, CARRIER = "127.0.1.9", "127.0.4.1", "127.0.4.2"
 NUMBER, BUSY, SILENT, ABROAD, OWN = "12125550143", "12125550144", "12125550145", "01137120000000", "12125550101"
 AT_THE_PBX = f"""
@@ -95,7 +100,8 @@ class Line:
 
 
 @contextlib.contextmanager
-def line(directory: Path, protocol: str, srtp: str, identity: str) -> Iterator[Line]:
+def line(directory: Path, protocol: str, srtp: str, identity: str, asks: bool = False) -> Iterator[Line]:
+    """`asks`: the carrier wants a registration, and a password for each call; the PBX has none."""
     pbx_at, carrier_at = ((host, free_ports(1, host, tcp=True)[0]) for host in (PBX, CARRIER))
     authority = Authority(directory)
     own = authority.issue("guard.example", [f"IP:{GUARD}"])
@@ -105,12 +111,19 @@ def line(directory: Path, protocol: str, srtp: str, identity: str) -> Iterator[L
         listen += f'\ncertificate = "{own.certificate}"\nkey = "{own.key}"'
         trunk += f'\nca = "{authority.path}"\ntls_name = "sbc.carrier.example"'
         source = f'ca = "{authority.path}"\ntls_peer = ["pbx.example"]\ntls_name = "pbx.example"'
+    if asks:
+        trunk += f'\nregister = {{ user = "1001", domain = "carrier.example", realm = "{REALM}" }}'
+        with secret_file.changing(directory / "state" / "secrets") as held:
+            owner = Owner("1001", REALM)
+            held[0] = Secrets({owner: hashes_of(owner, PASSWORD, ALGORITHMS)})
     if srtp:
         trunk += '\nsrtp = "required"'
     inside = f'{listen}\nclient_ca = "{authority.path}"' if protocol == "tls" else listen
     guard = Guard(
         directory, pbx_at, carrier_at, trunk=trunk, source=source, listen_inside=inside, listen_outside=listen
     )
+
+    wants = "auth=1001\naors=trunk1,1001" if asks else ""
 
     def asterisk(name: str, certificate: str, far: tuple[str, int], shown: str, dialplan: str) -> Asterisk:
         (directory / name).mkdir()
@@ -122,14 +135,14 @@ def line(directory: Path, protocol: str, srtp: str, identity: str) -> Iterator[L
             sip=pbx_at if name == "pbx" else carrier_at,
             protocol=how,
             dialplan=dialplan,
-            trunk=f"{srtp}\nfrom_user={shown}",
+            trunk=f"{srtp}\nfrom_user={shown}\n{wants if name == 'carrier' else ''}",
         )
 
     with (
         Peer(PHONE, name="phone") as phone,
-        guard,
         asterisk("pbx", "pbx.example", guard.inside, OWN, AT_THE_PBX) as pbx,
         asterisk("carrier", "sbc.carrier.example", guard.outside, "13125550177", AT_THE_CARRIER) as carrier,
+        guard,
     ):
         yield Line(phone, pbx, guard, carrier)
 
@@ -221,3 +234,20 @@ def test_a_call_goes_on_after_the_guard_was_killed(wired: Line, who: str) -> Non
         wired.carrier.cli("channel request hangup all")
         answer_ok(wired.phone, wired.phone.expect("BYE", call_id=dialog.call_id))
     assert wired.is_over()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "srtp", "identity"), [("udp", "", "own"), ("tls", SDES, "own")], ids=["UDP-own", "TLS-SDES-own"]
+)
+def test_a_carrier_that_wants_registration_and_passwords(
+    tmp_path: Path, protocol: str, srtp: str, identity: str
+) -> None:
+    with line(tmp_path, protocol, srtp, identity, asks=True) as wired:
+        for _ in polls(15.0, every_s=0.2):
+            if "registered" in [row["state"] for row in wired.guard.ask("status")["enrolments"]]:
+                break
+        assert "1001/sip:" in wired.carrier.cli("pjsip show contacts")
+        dialog = wired.talk()
+        dialog.send("BYE")
+        wired.phone.expect(200, call_id=dialog.call_id, method="BYE")
+        assert wired.is_over()
