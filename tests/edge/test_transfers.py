@@ -449,6 +449,19 @@ def test_emergency_numbers(table: Table, by: str) -> None:
     assert decided.verdict.outcome == ("allow" if by == "carrier" else "deny")
 
 
+def test_an_emergency_call_that_the_carrier_places_is_counted_for_four_hours(table: Table) -> None:
+    """Nobody tells its end; it would be in progress for ever."""
+    _, offered = called_in(table)
+    asked(offered, "<sip:911@x>")
+    refer = table.carrier.expect("REFER")
+    table.carrier.send(response_to(refer, 202, "Accepted"), refer.origin)
+    (id,) = [fact.attempt.id for fact in attempts(table)]
+    table.run(4 * 3600 - 60)
+    assert id in table.engine.calls
+    table.run(120)
+    assert id not in table.engine.calls
+
+
 # --- money of what the carrier places -------------------------------------------------------------------------------
 
 RATES = """prefix,name,connect_fee,price_per_min,first_increment_s,next_increment_s,valid_from

@@ -26,6 +26,7 @@ from ringfence.engine.charges import Charges, Dues
 from ringfence.engine.containments import Containments
 from ringfence.engine.destinations import destination_of, digits_of, usable
 from ringfence.engine.incidents import Incidents, opened_by
+from ringfence.engine.live import UNSEEN_S
 from ringfence.engine.marks import is_foreign
 from ringfence.engine.meters import Meters
 from ringfence.engine.verdicts import EMERGENCY, NOWHERE, refuses, suspicion
@@ -45,9 +46,6 @@ from ringfence.rules.traits import WIDER, Calls
 
 ANSWER_GRACE_US = 60 * SECOND
 """How long after the ring limit a hold that heard nothing is given up."""
-
-UNSEEN_S = 4 * 3600
-"""How long a call counts whose end nobody tells us of, where the policy has no longest duration for it."""
 
 SCOPES: dict[Entity, Scope] = {"caller": "caller", "source": "source", "tenant": "tenant", "trunk": "trunk"}
 """What can be slowed down, and by which meter."""

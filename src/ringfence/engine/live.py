@@ -24,6 +24,8 @@ from ringfence.numbers import Rate
 from ringfence.rules.long_call import LOOKED_AT_S
 
 LEAD_US = 2 * SECOND
+UNSEEN_S = 4 * 3600
+"""How long a call counts whose end nobody tells us of, where the policy has no longest duration for it."""
 CHUNK_S = 60
 
 
@@ -65,7 +67,7 @@ class Live(msgspec.Struct, gc=False):
     @property
     def unseen_s(self) -> int:
         """How long it counts once it is up, since nobody tells its end, and nobody can cut it; 0 of other calls."""
-        return self.max_call_s if self.attempt.transfer == "carrier" else 0
+        return (self.max_call_s or UNSEEN_S) if self.attempt.transfer == "carrier" else 0
 
     def leg(self, tag: str) -> Leg | None:
         """The leg with this To tag."""
@@ -89,10 +91,9 @@ def leg_id(attempt_id: str, tag: str) -> str:
 
 
 def ends_at(live: Live, leg: Leg) -> Instant | None:
-    """When the longest duration is over; never for an emergency call."""
-    if not live.max_call_s or live.emergency:
-        return None
-    return leg.answered_at + live.max_call_s * SECOND
+    """When the longest duration is over; never for an emergency call, unless it is one that is counted only."""
+    longest_s = live.unseen_s or (0 if live.emergency else live.max_call_s)
+    return leg.answered_at + longest_s * SECOND if longest_s else None
 
 
 def weighed_at(live: Live, leg: Leg) -> Instant | None:
