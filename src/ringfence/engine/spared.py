@@ -22,7 +22,7 @@ class Spared:
         """What each of them is, for people."""
         self._lengths: dict[int, set[int]] = {4: set(), 6: set()}
         """Prefix lengths that there are, by IP version."""
-        by_hand = ("allowed by hand", tuple(map(ip_network, allowed)))
+        by_hand = ("somebody allowed by hand (`ringfence allowed`)", tuple(map(ip_network, allowed)))
         for name, networks in (*never_banned(policy), by_hand):
             for network in networks:
                 self._names.setdefault(network, name)
