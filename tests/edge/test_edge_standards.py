@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from table import CALLER, INSIDE, NUMBER, OUTSIDE, PBX, Table
 
+from ringfence.sip.headers import MAX_FORWARDED
 from ringfence.testing import wire
 from ringfence.testing.peer import alone, answer_ok, call, leg, response_to
 
@@ -33,6 +34,16 @@ def test_an_extension_that_a_proxy_would_have_to_know_is_refused(table: Table, m
     final = asked(table, method, ("Proxy-Require", "privacy, sec-agree"), uri=f"sip:{NUMBER}@127.0.0.1")
     assert (final.status, final.value("Unsupported")) == (420, "privacy, sec-agree")
     assert table.carrier.heard() == []
+
+
+def test_as_many_headers_as_leave_room_for_those_of_each_hop(table: Table) -> None:
+    """With one more the request is refused: an answer that repeats its Vias might not be readable."""
+    first = table.dial()
+    table.connect(first)
+    room = MAX_FORWARDED - first.invite.to_bytes().partition(b"\r\n\r\n")[0].count(b"\r\n")
+    table.connect(table.dial(NUMBER, CALLER, *[("X-More", "1")] * room))
+    more = table.dial(NUMBER, CALLER, *[("X-More", "1")] * (room + 1))
+    assert (table.pbx.expect(0, call_id=more.call_id).status, table.carrier.heard()) == (513, [])
 
 
 @pytest.mark.parametrize("number", ["911", "urn:service:sos"])

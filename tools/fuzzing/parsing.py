@@ -22,6 +22,7 @@ from ringfence.sip.address import parse_address, split_values
 from ringfence.sip.build import reflect, reply, reply_head
 from ringfence.sip.errors import SipParseError
 from ringfence.sip.framing import PING, Framer
+from ringfence.sip.headers import MAX_FORWARDED
 from ringfence.sip.message import Request, Response
 from ringfence.sip.parse import parse
 from ringfence.sip.uri import Uri, parse_uri
@@ -140,6 +141,8 @@ def forwarded(request: Request) -> None:
     try:
         forwards = request.max_forwards
     except SipParseError:
+        return
+    if request.header_lines > MAX_FORWARDED:  # It is refused.
         return
     via = b"Via: SIP/2.0/UDP 127.0.0.1:5080;rport;branch=z9hG4bKrf-x"
     start = b"%b %b SIP/2.0" % (request.method.encode(), request.uri_raw)

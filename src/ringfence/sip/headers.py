@@ -12,6 +12,8 @@ MAX_MESSAGE = 65_535
 "Bytes of a whole message."
 MAX_HEADERS = 128
 "Header lines of a message, folded lines counted one by one."
+MAX_FORWARDED = MAX_HEADERS - 24
+"Those of a request that goes on: it and its answers have to be readable with what each hop adds."
 MAX_LINE = 8_192
 "Bytes of one header line, unfolded."
 

@@ -146,6 +146,11 @@ class Message:
         found = [text(value) for value in self.all(name) if value]
         return frozenset(found) if name.lower() == "allow" else frozenset(token.lower() for token in found)
 
+    @property
+    def header_lines(self) -> int:
+        """How many header lines there are, folds joined."""
+        return len(self._lines)
+
     def lines(self) -> Iterator[tuple[str, bytes]]:
         """(lower-case long name, whole line without CRLF) of each line in order."""
         return zip(self._names, self._lines, strict=True)
