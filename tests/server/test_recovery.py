@@ -75,7 +75,7 @@ def test_snapshot_and_tail_are_the_state_before(tmp_path: Path, monkeypatch: pyt
     ]
 
 
-def test_the_facts_of_inbound_calls_that_are_up_come_back(tmp_path: Path) -> None:
+def test_the_facts_of_inbound_calls_that_ring_or_are_up_come_back(tmp_path: Path) -> None:
     site = policy(tmp_path)
     before = Engine(site, "n1")
     with ledger(site) as journal:
@@ -90,6 +90,7 @@ def test_the_facts_of_inbound_calls_that_are_up_come_back(tmp_path: Path) -> Non
     with ledger(site) as journal:
         found = recover(journal, site, "n1")
     assert [(type(fact).__name__, getattr(fact, "id", "")) for fact in found.open_facts] == [
+        ("Arrived", "rings"),
         ("Arrived", "up"),
         ("Answered", "up"),
     ]
