@@ -164,6 +164,14 @@ def test_a_carrier_that_calls_itself_a_scanner_isnt_banned(phones: Phones) -> No
     goes_on(phones)
 
 
+def is_let_in(peer: StreamPeer, phones: Phones) -> bool:
+    """Whether a new connection hears anything; the reset of one that isn't wanted may come while it is opened."""
+    try:
+        return peer.connect(phones.guard.inside).until_closed() != b""
+    except ConnectionResetError:
+        return False
+
+
 def test_a_sweep_over_tcp_is_hung_up_on_and_not_let_in_again(over_tcp: Phones) -> None:
     with StreamPeer(ATTACKER, name="attacker") as attacker:
         wire = attacker.connect(over_tcp.guard.inside)
@@ -171,6 +179,6 @@ def test_a_sweep_over_tcp_is_hung_up_on_and_not_let_in_again(over_tcp: Phones) -
             wire.write(alone(attacker, "REGISTER", "sip:x", f"sip:{number}@x").to_bytes())
         assert wire.until_closed().count(b"SIP/2.0 401 ") == 10
         assert banned(over_tcp) == [(ATTACKER, "extension-sweep")]
-        assert attacker.connect(over_tcp.guard.inside).until_closed() == b""
+        assert not is_let_in(attacker, over_tcp)
     _, dialog, _ = over_tcp.connect()
     over_tcp.hang_up(dialog, over_tcp.carrier)
